@@ -1,0 +1,41 @@
+"""Training-free dataset distillation with any diffusers pipeline: ManifoldGD (arXiv 2602.23295) and its parts.
+
+import mgd_helpers as mgd
+mgd.distill("digits", images_per_class=10, out="distilled/digits", seed=0)
+"""
+
+from mgd_helpers.clusters import ClusterTree, bisect
+from mgd_helpers.data import Dataset, ImageSet, load_data
+from mgd_helpers.distill import distill
+from mgd_helpers.evaluation import evaluate
+from mgd_helpers.guidance import Guidance, ManifoldPull, ModePull, ReleasedPull, window
+from mgd_helpers.latents import decode, encode
+from mgd_helpers.pipelines import load_pipeline
+from mgd_helpers.runtime import setup
+from mgd_helpers.steering import steer
+from mgd_helpers.tangent import TangentSpace, local_tangent
+from mgd_helpers.targets import Targets, pick_targets
+
+__all__ = [
+    "ClusterTree",
+    "Dataset",
+    "Guidance",
+    "ImageSet",
+    "ManifoldPull",
+    "ModePull",
+    "ReleasedPull",
+    "TangentSpace",
+    "Targets",
+    "bisect",
+    "decode",
+    "distill",
+    "encode",
+    "evaluate",
+    "load_data",
+    "load_pipeline",
+    "local_tangent",
+    "pick_targets",
+    "setup",
+    "steer",
+    "window",
+]

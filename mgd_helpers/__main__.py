@@ -1,0 +1,3 @@
+from mgd_helpers.cli import main
+
+main()

@@ -1,0 +1,229 @@
+"""A data set in, a folder of images out: encode, cluster, pick targets, sample under guidance, write.
+
+Every image has its own generator, keyed by (seed, class, image): images depend on neither batch size nor order, an
+interrupted run goes on where it stopped, and runs with and without a guidance are paired.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from mgd_helpers.clusters import bisect
+from mgd_helpers.data import Dataset, load_data
+from mgd_helpers.guidance import Guidance, ManifoldPull, ModePull, ReleasedPull, window
+from mgd_helpers.latents import encode
+from mgd_helpers.pipelines import load_pipeline, weights_hash
+from mgd_helpers.runtime import package_versions, progress
+from mgd_helpers.seeding import generators
+from mgd_helpers.steering import steer
+from mgd_helpers.targets import Targets, pick_targets
+
+Factory = Callable[[Targets, torch.Tensor], Guidance | None]
+
+MANIFEST = "manifest.json"
+
+# classifier-free guidance that suits a pipeline, by name of the data set; others get the pipeline's own default
+GUIDANCE_SCALES = {"digits": 1.5}
+
+# guidance is on while the noise share exceeds one half; the released code guides the first half of its 50 DDPM steps
+GUIDANCES: dict[str, Factory] = {
+    "none": lambda targets, cloud: None,
+    "mode": lambda targets, cloud: window(ModePull(targets.latents), above=0.5),
+    "manifold": lambda targets, cloud: window(ManifoldPull(targets.latents, cloud), above=0.5),
+    "released": lambda targets, cloud: window(ReleasedPull(targets.latents, keys=targets.nodes), above=0.96),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """What `distill` did: the folder, how many images it holds, how many of them are new, the seconds, the manifest."""
+
+    folder: Path
+    images: int
+    new: int
+    seconds: float
+    manifest: dict
+
+    def __str__(self) -> str:
+        return f"{self.images} images in {self.folder} ({self.new} new, {self.seconds:.1f} s)"
+
+
+def distill(
+    data: str | Path | Dataset,
+    *,
+    images_per_class: int,
+    out: str | Path,
+    guidance: str | Factory = "manifold",
+    pipeline=None,
+    class_labels: Sequence[int] | None = None,
+    strategy: str = "levels",
+    representative: str = "centroid",
+    steps: int = 50,
+    guidance_scale: float | None = None,
+    batch_size: int = 32,
+    seed: int = 0,
+) -> Report:
+    """Distil a data set into `images_per_class` images per class: `out/<class name>/<index>.png` and `out/manifest.json`.
+
+    `data` is a name, a folder or a `Dataset`. `guidance` is `"none"`, `"mode"`, `"manifold"` or `"released"`, or a
+    factory `(targets, cloud) -> guidance` called for each batch with its targets and the latents of the class.
+    `pipeline` is a class-conditional pipeline, or what `load_pipeline` takes; by default the one shipped for `data`.
+    `class_labels` are the pipeline's labels of the classes, by default looked up by name in `pipe.labels`.
+    `guidance_scale` is classifier-free guidance, in the pipeline's own sense.
+
+    A second call with the same settings makes only the images that are missing. Raises `ValueError` where `out` holds
+    images of other settings; nothing is overwritten.
+    """
+    started = time.perf_counter()
+    data = data if isinstance(data, Dataset) else load_data(data)
+    if isinstance(guidance, str) and guidance not in GUIDANCES:
+        raise ValueError(f"guidance must be one of {', '.join(GUIDANCES)}, or a factory; got {guidance!r}.")
+    for name, value in (("images_per_class", images_per_class), ("batch_size", batch_size), ("steps", steps)):
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1; got {value}.")
+    pipe = _pipeline(pipeline, data)
+    class_labels = _class_labels(class_labels, pipe, data)
+    factory = GUIDANCES[guidance] if isinstance(guidance, str) else guidance
+    if guidance_scale is None:
+        guidance_scale = GUIDANCE_SCALES.get(
+            data.name, inspect.signature(pipe.__call__).parameters["guidance_scale"].default
+        )
+    manifest = {
+        "settings": {
+            "data": data.name,
+            "classes": list(data.class_names),
+            "class_labels": list(class_labels),
+            "images_per_class": images_per_class,
+            "guidance": guidance if isinstance(guidance, str) else _describe(guidance),
+            "strategy": strategy,
+            "representative": representative,
+            "scheduler": type(pipe.scheduler).__name__,
+            "scheduler_config": {key: _plain(value) for key, value in sorted(pipe.scheduler.config.items())},
+            "steps": steps,
+            "guidance_scale": guidance_scale,
+            "seed": seed,
+            "weights": weights_hash(pipe),
+        },
+        "pipeline": str(pipeline or data.name) if isinstance(pipeline, str | Path | None) else _describe(pipe),
+        "versions": package_versions(),
+        "device": str(pipe.device),
+        "complete": False,
+    }
+    out = Path(out)
+    _check_settings(out, manifest["settings"])
+
+    plan = []
+    records = manifest["images"] = []
+    for label, name in enumerate(data.class_names):
+        rows = (data.train.labels == label).nonzero()[:, 0]
+        if len(rows) < images_per_class:
+            raise ValueError(
+                f"images_per_class must not exceed the {len(rows)} images of class {name!r}; got {images_per_class}."
+            )
+        cloud = encode(pipe.vae, data.train.images[rows])
+        tree = bisect(cloud, n_leaves=images_per_class, seed=seed)
+        targets = pick_targets(
+            tree, images_per_class=images_per_class, strategy=strategy, representative=representative
+        )
+        for index, (node, members) in enumerate(zip(targets.nodes, targets.members, strict=True)):
+            file = f"{name}/{index:05d}.png"
+            records.append(
+                {"file": file, "class": name, "index": index, "node": node, "members": rows[members].tolist(),
+                 "generator": [seed, label, index], "guidance": manifest["settings"]["guidance"]}
+            )  # fmt: skip
+        missing = [index for index in range(images_per_class) if not (out / name / f"{index:05d}.png").exists()]
+        plan += [(label, cloud, _take(targets, missing[i : i + batch_size]), missing[i : i + batch_size])
+                 for i in range(0, len(missing), batch_size)]  # fmt: skip
+
+    _write(out / MANIFEST, lambda path: path.write_text(json.dumps(manifest, indent=1)))
+    new = 0
+    for label, cloud, targets, indices in progress(plan, f"distill {data.name}", unit="batch"):
+        draws = generators(seed, label, indices)
+        with steer(pipe, factory(targets, cloud), generators=draws):
+            images = pipe(
+                class_labels=[class_labels[label]] * len(indices),
+                generator=draws,
+                guidance_scale=guidance_scale,
+                num_inference_steps=steps,
+            ).images
+        for index, image in zip(indices, images, strict=True):
+            file = out / data.class_names[label] / f"{index:05d}.png"
+            _write(file, lambda path, image=image: image.save(path, format="PNG"))
+            new += 1
+    manifest["complete"] = True
+    _write(out / MANIFEST, lambda path: path.write_text(json.dumps(manifest, indent=1)))
+    return Report(out, len(records), new, time.perf_counter() - started, manifest)
+
+
+def _pipeline(pipeline, data):
+    if pipeline is None or isinstance(pipeline, str | Path):
+        pipeline = load_pipeline(pipeline or data.name)
+    if "class_labels" not in inspect.signature(pipeline.__call__).parameters:
+        raise ValueError(
+            f"pipeline must be class-conditional (take class_labels, like DiTPipeline); got {type(pipeline).__name__}. "
+            "Others can be steered with mgd.steer."
+        )
+    return pipeline
+
+
+def _class_labels(class_labels, pipe, data):
+    if class_labels is None:
+        known = getattr(pipe, "labels", None) or {}
+        missing = [name for name in data.class_names if name not in known]
+        if missing:
+            raise ValueError(
+                f"class_labels must be given: the pipeline knows no class named {missing[:5]}. Pass the pipeline's label "
+                "of each class, in the order of data.class_names."
+            )
+        class_labels = [known[name] for name in data.class_names]
+    if len(class_labels) != len(data.class_names):
+        raise ValueError(f"class_labels must be one per class, {len(data.class_names)}; got {len(class_labels)}.")
+    return list(class_labels)
+
+
+def _take(targets: Targets, indices: list[int]) -> Targets:
+    return Targets(
+        targets.latents[indices],
+        tuple(targets.nodes[index] for index in indices),
+        tuple(targets.members[index] for index in indices),
+    )
+
+
+def _check_settings(out: Path, settings: dict) -> None:
+    if not (out / MANIFEST).exists():
+        if out.exists() and any(out.iterdir()):
+            raise ValueError(
+                f"out must be a new or empty folder, or one made by distill; {str(out)!r} holds other files."
+            )
+        return
+    before = json.loads((out / MANIFEST).read_text())["settings"]
+    changed = [key for key in settings if before.get(key) != json.loads(json.dumps(settings[key]))]
+    if changed:
+        raise ValueError(
+            f"out {str(out)!r} holds images of other settings: {', '.join(changed)} differ "
+            f"({changed[0]}: {before.get(changed[0])!r} there, {settings[changed[0]]!r} now). Choose another folder."
+        )
+
+
+def _write(file: Path, save: Callable[[Path], object]) -> None:
+    """Under a temporary name, then renamed: a file that exists is whole."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f".{file.name}.part")
+    save(part)
+    part.replace(file)
+
+
+def _describe(thing) -> str:
+    thing = thing if hasattr(thing, "__qualname__") else type(thing)
+    return f"{thing.__module__}.{thing.__qualname__}"
+
+
+def _plain(value):
+    return value if isinstance(value, str | int | float | bool | None) else str(value)

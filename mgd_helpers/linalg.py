@@ -1,0 +1,60 @@
+"""Distances in blocks, nearest neighbours, and thin eigenvectors by the Gram trick.
+
+|x - y|^2 = |x|^2 + |y|^2 - 2 x.y turns all distances into one matrix product; the k x k Gram matrix of k rows has the
+same non-zero eigenvalues as their D x D scatter matrix.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from mgd_helpers._shapes import Float, Int, Tensor
+
+BLOCK_BYTES = 256 * 2**20  # memory for one block
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """`x` in float32, or as it is where it is float64: geometry never runs in half precision."""
+    return x if x.dtype == torch.float64 else x.float()
+
+
+def squared_distances(points: Float[Tensor, "*b n d"], cloud: Float[Tensor, "*b m d"]) -> Float[Tensor, "*b n m"]:
+    """All squared Euclidean distances by one matrix product; never negative.
+
+    Both sets are centred on the points' mean first: what cancels is then the spread of the data, not its offset.
+    """
+    centre = points.mean(-2, keepdim=True)
+    points, cloud = points - centre, cloud - centre
+    squares = points.square().sum(-1, keepdim=True) + cloud.square().sum(-1).unsqueeze(-2)
+    return (squares - 2 * points @ cloud.mT).clamp_min(0)
+
+
+def nearest(
+    points: Float[Tensor, "*b n d"], cloud: Float[Tensor, "*b m d"], *, n_neighbors: int, block_bytes: int = BLOCK_BYTES
+) -> Int[Tensor, "*b n k"]:
+    """Indices of the `n_neighbors` nearest rows of `cloud`, nearest first.
+
+    The cloud is read in blocks, so that distances and centred copies take about `block_bytes` at once; the block size
+    does not change the result.
+    """
+    sets, dim = points[..., 0, 0].numel(), points.shape[-1]
+    row_bytes = sets * (points.shape[-2] + dim) * points.element_size()
+    block = max(n_neighbors, block_bytes // row_bytes)
+    best = index = None
+    for start in range(0, cloud.shape[-2], block):
+        distances = squared_distances(points, cloud[..., start : start + block, :])
+        here = torch.arange(start, start + distances.shape[-1], device=cloud.device).expand(distances.shape)
+        if best is not None:
+            distances, here = torch.cat([best, distances], -1), torch.cat([index, here], -1)
+        best, chosen = distances.topk(min(n_neighbors, distances.shape[-1]), dim=-1, largest=False)
+        index = here.gather(-1, chosen)
+    return index
+
+
+def gram_eigh(rows: Float[Tensor, "*b k d"]) -> tuple[Float[Tensor, "*b k"], Float[Tensor, "*b k k"]]:
+    """Eigenvalues (largest first, never negative) and eigenvectors (columns) of the Gram matrix `rows @ rows.T`.
+
+    The eigenvectors v of the scatter matrix `rows.T @ rows` follow as rows.T w / sqrt(eigenvalue), at k^2 d instead of d^3.
+    """
+    values, vectors = torch.linalg.eigh(rows @ rows.mT)
+    return values.flip(-1).clamp_min(0), vectors.flip(-1)

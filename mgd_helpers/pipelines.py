@@ -1,0 +1,63 @@
+"""Pipelines: the shipped ones, local folders and hub ids, all as stock diffusers pipelines; and their fingerprint."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+from pathlib import Path
+
+import torch
+
+from mgd_helpers.runtime import is_quiet
+
+PRETRAINED = Path(__file__).parent / "pretrained"
+
+
+def load_pipeline(name: str | Path, *, device: str | torch.device | None = None, dtype: torch.dtype | None = None):
+    """A stock diffusers pipeline, ready to sample: a shipped name (`"digits"`), a local folder, or a hub id.
+
+    Shipped pipelines and folders need no network. `device` defaults to CUDA where there is one, `dtype` to
+    float32. Only safetensors are read, and no remote code runs.
+
+    Raises `ValueError` where the name is neither shipped, nor a folder, nor shaped like a hub id.
+    """
+    folder = PRETRAINED / str(name)
+    if not (folder / "model_index.json").is_file():
+        folder = Path(name)
+        if not (folder / "model_index.json").is_file() and (folder.exists() or str(name).count("/") != 1):
+            shipped = sorted(path.parent.name for path in PRETRAINED.glob("*/model_index.json"))
+            raise ValueError(
+                f"name must be a shipped pipeline ({', '.join(shipped)}), a folder with a model_index.json, or a hub id "
+                f"like 'facebook/DiT-XL-2-256'; got {str(name)!r}."
+            )
+    with contextlib.redirect_stderr(io.StringIO()):  # the import warns of libraries that we do not use
+        from diffusers import DiffusionPipeline
+        from diffusers.utils import logging
+    local = folder.is_dir()
+    if local or is_quiet():
+        logging.disable_progress_bar()
+    try:
+        pipe = DiffusionPipeline.from_pretrained(str(folder), use_safetensors=True, local_files_only=local)
+    finally:
+        logging.enable_progress_bar()
+    pipe = pipe.to(device or ("cuda" if torch.cuda.is_available() else "cpu"), dtype)
+    pipe.set_progress_bar_config(disable=is_quiet(), leave=False, delay=1)
+    for module in modules(pipe).values():
+        module.eval().requires_grad_(False)
+    return pipe
+
+
+def modules(pipe) -> dict[str, torch.nn.Module]:
+    """The pipeline's networks by name, in alphabetical order."""
+    return {name: part for name, part in sorted(pipe.components.items()) if isinstance(part, torch.nn.Module)}
+
+
+def weights_hash(pipe) -> str:
+    """SHA-256 over the names and values of all weights of a pipeline: which model made an image."""
+    digest = hashlib.sha256()
+    for name, module in modules(pipe).items():
+        for key, tensor in sorted(module.state_dict().items()):
+            digest.update(f"{name}.{key}{tuple(tensor.shape)}{tensor.dtype}".encode())
+            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()

@@ -1,0 +1,255 @@
+"""Train a shipped pipeline from scratch: a VAE, then a class-conditional latent DiT, saved as a stock DiTPipeline.
+
+    python tools/train_pipeline.py digits
+
+Writes `mgd_helpers/pretrained/<profile>/` (safetensors, model card, metrics.json) and keeps checkpoints and the log in
+`build/train/<profile>/`; a second call resumes where the first one stopped. Only the training scans are used for
+training and for every choice; the held-out scans appear once, in the figures of the model card.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import platform
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm.auto import tqdm
+
+import mgd_helpers as mgd
+
+ROOT = Path(__file__).resolve().parent.parent
+NULL_CLASS = 1000  # hard-coded in diffusers' DiTPipeline
+
+
+@dataclass(frozen=True)
+class Profile:
+    """All that one data set's pipeline is made with."""
+
+    data: str
+    vae_channels: tuple[int, ...]
+    vae_steps: int
+    vae_batch: int
+    kl_weight: float  # per latent dimension, beside the mean squared error per pixel
+    layers: int
+    heads: int
+    head_dim: int
+    dit_steps: int
+    dit_batch: int
+    learning_rate: float = 1e-3
+    label_drop: float = 0.1
+    ema_decay: float = 0.999
+    seed: int = 0
+    guidance_scale: float = 1.5  # classifier-free guidance used for the figures of the card
+
+
+PROFILES = {
+    "digits": Profile(
+        data="digits", vae_channels=(16, 32, 32), vae_steps=900, vae_batch=64, kl_weight=2e-5,
+        layers=4, heads=4, head_dim=32, dit_steps=8000, dit_batch=128,
+    ),
+}  # fmt: skip
+
+
+def make_vae(profile: Profile, channels: int, size: int):
+    """Factor 4, four latent channels, no attention: small enough for two CPU cores."""
+    from diffusers import AutoencoderKL
+
+    blocks = len(profile.vae_channels)
+    return AutoencoderKL(
+        in_channels=channels,
+        out_channels=channels,
+        latent_channels=4,
+        sample_size=size,
+        block_out_channels=profile.vae_channels,
+        layers_per_block=1,
+        norm_num_groups=8,
+        mid_block_add_attention=False,
+        down_block_types=["DownEncoderBlock2D"] * blocks,
+        up_block_types=["UpDecoderBlock2D"] * blocks,
+    )
+
+
+def make_dit(profile: Profile, latent_size: int):
+    """A DiT with 1000 class slots and a null class. Its own label dropout is off: every block would drop on its own."""
+    from diffusers import DiTTransformer2DModel
+
+    dit = DiTTransformer2DModel(
+        num_attention_heads=profile.heads,
+        attention_head_dim=profile.head_dim,
+        in_channels=4,
+        out_channels=4,
+        num_layers=profile.layers,
+        sample_size=latent_size,
+        patch_size=2,
+        num_embeds_ada_norm=NULL_CLASS,
+    )
+    for block in dit.transformer_blocks:
+        block.norm1.emb.class_embedder.dropout_prob = 0.0
+    return dit
+
+
+def make_scheduler():
+    """DDIM from the full noise level down to exactly zero noise, without clamping latents."""
+    from diffusers import DDIMScheduler
+
+    return DDIMScheduler(
+        num_train_timesteps=1000,
+        beta_start=1e-4,
+        beta_end=2e-2,
+        beta_schedule="linear",
+        clip_sample=False,
+        timestep_spacing="trailing",
+    )
+
+
+def train(name, model, loss_of, *, steps, learning_rate, ema_decay, seed, work, log):
+    """AdamW with warm-up, cosine decay and EMA; `loss_of(model, generator)` draws its own batch. Resumes; returns the EMA.
+
+    The training seconds are kept in the checkpoint, so an interrupted run reports their sum.
+    """
+    ema = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(ema_decay), use_buffers=True)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min(1, (step + 1) / 200) * (0.02 + 0.98 * (1 + math.cos(math.pi * step / steps)) / 2)
+    )
+    generator = torch.Generator(next(model.parameters()).device).manual_seed(seed)
+    file = work / f"{name}.pt"
+    first, seconds = 0, 0.0
+    parts = {"model": model, "ema": ema, "optimizer": optimizer, "schedule": schedule}
+    if file.exists():
+        state = torch.load(file, weights_only=True)
+        for key, part in parts.items():
+            part.load_state_dict(state[key])
+        generator.set_state(state["generator"])
+        first, seconds = state["step"], state["seconds"]
+        log(f"{name}: resumed at step {first}")
+
+    def checkpoint(step, seconds):
+        state = {key: part.state_dict() for key, part in parts.items()}
+        state |= {"generator": generator.get_state(), "step": step, "seconds": seconds}
+        torch.save(state, file.with_suffix(".tmp"))
+        file.with_suffix(".tmp").replace(file)
+
+    model.train()
+    started, running = time.perf_counter() - seconds, None
+    bar = tqdm(range(first, steps), desc=name, initial=first, total=steps, mininterval=5)
+    for step in bar:
+        loss = loss_of(model, generator)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        ema.update_parameters(model)
+        running = loss.item() if running is None else 0.99 * running + 0.01 * loss.item()
+        if (step + 1) % 100 == 0:
+            bar.set_postfix(loss=f"{running:.4f}")
+            log(f"{name} step {step + 1}/{steps} loss {running:.5f} {time.perf_counter() - started:.0f} s")
+        if (step + 1) % 500 == 0 or step + 1 == steps:
+            checkpoint(step + 1, time.perf_counter() - started)
+    seconds = torch.load(file, weights_only=True)["seconds"]
+    return ema.module.eval().requires_grad_(False), seconds
+
+
+def train_vae(profile: Profile, images, work, log):
+    """Mean squared and absolute error per pixel, and a light pull of the posterior to the unit normal."""
+    device = images.device
+
+    def loss_of(vae, generator):
+        rows = torch.randint(len(images), (profile.vae_batch,), generator=generator, device=device)
+        batch = images[rows]
+        posterior = vae.encode(batch).latent_dist
+        noise = torch.randn(posterior.mean.shape, generator=generator, device=device)
+        decoded = vae.decode(posterior.mean + posterior.std * noise).sample
+        kl = posterior.kl().mean() / posterior.mean[0].numel()
+        return F.mse_loss(decoded, batch) + 0.1 * F.l1_loss(decoded, batch) + profile.kl_weight * kl
+
+    torch.manual_seed(profile.seed)
+    vae = make_vae(profile, images.shape[1], images.shape[-1]).to(device)
+    vae, seconds = train(
+        "vae", vae, loss_of, steps=profile.vae_steps, learning_rate=2 * profile.learning_rate,
+        ema_decay=0.99, seed=profile.seed, work=work, log=log,
+    )  # fmt: skip
+    whiten_channels(vae, images)
+    return vae, seconds
+
+
+@torch.no_grad()
+def whiten_channels(vae, images):
+    """Give every latent channel zero mean and equal variance, exactly, inside the 1x1 convolutions around the latent.
+
+    A stock DiTPipeline knows one scaling factor and no shift; the rest must live in the weights.
+    """
+    vae.register_to_config(scaling_factor=1.0)
+    latents = mgd.encode(vae, images)
+    mean, std = latents.mean((0, 2, 3)), latents.std((0, 2, 3))
+    scale = std.mean() / std
+    n = len(mean)
+    vae.quant_conv.weight[:n] *= scale.view(-1, 1, 1, 1)
+    vae.quant_conv.bias[:n] = (vae.quant_conv.bias[:n] - mean) * scale
+    vae.quant_conv.bias[n:] += 2 * scale.log()  # the posterior's log variance
+    vae.post_quant_conv.bias += vae.post_quant_conv.weight[:, :, 0, 0] @ mean
+    vae.post_quant_conv.weight /= scale.view(1, -1, 1, 1)
+    vae.register_to_config(scaling_factor=1 / std.mean().item())
+
+
+def train_dit(profile: Profile, latents, labels, scheduler, work, log):
+    """Predict the noise; in one batch row in ten the class is hidden, so that classifier-free guidance works."""
+    device = latents.device
+    signal, noise = scheduler.alphas_cumprod.to(device).sqrt(), (1 - scheduler.alphas_cumprod.to(device)).sqrt()
+
+    def loss_of(dit, generator):
+        rows = torch.randint(len(latents), (profile.dit_batch,), generator=generator, device=device)
+        # one timestep per stratum: every noise level is in every batch
+        strata = torch.arange(profile.dit_batch, device=device)
+        uniform = torch.rand(profile.dit_batch, generator=generator, device=device)
+        timesteps = ((strata + uniform) / profile.dit_batch * len(signal)).long()
+        epsilon = torch.randn(latents[rows].shape, generator=generator, device=device)
+        hide = torch.rand(profile.dit_batch, generator=generator, device=device) < profile.label_drop
+        classes = torch.where(hide, NULL_CLASS, labels[rows])
+        column = (-1, 1, 1, 1)
+        noisy = signal[timesteps].view(column) * latents[rows] + noise[timesteps].view(column) * epsilon
+        return F.mse_loss(dit(noisy, timestep=timesteps, class_labels=classes).sample, epsilon)
+
+    torch.manual_seed(profile.seed + 1)
+    dit = make_dit(profile, latents.shape[-1]).to(device)
+    return train(
+        "dit", dit, loss_of, steps=profile.dit_steps, learning_rate=profile.learning_rate,
+        ema_decay=profile.ema_decay, seed=profile.seed + 1, work=work, log=log,
+    )  # fmt: skip
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("profile", choices=sorted(PROFILES))
+    parser.add_argument("--out", type=Path, help="default: mgd_helpers/pretrained/<profile>")
+    parser.add_argument("--work", type=Path, help="checkpoints and log; default: build/train/<profile>")
+    arguments = parser.parse_args()
+    profile = PROFILES[arguments.profile]
+    out = arguments.out or ROOT / "mgd_helpers" / "pretrained" / arguments.profile
+    work = arguments.work or ROOT / "build" / "train" / arguments.profile
+    work.mkdir(parents=True, exist_ok=True)
+
+    def log(line):
+        with open(work / "train.log", "a") as file:
+            print(time.strftime("%Y-%m-%d %H:%M:%S"), line, file=file)
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    data = mgd.load_data(profile.data)
+    images, labels = data.train.images.to(device), data.train.labels.to(device)
+    vae, vae_seconds = train_vae(profile, images, work, log)
+    latents = mgd.encode(vae, images)
+    log(f"latents: mean {latents.mean():.4f}, std {latents.std():.4f}")
+    scheduler = make_scheduler()
+    dit, dit_seconds = train_dit(profile, latents, labels, scheduler, work, log)
+
+
+if __name__ == "__main__":
+    main()
