@@ -74,8 +74,8 @@ def bisect(
     and again (Steinbach et al., 2000).
 
     `split_by="variance"` takes the leaf with the largest inertia per member instead. Each 2-means starts `n_init` times
-    by k-means++ and keeps the best; all starts run as one batch. Runs in float32 or better; the same seed gives the same
-    tree on one device.
+    by k-means++ and keeps the best; all starts run as one batch. Runs in float32 or better; the same seed gives the
+    same tree on one device.
 
     Raises `ValueError` where there are fewer distinct latents than leaves, or values are not finite.
 
@@ -93,7 +93,8 @@ def bisect(
     distinct = len(torch.unique(rows, dim=0))
     if not 1 <= n_leaves <= distinct:
         raise ValueError(
-            f"n_leaves must lie between 1 and the number of distinct latents, {distinct} (of {len(rows)}); got {n_leaves}."
+            f"n_leaves must lie between 1 and the number of distinct latents, {distinct} (of {len(rows)}); "
+            f"got {n_leaves}."
         )
     parents, children, depths = [-1], [()], [0]
     members = [torch.arange(len(rows), device=rows.device)]
@@ -158,8 +159,8 @@ def two_means(rows: Float[Tensor, "n d"], *, n_init: int, draw: torch.Generator)
 
 
 def _plus_plus(rows, n_init, draw) -> tuple[Int[Tensor, " r"], Int[Tensor, " r"]]:
-    """Greedy k-means++ for two centres (Arthur & Vassilvitskii, 2007): one at random; then of a few candidates, drawn with
-    probability by squared distance, the one that leaves the least inertia."""
+    """Greedy k-means++ for two centres (Arthur & Vassilvitskii, 2007): one at random; then of a few candidates, drawn
+    with probability by squared distance, the one that leaves the least inertia."""
     candidates = 3
     uniform = torch.rand(1 + candidates, n_init, generator=draw, dtype=torch.float64).to(rows.device)
     squares = rows.square().sum(1)

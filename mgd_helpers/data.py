@@ -43,7 +43,7 @@ class ImageSet:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A named data set with a train and a test split; class `i` is called `class_names[i]`. A folder has an empty test split."""
+    """A named data set with a train and a test split (empty for a folder); class `i` is called `class_names[i]`."""
 
     name: str
     train: ImageSet
@@ -56,7 +56,7 @@ def load_data(source: str | Path, *, image_size: int | None = None) -> Dataset:
 
     `"digits"` is scikit-learn's 1,797 scans of handwritten digits, resized from 8x8 to 1x32x32, with a fixed stratified
     split into 1,500 training and 297 test scans. A folder becomes the training split, its sub-folders in alphabetical
-    order the classes; `image_size` resizes its images (shorter side, then centre crop), and is needed where they differ.
+    order the classes; `image_size` resizes its images (shorter side, then centre crop), needed where they differ.
 
     Raises `ValueError` for an unknown name, an empty folder, or images of different sizes.
 

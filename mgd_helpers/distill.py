@@ -70,7 +70,7 @@ def distill(
     batch_size: int = 32,
     seed: int = 0,
 ) -> Report:
-    """Distil a data set into `images_per_class` images per class: `out/<class name>/<index>.png` and `out/manifest.json`.
+    """Distil a data set into `images_per_class` images per class: `out/<class name>/<index>.png`, `out/manifest.json`.
 
     `data` is a name, a folder or a `Dataset`. `guidance` is `"none"`, `"mode"`, `"manifold"` or `"released"`, or a
     factory `(targets, cloud) -> guidance` called for each batch with its targets and the latents of the class.
@@ -179,8 +179,8 @@ def _class_labels(class_labels, pipe, data):
         missing = [name for name in data.class_names if name not in known]
         if missing:
             raise ValueError(
-                f"class_labels must be given: the pipeline knows no class named {missing[:5]}. Pass the pipeline's label "
-                "of each class, in the order of data.class_names."
+                f"class_labels must be given: the pipeline knows no class named {missing[:5]}. Pass the pipeline's "
+                "label of each class, in the order of data.class_names."
             )
         class_labels = [known[name] for name in data.class_names]
     if len(class_labels) != len(data.class_names):

@@ -1,4 +1,4 @@
-"""What a small set of images is worth: accuracy of students and of 1-nearest neighbour on held-out real images, and MMD.
+"""What a small set of images is worth: accuracy of students and of 1-nearest neighbour on held-out images, and MMD.
 
 Rows are paired: every set is learnt by students of the same seeds. The accuracy is that of the last step.
 """

@@ -22,7 +22,7 @@ Strength = float | Callable[[NoiseLevel], float | Tensor]
 
 
 class Guidance(Protocol):
-    """What `steer` calls at each step: the predicted clean samples [B, ...] (float32) and the noise level, to moved ones."""
+    """What `steer` calls at each step: predicted clean samples [B, ...] (float32) and noise level, to moved ones."""
 
     def __call__(self, denoised: Tensor, level: NoiseLevel) -> Tensor: ...
 
@@ -194,7 +194,7 @@ def _check_targets(targets):
 
 
 def _like(targets, denoised):
-    """The targets on the device of `denoised`, once per copy of the batch (classifier-free guidance doubles the rows)."""
+    """The targets on the device of `denoised`, once per copy of the batch: classifier-free guidance doubles it."""
     if denoised.shape[1:] != targets.shape[1:]:
         raise ValueError(
             f"targets are {list(targets.shape[1:])} each, but the pipeline denoises {list(denoised.shape[1:])}; "
@@ -202,7 +202,8 @@ def _like(targets, denoised):
         )
     if len(denoised) % len(targets):
         raise ValueError(
-            f"targets must be one per image; got {len(targets)} targets for {len(denoised)} rows in the scheduler's step."
+            f"targets must be one per image; got {len(targets)} targets for {len(denoised)} rows in the "
+            "scheduler's step."
         )
     copies = len(denoised) // len(targets)
     return targets.to(denoised).repeat(copies, *[1] * (targets.ndim - 1))

@@ -13,9 +13,9 @@ from mgd_helpers.runtime import progress
 
 @torch.no_grad()
 def encode(vae, images: Float[Tensor, "n c h w"], *, batch_size: int = 64) -> Float[Tensor, "n lc lh lw"]:
-    """Encode images in [-1, 1] to scaled posterior means, in batches on the VAE's device; float32 on the images' device.
+    """Encode images in [-1, 1] to scaled posterior means, in batches on the VAE's device; float32 on the images' own.
 
-    `vae` is a diffusers `AutoencoderKL`: its `scaling_factor` makes the latents of roughly unit variance, as its denoiser
+    `vae` is a diffusers `AutoencoderKL`: its `scaling_factor` gives latents of roughly unit variance, as its denoiser
     expects them; a `shift_factor` is subtracted first where it has one.
 
     Raises `ValueError` where the images do not fit the VAE or leave [-1, 1].
@@ -25,7 +25,8 @@ def encode(vae, images: Float[Tensor, "n c h w"], *, batch_size: int = 64) -> Fl
         raise ValueError(f"images must be [N, {channels}, H, W] for this VAE; got {list(images.shape)}.")
     if len(images) and not (images.min() >= -1.001 and images.max() <= 1.001):  # also refuses NaN
         raise ValueError(
-            f"images must lie in [-1, 1]; got [{images.min():.3g}, {images.max():.3g}]. For pixels in [0, 1] pass 2 * images - 1."
+            f"images must lie in [-1, 1]; got [{images.min():.3g}, {images.max():.3g}]. "
+            "For pixels in [0, 1] pass 2 * images - 1."
         )
     latents = []
     for block in progress(images.split(batch_size), "encode", unit="batch"):

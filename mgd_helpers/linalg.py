@@ -54,7 +54,7 @@ def nearest(
 def gram_eigh(rows: Float[Tensor, "*b k d"]) -> tuple[Float[Tensor, "*b k"], Float[Tensor, "*b k k"]]:
     """Eigenvalues (largest first, never negative) and eigenvectors (columns) of the Gram matrix `rows @ rows.T`.
 
-    The eigenvectors v of the scatter matrix `rows.T @ rows` follow as rows.T w / sqrt(eigenvalue), at k^2 d instead of d^3.
+    The eigenvectors of the scatter matrix `rows.T @ rows` follow as rows.T w / sqrt(eigenvalue), at k^2 d, not d^3.
     """
     values, vectors = torch.linalg.eigh(rows @ rows.mT)
     return values.flip(-1).clamp_min(0), vectors.flip(-1)

@@ -16,7 +16,7 @@ from mgd_helpers._shapes import Float, Tensor
 
 @dataclass(frozen=True, eq=False)
 class NoiseLevel:
-    """Where a step stands: `signal` and `noise` as float32 scalars, the scheduler's `timestep`, and the noisy `sample`."""
+    """Where a step stands: `signal`, `noise` (float32 scalars), the scheduler's `timestep` and the noisy `sample`."""
 
     signal: Float[Tensor, ""]
     noise: Float[Tensor, ""]
@@ -45,7 +45,7 @@ def noise_level(scheduler, timestep, sample: Tensor) -> NoiseLevel:
 
 
 def prediction_type(scheduler) -> str:
-    """What the model predicts: `epsilon`, `v_prediction`, `sample` or `flow_prediction` (flow matching has no such key)."""
+    """What the model predicts: `epsilon`, `v_prediction`, `sample`, or `flow_prediction` (flow matching has no key)."""
     return getattr(scheduler.config, "prediction_type", None) or "flow_prediction"
 
 

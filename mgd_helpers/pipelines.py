@@ -28,8 +28,8 @@ def load_pipeline(name: str | Path, *, device: str | torch.device | None = None,
         if not (folder / "model_index.json").is_file() and (folder.exists() or str(name).count("/") != 1):
             shipped = sorted(path.parent.name for path in PRETRAINED.glob("*/model_index.json"))
             raise ValueError(
-                f"name must be a shipped pipeline ({', '.join(shipped)}), a folder with a model_index.json, or a hub id "
-                f"like 'facebook/DiT-XL-2-256'; got {str(name)!r}."
+                f"name must be a shipped pipeline ({', '.join(shipped)}), a folder with a model_index.json, or a hub "
+                f"id like 'facebook/DiT-XL-2-256'; got {str(name)!r}."
             )
     with contextlib.redirect_stderr(io.StringIO()):  # the import warns of libraries that we do not use
         from diffusers import DiffusionPipeline

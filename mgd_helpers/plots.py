@@ -21,7 +21,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
 def use_style() -> None:
-    """The look of all figures: colour-blind palette, white ground, ink-on-paper images, no frame where none is needed."""
+    """The look of all figures: colour-blind palette, white ground, ink-on-paper images, no needless frame."""
     sns.set_theme(
         context="notebook",
         style="ticks",
@@ -144,7 +144,7 @@ def draw_scores(scores: Mapping[str, Sequence[float]], *, xlabel: str, title: st
     """One line per row: every single score as a dot, and their mean as a bar across."""
     figure, axis = plt.subplots(figsize=(6.5, 0.45 * len(scores) + 1.1))
     colours = sns.color_palette("colorblind", len(scores))
-    for row, ((label, values), colour) in enumerate(zip(scores.items(), colours, strict=True)):
+    for row, (values, colour) in enumerate(zip(scores.values(), colours, strict=True)):
         axis.plot(values, [row] * len(values), "o", color=colour, alpha=0.6, markersize=6)
         axis.plot([np.mean(values)] * 2, [row - 0.3, row + 0.3], color=colour, linewidth=3)
         axis.annotate(

@@ -29,7 +29,7 @@ TESTED = {"torch": ((2, 6), (2, 16)), "diffusers": ((0, 35), (0, 43))}
 def setup(*, chapter: int | None = None, seed: int = 0) -> Lab:
     """Seed torch, choose device and dtype, set the plot style, and print one line of versions.
 
-    CUDA with compute capability 8.0 or later gets bfloat16, older CUDA (a T4 only emulates it) float16, the CPU float32.
+    CUDA of compute capability 8.0 or later gets bfloat16, older CUDA (a T4 only emulates it) float16, a CPU float32.
     Warns, and never fails, where a version lies outside the range the labs were tested with.
     """
     from mgd_helpers import plots

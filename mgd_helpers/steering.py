@@ -17,7 +17,7 @@ import torch
 from mgd_helpers.guidance import Guidance
 from mgd_helpers.noise import noise_level, output_slope, prediction_type, to_denoised
 
-# These scale the model's output themselves, so a shift of it is not the shift of the clean prediction that it should be.
+# These scale the model's output themselves: a shift of it is not the shift of the clean prediction that it should be.
 REFUSED = {
     "CMStochasticIterativeScheduler": "a scheduler for diffusion models, not for consistency models",
     "EDMDPMSolverMultistepScheduler": "DPMSolverMultistepScheduler",
@@ -31,8 +31,8 @@ def steer(pipe, guidance: Guidance | None, *, generators: Sequence[torch.Generat
     """Within the context, every denoising step of `pipe` is moved by `guidance(denoised, level) -> denoised`.
 
     `generators`, one per image, reach schedulers that draw noise in `step` where the pipeline does not pass any on
-    (DiTPipeline does not). The pipeline comes back unchanged on exit, also after an exception. `guidance=None` only adds
-    the generators. Choose the scheduler before entering.
+    (DiTPipeline does not). The pipeline comes back unchanged on exit, also after an exception. `guidance=None` only
+    adds the generators. Choose the scheduler before entering.
 
     Raises `ValueError` for schedulers that cannot be steered, and for pairs that run but are silently wrong.
     """

@@ -56,7 +56,7 @@ def local_tangent(
     place of D. Costs one matrix product for the distances and k² D for the rest; runs in float32 or better. Directions
     whose variance is zero to rounding are dropped, so that the space may have a lower rank than asked for.
 
-    Raises `ValueError` where the cloud holds too few points, the rank is not below `n_neighbors`, or values are not finite.
+    Raises `ValueError` where the cloud holds too few points, rank is not below n_neighbors, or values are not finite.
 
     >>> line = torch.linspace(0, 1, 50)[:, None] * torch.tensor([3.0, 4.0])
     >>> space = local_tangent(torch.tensor([[1.5, 2.0]]), line, n_neighbors=5, rank=1)

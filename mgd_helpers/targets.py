@@ -12,7 +12,7 @@ from mgd_helpers.clusters import ClusterTree
 
 @dataclass(frozen=True, eq=False)
 class Targets:
-    """`latents` [K, ...], the tree `nodes` [K] they stand for, and each node's `members` (row numbers of the latents)."""
+    """`latents` [K, ...], the tree `nodes` [K] they stand for, and each node's `members` (rows of the latents)."""
 
     latents: Float[Tensor, "k ..."]
     nodes: tuple[int, ...]
@@ -34,8 +34,8 @@ def pick_targets(
     """Choose `images_per_class` nodes of a tree and represent each by its centroid, or by the member nearest to it.
 
     `"leaves"`: the leaves, largest first. `"levels"` (the paper's multi-scale coreset): the largest node of each depth
-    from `start_level` on, down to the leaves or up to the root (`scan="to_root"`), then leaves, largest first. The paper
-    leaves the direction open. No node is taken twice.
+    from `start_level` on, down to the leaves or up to the root (`scan="to_root"`), then leaves, largest first. The
+    paper leaves the direction open. No node is taken twice.
 
     Raises `ValueError` for unknown options, or where the tree holds too few nodes.
     """
@@ -60,8 +60,8 @@ def pick_targets(
     nodes = (nodes + [leaf for leaf in by_size(tree.leaves) if leaf not in nodes])[:images_per_class]
     if images_per_class < 1 or len(nodes) < images_per_class:
         raise ValueError(
-            f"images_per_class must lie between 1 and the {len(nodes)} targets this tree offers; got {images_per_class}. "
-            "Grow the tree with n_leaves=images_per_class."
+            f"images_per_class must lie between 1 and the {len(nodes)} targets this tree offers; "
+            f"got {images_per_class}. Grow the tree with n_leaves=images_per_class."
         )
     chosen = torch.tensor(nodes)
     if representative == "centroid":

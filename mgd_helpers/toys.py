@@ -16,7 +16,7 @@ from mgd_helpers.noise import noise_level
 
 
 def spiral(n_points: int, *, noise: float = 0.0, seed: int = 0) -> Float[Tensor, "n 2"]:
-    """Points on a spiral of one and a half turns in the plane, evenly spaced in angle, at most about 2 from the origin."""
+    """Points on a spiral of about one turn in the plane, evenly spaced in angle, at most 2 from the origin."""
     angle = torch.linspace(0.25, 1.0, n_points) * 3 * torch.pi
     points = angle[:, None] / (1.5 * torch.pi) * torch.stack([angle.cos(), angle.sin()], 1)
     draw = torch.Generator().manual_seed(seed)
