@@ -37,10 +37,13 @@ def load_pipeline(name: str | Path, *, device: str | torch.device | None = None,
     local = folder.is_dir()
     if local or is_quiet():
         logging.disable_progress_bar()
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()  # it warns that the keys of id2label are text, as they are in any JSON file
     try:
         pipe = DiffusionPipeline.from_pretrained(str(folder), use_safetensors=True, local_files_only=local)
     finally:
         logging.enable_progress_bar()
+        logging.set_verbosity(verbosity)
     pipe = pipe.to(device or ("cuda" if torch.cuda.is_available() else "cpu"), dtype)
     pipe.set_progress_bar_config(disable=is_quiet(), leave=False, delay=1)
     for module in modules(pipe).values():
