@@ -1,6 +1,6 @@
 """Divisive clustering: a tree of clusters by repeated 2-means, on the device of the latents.
 
-inertia(parent) = inertia(left) + inertia(right) + n_l n_r / n |c_l - c_r|²: each split takes the last term away.
+inertia(parent) = inertia(left) + inertia(right) + n_l n_r / n ‖c_l - c_r‖²: each split takes the last term away.
 """
 
 from __future__ import annotations

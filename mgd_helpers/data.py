@@ -6,6 +6,7 @@ just such folders.
 
 from __future__ import annotations
 
+import copy
 import functools
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,7 @@ def load_data(source: str | Path, *, image_size: int | None = None) -> Dataset:
     if source == "digits":
         if image_size not in (None, 32):
             raise ValueError(f"image_size must be 32 for 'digits' (the shipped pipeline's size); got {image_size}.")
-        return _digits()
+        return copy.deepcopy(_digits())  # so that no caller can change what the next one gets
     if not Path(source).is_dir():
         raise ValueError(
             f"source must be 'digits' or a folder with one sub-folder of images per class; got {str(source)!r}, "

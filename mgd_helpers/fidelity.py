@@ -1,6 +1,6 @@
 """Distances between two sets of features.
 
-MMD² = E k(x, x') + E k(y, y') - 2 E k(x, y), with the kernel k(x, y) = exp(-|x - y|² / (2 h²)).
+MMD² = E k(x, x') + E k(y, y') - 2 E k(x, y), with the kernel k(x, y) = exp(-‖x - y‖² / (2 h²)).
 """
 
 from __future__ import annotations

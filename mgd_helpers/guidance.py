@@ -2,14 +2,14 @@
 
 mode       x̂₀ + λ g                                  g = target - denoised
 manifold   x̂₀ + λ (g - β P_N g)                      β = 1: Eq. 4 of the paper, λ P_T g;  β = 0: mode
-released   x̂₀ + λ g - μ w P_N(x_t - m) / |…|          what the authors' code does
+released   x̂₀ + λ g - μ w P_N(x_t - m) / ‖…‖          what the authors' code does
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 
@@ -21,6 +21,7 @@ from mgd_helpers.tangent import check_neighborhood, local_tangent
 Strength = float | Callable[[NoiseLevel], float | Tensor]
 
 
+@runtime_checkable
 class Guidance(Protocol):
     """What `steer` calls at each step: predicted clean samples [B, ...] (float32) and noise level, to moved ones."""
 
@@ -95,7 +96,7 @@ class ReleasedPull:
     """What the authors' released DDIM update does, which is not Eq. 4: an unprojected mode pull, plus a pull of unit
     length along the normal of a cloud of random points around the target, diffused to the noise of the step.
 
-    strength * g - normal_strength * tanh(s / bandwidth) * P_N(x_t - m) / |P_N(x_t - m)|, with m the mean of the
+    strength * g - normal_strength * tanh(s / bandwidth) * P_N(x_t - m) / ‖P_N(x_t - m)‖, with m the mean of the
     `n_neighbors` cloud points nearest to the noisy sample x_t and s its distance to the nearest of them. Half of the
     `n_points` radii are evenly spaced from 0.1 to `radius`, half uniform in [0, radius]. The points are drawn anew at
     each step from `seed`, the noise level and the target's key (by default its position), so that images do not depend

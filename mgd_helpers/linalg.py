@@ -1,6 +1,6 @@
 """Distances in blocks, nearest neighbours, and thin eigenvectors by the Gram trick.
 
-|x - y|^2 = |x|^2 + |y|^2 - 2 x.y turns all distances into one matrix product; the k x k Gram matrix of k rows has the
+‖x - y‖² = ‖x‖² + ‖y‖² - 2 x·y turns all distances into one matrix product; the k x k Gram matrix of k rows has the
 same non-zero eigenvalues as their D x D scatter matrix.
 """
 

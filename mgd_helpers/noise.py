@@ -29,7 +29,7 @@ class NoiseLevel:
 
     @property
     def share(self) -> float:
-        """The noise share, noise / norm: 1 is pure noise, 0 a clean sample."""
+        """The noise share noise / norm, a float (1 is pure noise, 0 a clean sample)."""
         return (self.noise / self.norm).item()
 
 

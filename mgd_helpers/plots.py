@@ -161,6 +161,63 @@ def draw_scores(scores: Mapping[str, Sequence[float]], *, xlabel: str, title: st
     return figure
 
 
+def draw_map(
+    points: Float[Tensor, "n 2"],
+    labels: Sequence[int],
+    names: Sequence[str],
+    *,
+    stars: Float[Tensor, "k 2"] | None = None,
+    title: str = "",
+) -> Figure:
+    """Points in the plane with a colour and a marker per label, named beside; `stars` stand out, say, centroids."""
+    figure, axis = plt.subplots(figsize=(6.4, 4.6))
+    labels = np.asarray(labels)
+    for index, (name, colour) in enumerate(zip(names, sns.color_palette("colorblind", len(names)), strict=True)):
+        x, y = points[labels == index].T
+        axis.scatter(x, y, s=20, color=colour, marker=MARKERS[index % len(MARKERS)], alpha=0.65, lw=0, label=name)
+    if stars is not None:
+        axis.scatter(*stars.T, s=260, color="white", marker="*", edgecolor="black", zorder=3)
+    axis.set(aspect="equal", xticks=[], yticks=[], title=title)
+    sns.despine(ax=axis, left=True, bottom=True)
+    axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=1.6, ncols=1 + len(names) // 20)
+    return figure
+
+
+def draw_arrows(
+    cloud: Float[Tensor, "n 2"],
+    points: Float[Tensor, "b 2"],
+    arrows: Mapping[str, Float[Tensor, "b 2"]],
+    *,
+    title: str = "",
+) -> Figure:
+    """A cloud in the plane, and at each of some points one arrow per series: say, the parts of a pull."""
+    figure, axis = plt.subplots(figsize=(6.4, 4.6))
+    axis.scatter(*cloud.T, s=12, color="0.6", lw=0)
+    for colour, (label, vectors) in zip(sns.color_palette("colorblind"), arrows.items(), strict=False):
+        options = {"angles": "xy", "scale_units": "xy", "scale": 1, "width": 0.007, "zorder": 3}
+        axis.quiver(*points.T, *vectors.T, color=colour, label=label, **options)
+        axis.update_datalim(points + vectors)
+    axis.scatter(*points.T, s=36, color="black", zorder=4)
+    axis.set(aspect="equal", xticks=[], yticks=[], title=title)
+    sns.despine(ax=axis, left=True, bottom=True)
+    axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
+def draw_lines(
+    lines: Mapping[str, Sequence[float]], x: Sequence[float], *, xlabel: str, ylabel: str, title: str = ""
+) -> Figure:
+    """One line per series over a shared `x`; a line may end early. The axis is logarithmic where `x` spans a lot."""
+    figure, axis = plt.subplots(figsize=(6, 3.6))
+    for (label, values), marker in zip(lines.items(), MARKERS, strict=False):
+        axis.plot(x[: len(values)], values, marker=marker, label=label)
+    axis.set(xlabel=xlabel, ylabel=ylabel, title=title, ylim=(0, None))
+    if min(x) > 0 and max(x) > 50 * min(x):
+        axis.set_xscale("log")
+    axis.legend()
+    return figure
+
+
 def _show(axis, image):
     axis.imshow(_pixels(image), vmin=-1, vmax=1, cmap="gray_r")
 

@@ -55,7 +55,7 @@ def pick_targets(
 
     nodes = []
     if strategy == "levels":
-        levels = range(start_level, deepest + 1) if scan == "to_leaves" else range(start_level, -1, -1)
+        levels = range(start_level, deepest + 1) if scan == "to_leaves" else range(min(start_level, deepest), -1, -1)
         nodes = [by_size(node for node in range(len(tree)) if tree.depths[node] == level)[0] for level in levels]
     nodes = (nodes + [leaf for leaf in by_size(tree.leaves) if leaf not in nodes])[:images_per_class]
     if images_per_class < 1 or len(nodes) < images_per_class:

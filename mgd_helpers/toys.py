@@ -1,7 +1,7 @@
 """Small worlds where everything is known: point clouds with their exact denoiser, and random tiny pipelines.
 
 For a cloud of points p_i, each as likely, the best prediction of the clean sample is their weighted mean with weights
-softmax(-|x_t - signal p_i|² / (2 noise²)): no training, no error.
+softmax(-‖x_t - signal p_i‖² / (2 noise²)): no training, no error.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 
 from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.linalg import squared_distances
-from mgd_helpers.noise import noise_level
+from mgd_helpers.noise import noise_level, output_slope, prediction_type, to_denoised
 
 
 def spiral(n_points: int, *, noise: float = 0.0, seed: int = 0) -> Float[Tensor, "n 2"]:
@@ -39,14 +39,15 @@ class PointCloudPipeline:
         return (weights @ self.points.flatten(1)).view_as(sample)
 
     def __call__(self, n_images: int, *, num_inference_steps: int = 50, generator: torch.Generator | None = None):
-        sample = torch.randn(n_images, *self.points.shape[1:], generator=generator)
-        trajectory = [sample]
         self.scheduler.set_timesteps(num_inference_steps)
+        scale = float(getattr(self.scheduler, "init_noise_sigma", 1.0))
+        sample = scale * torch.randn(n_images, *self.points.shape[1:], generator=generator)
+        trajectory, prediction = [sample], prediction_type(self.scheduler)
         for timestep in self.scheduler.timesteps:
             level = noise_level(self.scheduler, timestep, sample)
             denoised = self.denoise(sample, signal=level.signal, noise=level.noise)
-            epsilon = (sample - level.signal * denoised) / level.noise
-            sample = self.scheduler.step(epsilon, timestep, sample).prev_sample
+            rest = denoised - to_denoised(torch.zeros_like(sample), level, prediction)  # what the output has to add
+            sample = self.scheduler.step(output_slope(level, prediction) * rest, timestep, sample).prev_sample
             trajectory.append(sample)
         return SimpleNamespace(images=sample, trajectory=torch.stack(trajectory))
 

@@ -1,0 +1,71 @@
+# `make book` and `make test` are all a reader needs; `make` lists the rest.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# One may name an interpreter, `make book PYTHON=python3.12`; otherwise the first one that fits is taken
+CANDIDATES := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+BIN := .venv/bin
+READY := .venv/.ready
+TORCH := 2.13.0
+CONTRACTS := tests/test_notebooks.py tests/test_book.py
+
+.PHONY: help
+help:  ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: book
+book: $(READY)  ## run every lab, build the book, print where it lies
+	$(BIN)/python tools/build_book.py
+
+.PHONY: test
+test: export MGD_QUIET := 1
+ifneq ($(CI),)
+test: export OMP_NUM_THREADS := 1  # sums depend on the number of threads, in their last digits
+endif
+test: $(READY)  ## lint, unit tests, every lab against its recorded results, the contracts of labs and book
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest tests mgd_helpers --doctest-modules $(addprefix --ignore=,$(CONTRACTS))
+	$(BIN)/python -m pytest notebooks --nbval-lax --nbval-current-env --dist loadfile -n 2
+	$(BIN)/python -m pytest $(CONTRACTS)
+
+.PHONY: lab
+lab: $(READY)  ## open the labs in JupyterLab
+	JUPYTER_PREFER_ENV_PATH=1 $(BIN)/jupyter-lab --notebook-dir=notebooks
+
+.PHONY: format
+format: $(READY)  ## format the code; strip the labs' outputs, but for checked cells
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/nbstripout --keep-count --keep-id --extra-keys "metadata.language_info.version" notebooks/*.ipynb
+
+.PHONY: lock
+lock: $(READY)  ## resolve requirements.lock afresh (torch pins its CUDA packages itself, so they stay out)
+	$(BIN)/python -m pip install --quiet uv
+	mkdir -p build && rm -f build/resolved.txt && echo "torch==$(TORCH)" > build/torch.txt
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11.5 --extra book --extra test \
+		--constraint build/torch.txt --no-annotate --no-header --quiet --output-file build/resolved.txt
+	head -n 1 requirements.lock > build/requirements.lock
+	grep -vE '^(nvidia-|cuda-|triton)' build/resolved.txt >> build/requirements.lock
+	mv build/requirements.lock requirements.lock
+
+.PHONY: clean
+clean:  ## remove the built book and all caches; the environment, .venv, stays
+	rm -rf _build .pytest_cache .ruff_cache
+	find mgd_helpers tests tools notebooks -name __pycache__ -prune -exec rm -rf {} +
+
+# The environment. The helpers are installed editable, so a change of theirs needs no new installation.
+$(READY): requirements.lock pyproject.toml
+	@for python in $(CANDIDATES); do "$$python" -c '$(FITS)' 2> /dev/null && break || python=; done; \
+	if [ -z "$$python" ]; then \
+		echo "Python 3.11, 3.12 or 3.13 is needed; tried: $(CANDIDATES). Name one: make book PYTHON=/path/to/python3.12" >&2; \
+		exit 1; \
+	fi; \
+	if [ ! -x $(BIN)/pip ]; then echo "Setting up .venv with $$python"; "$$python" -m venv --clear .venv; fi
+	@echo "Installing requirements.lock: minutes the first time, for torch is large"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@

@@ -1,0 +1,68 @@
+"""Shared fixtures. mgd_helpers is imported inside them, never on top: jaxtyping's import hook must come first."""
+
+import os
+
+import pytest
+import torch
+
+os.environ.update(MGD_QUIET="1", MPLBACKEND="Agg", HF_HUB_OFFLINE="1")
+
+
+@pytest.fixture(params=["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"])
+def device(request):
+    """Every device of this machine."""
+    return torch.device(request.param)
+
+
+@pytest.fixture
+def draw():
+    """Standard normal tensors from a fixed seed, on the CPU: `draw(3, 4)`."""
+    source = torch.Generator().manual_seed(0)
+    return lambda *shape, dtype=torch.float32: torch.randn(*shape, generator=source, dtype=dtype)
+
+
+@pytest.fixture(scope="session")
+def digits():
+    from mgd_helpers import load_data
+
+    return load_data("digits")
+
+
+@pytest.fixture(scope="session")
+def waves():
+    """A data set of two classes, six grey 16x16 images each: stripes across or down, of random phase and width."""
+    from mgd_helpers import Dataset, ImageSet
+
+    source = torch.Generator().manual_seed(0)
+    phase, width = torch.rand(2, 12, 1, 1, generator=source)
+    stripes = torch.sin(6 * phase + (1 + width) * torch.arange(16) / 2).expand(12, 16, 16)
+    labels = torch.arange(12) % 2
+    images = torch.where(labels[:, None, None] == 0, stripes, stripes.mT)[:, None].contiguous()
+    return Dataset("waves", ImageSet(images, labels), ImageSet(images[:4], labels[:4]), ("zero", "one"))
+
+
+@pytest.fixture
+def tiny():
+    """A tiny stock DiTPipeline with random weights and a DDIM scheduler; classes are called zero and one."""
+    from mgd_helpers.toys import tiny_pipeline
+
+    return tiny_pipeline()
+
+
+SCHEDULERS = {
+    "DDPM": ("DDPMScheduler", {"clip_sample": False}),
+    "DDIM": ("DDIMScheduler", {"clip_sample": False, "timestep_spacing": "trailing"}),
+    "DPM-Solver++": ("DPMSolverMultistepScheduler", {}),
+    "UniPC": ("UniPCMultistepScheduler", {}),
+}
+
+
+@pytest.fixture(params=SCHEDULERS)
+def sampled(request):
+    """The tiny pipeline under each of the four schedulers that DiTPipeline is steered with."""
+    import diffusers
+
+    from mgd_helpers.toys import tiny_pipeline
+
+    name, config = SCHEDULERS[request.param]
+    return tiny_pipeline(getattr(diffusers, name)(**config))

@@ -1,0 +1,156 @@
+import hashlib
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from mgd_helpers.data import ImageSet, load_data
+
+
+def scans():
+    """scikit-learn's digits on the scale [-1, 1], as they are before resizing."""
+    pixels, labels = load_digits(return_X_y=True)
+    return torch.from_numpy(pixels / 8 - 1).float(), torch.from_numpy(labels)
+
+
+def test_digits_are_images_in_range_with_labels(digits):
+    for part, size in ((digits.train, 1500), (digits.test, 297)):
+        assert part.images.shape == (size, 1, 32, 32)
+        assert part.images.dtype == torch.float32
+        assert part.labels.dtype == torch.int64
+        assert part.images.min() == -1
+        assert part.images.max() == 1
+    assert digits.class_names == tuple("0123456789")
+
+
+def test_digits_are_stratified(digits):
+    whole = torch.cat([digits.train.labels, digits.test.labels]).bincount()
+    for part in (digits.train, digits.test):
+        assert (part.labels.bincount() - whole * len(part) / 1797).abs().max() < 1
+
+
+def test_train_and_test_share_no_scan_and_lose_none(digits):
+    rows = {}
+    for name, part in (("train", digits.train), ("test", digits.test)):
+        rows[name] = {hashlib.sha256(image.numpy().tobytes()).hexdigest() for image in part.images}
+        assert len(rows[name]) == len(part)
+    assert not rows["train"] & rows["test"]
+
+
+def test_digits_keep_scan_and_label_together(digits):
+    known, labels = scans()
+    small = torch.nn.functional.interpolate(digits.test.images, size=8, mode="area").flatten(1)
+    found = torch.cdist(small, known).argmin(1)
+    assert torch.equal(labels[found], digits.test.labels)
+    assert (found.diff() > 0).all()  # in their own order, each one once
+
+
+def test_the_split_is_the_same_for_everybody(digits):
+    known, _ = scans()
+    small = torch.nn.functional.interpolate(digits.test.images, size=8, mode="area").flatten(1)
+    found = torch.cdist(small, known).argmin(1)
+    assert digits.test.labels.bincount().tolist() == [29, 30, 29, 30, 30, 30, 30, 30, 29, 30]
+    assert hashlib.sha256(np.asarray(found, dtype="<i8").tobytes()).hexdigest()[:16] == "1d5d813b610838c5"
+
+
+def test_what_a_caller_does_to_the_digits_stays_with_the_caller():
+    load_data("digits").train.images.zero_()
+    assert load_data("digits").train.images.std() > 0.1
+
+
+def test_of_class_gives_the_images_of_one_class_in_order(digits):
+    expected = [image for image, label in zip(digits.test.images, digits.test.labels, strict=True) if label == 4]
+    assert torch.equal(digits.test.of_class(4), torch.stack(expected))
+
+
+def write(folder, pixels, **options):
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.asarray(pixels, dtype=np.uint8)).save(folder, **options)
+
+
+def test_a_folder_gives_its_classes_and_files_in_alphabetical_order(tmp_path):
+    for name, value in (("b/2.png", 40), ("b/1.png", 30), ("a/9.png", 20), (".cache/1.png", 99)):
+        write(tmp_path / name, np.full((5, 4), value))
+    (tmp_path / "a" / "notes.txt").write_text("no image")
+    (tmp_path / "manifest.json").write_text("{}")
+    data = load_data(tmp_path)
+    assert data.class_names == ("a", "b")
+    assert data.name == tmp_path.name
+    assert data.train.labels.tolist() == [0, 1, 1]
+    assert ((data.train.images[:, 0, 0, 0] + 1) * 127.5).round().tolist() == [20, 30, 40]
+    assert data.train.images.shape == (3, 1, 5, 4)
+    assert len(data.test) == 0
+
+
+def test_black_is_minus_one_and_white_is_one(tmp_path):
+    write(tmp_path / "a/1.png", [[0, 255]])
+    assert load_data(str(tmp_path)).train.images.flatten().tolist() == [-1, 1]
+
+
+def test_colours_come_as_three_channels(tmp_path):
+    pixels = np.arange(2 * 3 * 3).reshape(2, 3, 3)
+    write(tmp_path / "a/1.png", pixels)
+    found = load_data(tmp_path).train.images[0]
+    np.testing.assert_allclose((found + 1) * 127.5, pixels.transpose(2, 0, 1), atol=1e-3)
+
+
+def test_palettes_and_transparency_become_colour(tmp_path):
+    for number, mode in enumerate(("P", "RGBA")):
+        (tmp_path / "a").mkdir(exist_ok=True)
+        Image.new("RGB", (4, 4), (255, 0, 0)).convert(mode).save(tmp_path / f"a/{number}.png")
+    found = load_data(tmp_path).train.images
+    assert found.shape == (2, 3, 4, 4)
+    assert torch.equal(found[:, 0], torch.ones(2, 4, 4))
+    assert torch.equal(found[:, 1:], -torch.ones(2, 2, 4, 4))
+
+
+def test_image_size_resizes_the_shorter_side_and_crops_the_centre(tmp_path):
+    left_and_right = np.zeros((8, 24))
+    left_and_right[:, 8:16] = 200
+    write(tmp_path / "a/1.png", left_and_right)
+    found = load_data(tmp_path, image_size=8).train.images
+    assert found.shape == (1, 1, 8, 8)
+    torch.testing.assert_close(found, torch.full_like(found, 200 / 127.5 - 1))
+
+
+def test_what_distill_writes_comes_back_pixel_by_pixel(tmp_path, waves):
+    pixels = ((waves.train.images + 1) * 127.5).round()
+    for number, image in enumerate(pixels):
+        write(tmp_path / f"a/{number:02d}.png", image[0])
+    torch.testing.assert_close(load_data(tmp_path).train.images, pixels / 127.5 - 1)
+
+
+def test_unknown_sources_are_refused():
+    message = "source must be 'digits' or a folder .*; got 'digit', which is neither. Check the spelling"
+    with pytest.raises(ValueError, match=message):
+        load_data("digit")
+
+
+def test_digits_of_another_size_are_refused():
+    with pytest.raises(ValueError, match=r"image_size must be 32 for 'digits' .*; got 28"):
+        load_data("digits", image_size=28)
+
+
+def test_folders_without_images_are_refused(tmp_path):
+    (tmp_path / "a").mkdir()
+    with pytest.raises(ValueError, match=r"source must hold images in one sub-folder per class; .* holds none"):
+        load_data(tmp_path)
+
+
+@pytest.mark.parametrize("other", [(4, 5), (4, 4, 3)])
+def test_images_of_different_shapes_are_refused(tmp_path, other):
+    write(tmp_path / "a/1.png", np.zeros((4, 4)))
+    write(tmp_path / "a/2.png", np.zeros(other))
+    with pytest.raises(
+        ValueError, match=r"images of .* must have one size and one number of channels; .*Pass image_size"
+    ):
+        load_data(tmp_path)
+
+
+def test_images_without_as_many_labels_are_refused():
+    broken = object.__new__(ImageSet)  # past jaxtyping, which would speak first
+    vars(broken).update(images=torch.zeros(3, 1, 2, 2), labels=torch.zeros(2, dtype=torch.long))
+    with pytest.raises(ValueError, match="images and labels must be equally many; got 3 images and 2 labels"):
+        broken.__post_init__()

@@ -1,0 +1,287 @@
+import json
+
+import diffusers
+import pytest
+import torch
+from PIL import Image
+
+from mgd_helpers.clusters import bisect
+from mgd_helpers.data import Dataset, ImageSet, load_data
+from mgd_helpers.distill import distill
+from mgd_helpers.guidance import ModePull
+from mgd_helpers.latents import encode
+from mgd_helpers.pipelines import weights_hash
+from mgd_helpers.seeding import generators
+from mgd_helpers.steering import steer
+from mgd_helpers.targets import pick_targets
+from mgd_helpers.toys import tiny_pipeline
+
+
+def mode(targets, cloud):
+    return ModePull(targets.latents, strength=0.5)
+
+
+@pytest.fixture
+def run(waves, tiny, tmp_path):
+    """`distill` on the toy data with the tiny pipeline into tmp_path / "set", with other options where given."""
+
+    def call(**options):
+        defaults = {"images_per_class": 3, "out": tmp_path / "set", "guidance": mode, "pipeline": tiny, "steps": 4}
+        return distill(options.pop("data", waves), **(defaults | options))
+
+    return call
+
+
+def files(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.png")}
+
+
+EXPECTED = {f"{name}/{index:05d}.png" for name in ("zero", "one") for index in range(3)}
+
+
+def test_the_folder_holds_one_sub_folder_per_class_and_a_manifest(run, waves):
+    report = run()
+    assert set(files(report.folder)) == EXPECTED
+    assert {path.name for path in report.folder.iterdir()} == {"zero", "one", "manifest.json"}
+    assert (report.images, report.new) == (6, 6)
+    assert "6 images in" in str(report)
+    with Image.open(report.folder / "zero/00000.png") as image:
+        assert (image.size, image.mode) == ((16, 16), "L")
+    assert len(load_data(report.folder).train) == 6
+
+
+def test_the_manifest_says_how_each_image_was_made(run, waves, tiny):
+    report = run(seed=5)
+    manifest = json.loads((report.folder / "manifest.json").read_text())
+    assert manifest == report.manifest
+    assert manifest["complete"] is True
+    assert manifest["settings"] | {"scheduler_config": None} == {
+        "data": "waves",
+        "classes": ["zero", "one"],
+        "class_labels": [0, 1],
+        "images_per_class": 3,
+        "guidance": "test_distill.mode",
+        "strategy": "levels",
+        "representative": "centroid",
+        "scheduler": "DDIMScheduler",
+        "scheduler_config": None,
+        "steps": 4,
+        "guidance_scale": 4.0,
+        "seed": 5,
+        "weights": weights_hash(tiny),
+    }
+    assert manifest["settings"]["scheduler_config"]["timestep_spacing"] == "trailing"
+    assert {"torch", "diffusers", "python", "mgd-helpers"} <= set(manifest["versions"])
+    assert [image["file"] for image in manifest["images"]] == [
+        f"{name}/{index:05d}.png" for name in ("zero", "one") for index in range(3)
+    ]
+    for image in manifest["images"]:
+        label = waves.class_names.index(image["class"])
+        assert image["generator"] == [5, label, image["index"]]
+        assert {waves.train.labels[row].item() for row in image["members"]} == {label}
+
+
+def test_images_are_what_the_parts_make_by_hand(run, waves, tiny):
+    report = run(seed=2)
+    cloud = encode(tiny.vae, waves.train.of_class(1))
+    targets = pick_targets(bisect(cloud, n_leaves=3, seed=2), images_per_class=3)
+    draws = generators(2, 1, range(3))
+    with steer(tiny, mode(targets, cloud), generators=draws):
+        images = tiny(class_labels=[1] * 3, generator=draws, num_inference_steps=4).images
+    for index, image in enumerate(images):
+        with Image.open(report.folder / f"one/{index:05d}.png") as written:
+            assert written.tobytes() == image.tobytes()
+
+
+@pytest.mark.parametrize("guidance", ["none", "mode", "manifold", "released", mode, lambda targets, cloud: None])
+def test_every_guidance_runs(run, waves, guidance):
+    # manifold takes twelve neighbours: more images per class are needed than the toy set has
+    images = torch.cat([waves.train.images, waves.train.images * 0.9, waves.train.images * 0.8])
+    more = ImageSet(images, waves.train.labels.repeat(3))
+    report = run(data=Dataset("more", more, waves.test, waves.class_names), guidance=guidance, steps=2)
+    assert report.new == 6
+    if isinstance(guidance, str):
+        assert {image["guidance"] for image in report.manifest["images"]} == {guidance}
+
+
+def test_guidance_none_is_the_stock_pipeline(run, tiny):
+    report = run(guidance="none")
+    images = tiny(class_labels=[0] * 3, generator=generators(0, 0, range(3)), num_inference_steps=4).images
+    for index, image in enumerate(images):
+        with Image.open(report.folder / f"zero/{index:05d}.png") as written:
+            assert written.tobytes() == image.tobytes()
+
+
+@pytest.mark.parametrize("scheduler", [diffusers.DDIMScheduler, diffusers.DDPMScheduler])
+def test_batch_size_does_not_change_the_images(run, tmp_path, scheduler):
+    pipe = tiny_pipeline(scheduler(clip_sample=False))
+    folders = [run(out=tmp_path / str(size), batch_size=size, pipeline=pipe).folder for size in (1, 2, 3)]
+    images = [load_data(folder).train.images for folder in folders]
+    for other in images[1:]:
+        torch.testing.assert_close(images[0], other, rtol=0, atol=1.01 / 127.5)  # one grey level of rounding
+
+
+def test_the_seed_changes_the_images_and_nothing_else_does(run, tmp_path):
+    first = run().folder
+    assert files(run(out=tmp_path / "again").folder) == files(first)
+    assert not set(files(run(out=tmp_path / "other", seed=1).folder).values()) & set(files(first).values())
+
+
+def test_a_second_call_makes_nothing(run):
+    before = files(run().folder)
+    again = run()
+    assert (again.images, again.new) == (6, 0)
+    assert files(again.folder) == before
+
+
+def test_a_missing_image_alone_is_made_again_and_is_the_same(run):
+    folder = run(batch_size=1).folder
+    before = files(folder)
+    (folder / "one/00001.png").unlink()
+    times = {name: (folder / name).stat().st_mtime_ns for name in EXPECTED - {"one/00001.png"}}
+    assert run(batch_size=1).new == 1
+    assert {name: (folder / name).stat().st_mtime_ns for name in times} == times
+    assert files(folder) == before
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(run, tiny, tmp_path, monkeypatch):
+    whole = files(run(out=tmp_path / "whole", batch_size=1).folder)
+    decode, calls = tiny.vae.decode, []
+
+    def fails_at_the_fourth(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == 4:
+            raise RuntimeError("power cut")
+        return decode(*args, **kwargs)
+
+    monkeypatch.setattr(tiny.vae, "decode", fails_at_the_fourth)
+    with pytest.raises(RuntimeError, match="power cut"):
+        run(batch_size=1)
+    folder = tmp_path / "set"
+    assert len(files(folder)) == 3
+    assert json.loads((folder / "manifest.json").read_text())["complete"] is False
+    report = run(batch_size=1)
+    assert report.new == 3
+    assert files(folder) == whole
+    assert json.loads((folder / "manifest.json").read_text())["complete"] is True
+
+
+def test_a_file_that_exists_is_whole(run, tmp_path, monkeypatch):
+    def torn(self, path, format):
+        path.write_bytes(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Image.Image, "save", torn)
+    with pytest.raises(OSError, match="disk full"):
+        run()
+    assert not files(tmp_path / "set")
+    monkeypatch.undo()
+    assert run().new == 6
+    assert not list((tmp_path / "set").rglob("*.part"))
+
+
+@pytest.mark.parametrize(
+    ("options", "changed"),
+    [
+        ({"seed": 1}, "seed"),
+        ({"steps": 5}, "steps"),
+        ({"images_per_class": 2}, "images_per_class"),
+        ({"guidance": "none"}, "guidance"),
+        ({"guidance_scale": 2.0}, "guidance_scale"),
+        ({"strategy": "leaves"}, "strategy"),
+        ({"representative": "nearest_member"}, "representative"),
+        ({"class_labels": [1, 0]}, "class_labels"),
+        ({"pipeline": tiny_pipeline(seed=1)}, "weights"),
+        ({"pipeline": tiny_pipeline(diffusers.DDPMScheduler(clip_sample=False))}, "scheduler"),
+    ],
+)
+def test_other_settings_never_go_into_the_same_folder(run, options, changed):
+    folder = run().folder
+    before, manifest = files(folder), (folder / "manifest.json").read_bytes()
+    with pytest.raises(
+        ValueError, match=rf"out .* holds images of other settings: {changed}.* differ .*Choose another"
+    ):
+        run(**options)
+    assert files(folder) == before
+    assert (folder / "manifest.json").read_bytes() == manifest
+
+
+def test_a_folder_with_other_files_is_refused_and_left_alone(run, tmp_path):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "thesis.txt").write_text("mine")
+    with pytest.raises(ValueError, match=r"out must be a new or empty folder, or one made by distill; .* other files"):
+        run()
+    assert [path.name for path in (tmp_path / "set").iterdir()] == ["thesis.txt"]
+
+
+def test_an_empty_folder_is_fine(run, tmp_path):
+    (tmp_path / "set").mkdir()
+    assert run().new == 6
+
+
+def test_classes_are_looked_up_by_name_and_keep_the_order_of_the_data(run, waves, tmp_path):
+    turned = Dataset("turned", waves.train, waves.test, ("one", "zero"))
+    assert run(data=turned, out=tmp_path / "turned").manifest["settings"]["class_labels"] == [1, 0]
+
+
+def test_the_labels_of_the_pipeline_can_be_given(run, tmp_path):
+    by_name = files(run(guidance="none").folder)
+    turned = files(run(guidance="none", out=tmp_path / "turned", class_labels=[1, 0]).folder)
+    assert by_name["zero/00000.png"] != turned["zero/00000.png"]
+
+
+def test_data_and_pipeline_may_be_folders(run, waves, tiny, tmp_path):
+    tiny.save_pretrained(tmp_path / "pipe")
+    for index, (image, label) in enumerate(zip(waves.train.images, waves.train.labels, strict=True)):
+        folder = tmp_path / "data" / waves.class_names[label]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(((image[0] + 1) * 127.5).byte().numpy()).save(folder / f"{index:02d}.png")
+    report = run(data=tmp_path / "data", pipeline=tmp_path / "pipe")
+    assert report.manifest["settings"]["data"] == "data"
+    assert report.manifest["settings"]["classes"] == ["one", "zero"]
+    assert report.manifest["settings"]["class_labels"] == [1, 0]
+
+
+def test_digits_bring_their_own_pipeline_and_scale(tmp_path):
+    report = distill("digits", images_per_class=1, out=tmp_path, guidance="mode", steps=2)
+    assert report.new == 10
+    assert report.manifest["settings"]["guidance_scale"] == 1.5
+    assert report.manifest["pipeline"] == "digits"
+
+
+def test_the_data_stay_as_they_are(run, waves):
+    before = waves.train.images.clone()
+    run()
+    assert torch.equal(waves.train.images, before)
+
+
+class Unconditional:
+    def __call__(self, batch_size=1):
+        raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"guidance": "magic"}, "guidance must be one of none, mode, manifold, released, or a factory; got 'magic'"),
+        ({"images_per_class": 0}, "images_per_class must be at least 1; got 0"),
+        ({"batch_size": 0}, "batch_size must be at least 1; got 0"),
+        ({"steps": -1}, "steps must be at least 1; got -1"),
+        ({"images_per_class": 7}, "images_per_class must not exceed the 6 images of class 'zero'; got 7"),
+        ({"class_labels": [0]}, "class_labels must be one per class, 2; got 1"),
+        (
+            {"pipeline": Unconditional()},
+            r"pipeline must be class-conditional .* got Unconditional. Others .* mgd.steer",
+        ),
+    ],
+)
+def test_impossible_settings_are_refused_before_anything_is_written(run, tmp_path, options, message):
+    with pytest.raises(ValueError, match=message):
+        run(**options)
+    assert not (tmp_path / "set").exists()
+
+
+def test_unknown_class_names_are_refused(run, waves):
+    named = Dataset("named", waves.train, waves.test, ("zero", "llama"))
+    with pytest.raises(ValueError, match=r"class_labels must be given: the pipeline knows no class named \['llama'\]"):
+        run(data=named)

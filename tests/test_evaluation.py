@@ -1,0 +1,121 @@
+import pandas
+import pytest
+import torch
+from PIL import Image
+
+from mgd_helpers.data import Dataset, ImageSet
+from mgd_helpers.evaluation import evaluate, nearest_neighbor_accuracy, read_generated, student_accuracies
+from mgd_helpers.fidelity import mmd
+from mgd_helpers.students import Recipe, accuracy, train_student
+
+SHORT = Recipe(steps=10, batch_size=4, depth=1, width=4)
+
+
+def write_folder(folder, images: ImageSet, names):
+    for index, (image, label) in enumerate(zip(images.images, images.labels, strict=True)):
+        (folder / names[label]).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(((image[0] + 1) * 127.5).round().byte().numpy()).save(
+            folder / names[label] / f"{index:03d}.png"
+        )
+    return folder
+
+
+def test_one_row_per_set_with_the_scores_of_the_parts(waves):
+    small = ImageSet(waves.train.images[:6], waves.train.labels[:6])
+    table = evaluate({"all": waves.train, "six": small}, against=waves, students=2, recipe=SHORT, seed=5)
+    assert isinstance(table, pandas.DataFrame)
+    assert list(table.index) == ["all", "six"]
+    assert list(table.columns) == ["images", "student", "student_sd", "nearest_neighbor", "mmd_pixels"]
+    scores = torch.tensor(student_accuracies(small, waves, students=2, recipe=SHORT, seed=5))
+    row = table.loc["six"]
+    assert row["images"] == 6
+    assert row["student"] == pytest.approx(scores.mean().item())
+    assert row["student_sd"] == pytest.approx(scores.std().item())
+    assert row["nearest_neighbor"] == nearest_neighbor_accuracy(small, waves.test)
+    real = waves.train.images.flatten(1)
+    assert row["mmd_pixels"] == pytest.approx(mmd(generated=small.images.flatten(1), real=real))
+
+
+def test_students_have_consecutive_seeds_and_are_scored_on_the_test_split(waves):
+    found = student_accuracies(waves.train, waves, students=2, seed=3, recipe=SHORT)
+    for score, seed in zip(found, (3, 4), strict=True):
+        student = train_student(waves.train.images, waves.train.labels, n_classes=2, recipe=SHORT, seed=seed)
+        assert score == accuracy(student, waves.test.images, waves.test.labels)
+
+
+def test_a_row_does_not_depend_on_the_other_rows(waves):
+    half = ImageSet(waves.train.images[:6], waves.train.labels[:6])
+    alone = evaluate({"half": half}, against=waves, students=2, recipe=SHORT)
+    together = evaluate({"all": waves.train, "half": half}, against=waves, students=2, recipe=SHORT)
+    pandas.testing.assert_frame_equal(alone, together.loc[["half"]])
+
+
+def test_nearest_neighbor_accuracy_is_the_loop_over_test_images(digits):
+    train, test = ImageSet(digits.train.images[:60], digits.train.labels[:60]), digits.test
+    right = 0
+    for image, label in zip(test.images, test.labels, strict=True):
+        gaps = [(image - other).square().sum().item() for other in train.images]
+        right += train.labels[gaps.index(min(gaps))].item() == label.item()
+    assert nearest_neighbor_accuracy(train, test) == pytest.approx(right / len(test))
+
+
+def test_features_are_the_callers(waves):
+    def mean(images):
+        return images.mean((2, 3))
+
+    table = evaluate(waves.train, against=waves, students=1, recipe=SHORT, features=("mean", mean))
+    expected = mmd(generated=mean(waves.train.images), real=mean(waves.train.images))
+    assert table["mmd_mean"].item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("students", "has_mean"), [(0, False), (1, True)])
+def test_one_student_has_no_deviation_and_none_no_score(waves, students, has_mean):
+    row = evaluate(waves.train, against=waves, students=students, recipe=SHORT).loc["generated"]
+    assert pandas.notna(row["student"]) == has_mean
+    assert pandas.isna(row["student_sd"])
+
+
+def test_folders_are_matched_by_class_name_and_not_by_order(tmp_path, waves):
+    renamed = Dataset("renamed", waves.train, waves.test, ("up", "across"))  # the alphabet turns them round
+    folder = write_folder(tmp_path / "set", waves.train, renamed.class_names)
+    found = read_generated(folder, renamed)
+    assert found.labels.tolist() == [1] * 6 + [0] * 6
+    torch.testing.assert_close(found.images[6:], waves.train.of_class(0), rtol=0, atol=0.005)
+    table = evaluate(folder, against=renamed, students=0)
+    assert list(table.index) == [str(folder)]
+    assert table["nearest_neighbor"].item() == 1
+
+
+def test_folders_are_read_at_the_size_of_the_data(tmp_path, waves):
+    Image.new("L", (40, 40)).save(tmp_path / "big.png")
+    (tmp_path / "zero").mkdir()
+    (tmp_path / "big.png").rename(tmp_path / "zero" / "0.png")
+    assert read_generated(tmp_path, waves).images.shape == (1, 1, 16, 16)
+
+
+def test_classes_that_the_data_do_not_know_are_refused(tmp_path, waves):
+    folder = write_folder(tmp_path, waves.train, ("zero", "two"))
+    with pytest.raises(
+        ValueError, match=r"generated folder .* holds classes \['two'\] that 'waves' does not know; its"
+    ):
+        evaluate(folder, against=waves)
+
+
+def test_missing_classes_are_refused(waves):
+    only_ones = ImageSet(waves.train.of_class(1), torch.ones(6, dtype=torch.long))
+    with pytest.raises(
+        ValueError, match=r"generated 'generated' holds no image of class \['zero'\]; a fair comparison"
+    ):
+        evaluate(only_ones, against=waves)
+
+
+def test_images_of_another_shape_are_refused(waves):
+    wide = ImageSet(torch.zeros(2, 3, 16, 16), torch.tensor([0, 1]))
+    with pytest.raises(ValueError, match=r"generated 'wide' has images \[3, 16, 16\], but 'waves' has \[1, 16, 16\]"):
+        evaluate({"wide": wide}, against=waves)
+
+
+def test_data_without_a_test_split_are_refused(waves):
+    empty = ImageSet(waves.train.images[:0], waves.train.labels[:0])
+    with pytest.raises(ValueError, match=r"against must have a test split; 'waves' has none. Pass a Dataset"):
+        evaluate(waves.train, against=Dataset("waves", waves.train, empty, waves.class_names))

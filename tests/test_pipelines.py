@@ -1,0 +1,138 @@
+import json
+import re
+
+import diffusers
+import pytest
+import torch
+
+from mgd_helpers import pipelines
+from mgd_helpers.data import ImageSet
+from mgd_helpers.evaluation import nearest_neighbor_accuracy
+from mgd_helpers.latents import decode, encode
+from mgd_helpers.pipelines import PRETRAINED, load_pipeline, modules, weights_hash
+from mgd_helpers.seeding import generators
+from mgd_helpers.toys import tiny_pipeline
+
+SHIPPED = PRETRAINED / "digits"
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return load_pipeline("digits", device="cpu")
+
+
+def test_a_folder_comes_back_ready_to_sample(tiny, tmp_path):
+    tiny.save_pretrained(tmp_path)
+    pipe = load_pipeline(tmp_path, device="cpu")
+    assert type(pipe) is diffusers.DiTPipeline
+    assert weights_hash(pipe) == weights_hash(tiny)
+    for module in modules(pipe).values():
+        assert not module.training
+        assert not any(weight.requires_grad for weight in module.parameters())
+        assert {weight.dtype for weight in module.parameters()} == {torch.float32}
+
+
+def test_dtype_and_device_are_the_callers(tiny, tmp_path, device):
+    tiny.save_pretrained(tmp_path)
+    pipe = load_pipeline(str(tmp_path), device=device, dtype=torch.bfloat16)
+    for module in modules(pipe).values():
+        assert {(w.dtype, w.device.type) for w in module.parameters()} == {(torch.bfloat16, device.type)}
+
+
+def test_pickled_weights_are_not_read(tiny, tmp_path):
+    tiny.save_pretrained(tmp_path, safe_serialization=False)
+    assert list(tmp_path.rglob("*.bin"))
+    with pytest.raises(OSError, match="safetensors"):
+        load_pipeline(tmp_path, device="cpu")
+
+
+def test_the_hash_follows_every_weight_and_only_the_weights(tiny):
+    before = weights_hash(tiny)
+    assert re.fullmatch("[0-9a-f]{64}", before)
+    assert weights_hash(tiny_pipeline(diffusers.DDPMScheduler())) == before
+    for module in modules(tiny).values():
+        with torch.no_grad():
+            weight = list(module.parameters())[-1].view(-1)
+            weight[0] += 1e-3
+            assert weights_hash(tiny) != before
+            weight[0] -= 1e-3
+    tiny.vae.to(torch.bfloat16)
+    assert weights_hash(tiny) != before
+
+
+def test_modules_are_the_networks_in_alphabetical_order(tiny):
+    assert list(modules(tiny).items()) == [("transformer", tiny.transformer), ("vae", tiny.vae)]
+
+
+@pytest.mark.parametrize("name", ["digit", "a/b/c"])
+def test_names_that_lead_nowhere_are_refused(name):
+    message = r"name must be a shipped pipeline \(digits\), a folder .*, or a hub id like 'facebook/.*; got"
+    with pytest.raises(ValueError, match=message):
+        load_pipeline(name)
+
+
+def test_folders_without_a_pipeline_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"a folder with a model_index.json"):
+        load_pipeline(tmp_path)
+
+
+def test_loading_leaves_the_logging_of_diffusers_as_it_was(tiny, tmp_path):
+    from diffusers.utils import logging
+
+    tiny.save_pretrained(tmp_path)
+    before = logging.get_verbosity()
+    load_pipeline(tmp_path, device="cpu")
+    assert logging.get_verbosity() == before
+
+
+# what ships inside the package
+
+
+def test_the_shipped_pipeline_is_stock_and_small_and_safe():
+    pipe = diffusers.DiTPipeline.from_pretrained(SHIPPED, local_files_only=True, use_safetensors=True)
+    assert type(pipe.vae) is diffusers.AutoencoderKL
+    files = [file for file in SHIPPED.rglob("*") if file.is_file()]
+    assert sum(file.stat().st_size for file in files) < 12 * 2**20
+    assert {file.suffix for file in files} <= {".safetensors", ".json", ".md", ".png"}
+    assert json.loads((SHIPPED / "model_index.json").read_text())["_class_name"] == "DiTPipeline"
+
+
+def test_the_shipped_pipeline_knows_the_classes_of_the_data(shipped, digits):
+    assert {name: shipped.labels[name] for name in digits.class_names} == {str(digit): digit for digit in range(10)}
+
+
+def test_the_shipped_scheduler_leaves_latents_alone_and_starts_from_pure_noise(shipped):
+    assert shipped.scheduler.config.clip_sample is False
+    assert shipped.scheduler.config.timestep_spacing == "trailing"
+
+
+def test_shipped_latents_have_zero_mean_and_unit_variance(shipped, digits):
+    latents = encode(shipped.vae, digits.train.images)
+    assert latents.shape == (1500, 4, 8, 8)
+    torch.testing.assert_close(latents.mean((0, 2, 3)), torch.zeros(4), rtol=0, atol=0.01)
+    torch.testing.assert_close(latents.std((0, 2, 3)), torch.ones(4), rtol=0, atol=0.01)
+
+
+def test_the_shipped_vae_gives_held_out_scans_back(shipped, digits):
+    error = decode(shipped.vae, encode(shipped.vae, digits.test.images)) - digits.test.images
+    assert error.square().mean() <= 1e-3
+
+
+def test_held_out_scans_are_recognised_by_100_generated_images(shipped, digits):
+    images, labels = [], torch.arange(10).repeat_interleave(10)
+    for digit in range(10):
+        output = shipped(
+            class_labels=[digit] * 10,
+            generator=generators(0, digit, range(10)),
+            guidance_scale=1.5,
+            num_inference_steps=20,
+            output_type="np",
+        )
+        images.append(torch.from_numpy(output.images).permute(0, 3, 1, 2) * 2 - 1)
+    assert nearest_neighbor_accuracy(ImageSet(torch.cat(images), labels), digits.test) >= 0.84
+
+
+def test_what_ships_is_found_by_name(monkeypatch, tmp_path, tiny):
+    tiny.save_pretrained(tmp_path / "toy")
+    monkeypatch.setattr(pipelines, "PRETRAINED", tmp_path)
+    assert weights_hash(load_pipeline("toy", device="cpu")) == weights_hash(tiny)

@@ -1,0 +1,322 @@
+import functools
+import inspect
+
+import diffusers
+import pytest
+import torch
+from conftest import SCHEDULERS
+
+from mgd_helpers import steering
+from mgd_helpers.guidance import ManifoldPull, ModePull, ReleasedPull, window
+from mgd_helpers.noise import noise_level, to_denoised
+from mgd_helpers.seeding import generators
+from mgd_helpers.steering import steer
+from mgd_helpers.toys import tiny_pipeline
+
+LATENT = (4, 8, 8)
+LABELS = [0, 1, 1]
+
+
+@pytest.fixture
+def targets(draw):
+    return draw(3, *LATENT)
+
+
+def run(pipe, guidance, *, images=(0, 1, 2), guidance_scale=1.0, steps=4):
+    """Images and the latents they are decoded from, for some images of a seed."""
+    decoded, decode = [], pipe.vae.decode
+
+    def spy(latents, *args, **kwargs):
+        decoded.append(latents * pipe.vae.config.scaling_factor)
+        return decode(latents, *args, **kwargs)
+
+    pipe.vae.decode = spy
+    try:
+        draws = generators(0, 0, images)
+        with steer(pipe, guidance, generators=draws):
+            found = pipe(
+                class_labels=[LABELS[image] for image in images],
+                generator=draws,
+                num_inference_steps=steps,
+                guidance_scale=guidance_scale,
+                output_type="pt" if pipe.vae.dtype == torch.bfloat16 else "np",
+            ).images
+    finally:
+        del pipe.vae.decode
+    return torch.as_tensor(found), decoded[-1]
+
+
+def zero_guidances(targets):
+    return {
+        "strength 0": ModePull(targets, strength=0.0),
+        "manifold strength 0": ManifoldPull(targets, targets.repeat(6, 1, 1, 1), strength=0.0),
+        "window shut": window(ModePull(targets, strength=1.0), above=1e-7, below=2e-7),
+        "identity": lambda denoised, level: denoised,
+        "a copy": lambda denoised, level: denoised.clone(),
+    }
+
+
+@pytest.mark.parametrize("guidance_scale", [1.0, 4.0])
+def test_zero_guidance_leaves_the_images_as_they_are_to_the_bit(sampled, targets, device, guidance_scale):
+    sampled.to(device)
+    plain, _ = run(sampled, None, guidance_scale=guidance_scale)
+    for name, guidance in zero_guidances(targets).items():
+        images, _ = run(sampled, guidance, guidance_scale=guidance_scale)
+        assert torch.equal(images, plain), name
+
+
+def test_zero_guidance_is_exact_also_in_half_precision(sampled, targets):
+    sampled.to(torch.bfloat16)
+    plain, _ = run(sampled, None)
+    for name, guidance in zero_guidances(targets).items():
+        images, _ = run(sampled, guidance)
+        assert images.dtype == torch.bfloat16
+        assert torch.equal(images, plain), name
+
+
+def test_no_guidance_and_no_generators_is_the_stock_pipeline(tiny):
+    def images():
+        source = torch.Generator().manual_seed(0)
+        return torch.as_tensor(
+            tiny(class_labels=LABELS, num_inference_steps=3, generator=source, output_type="np").images
+        )
+
+    plain = images()
+    with steer(tiny, None):
+        assert torch.equal(images(), plain)
+
+
+@pytest.mark.parametrize("guidance_scale", [1.0, 4.0])
+def test_full_pull_lands_on_the_target(sampled, targets, device, guidance_scale):
+    _, latents = run(sampled.to(device), ModePull(targets, strength=1.0), guidance_scale=guidance_scale)
+    assert (latents.cpu() - targets).norm() < 1e-5 * targets.norm()
+
+
+def test_guidance_moves_the_images(sampled, targets):
+    plain, _ = run(sampled, None)
+    moved, _ = run(sampled, ModePull(targets, strength=0.3))
+    assert (moved - plain).abs().mean() > 1e-3
+
+
+@pytest.mark.parametrize("kind", ["DDIM", "DDPM"])
+@pytest.mark.parametrize("guidance_scale", [1.0, 4.0])
+def test_an_image_depends_on_its_own_generator_alone(targets, kind, guidance_scale):
+    name, config = SCHEDULERS[kind]
+    pipe = tiny_pipeline(getattr(diffusers, name)(**config))
+    cloud = torch.randn(30, *LATENT, generator=torch.Generator().manual_seed(1))
+
+    def guided(images):
+        mine = targets[list(images)]
+        guidance = ManifoldPull(mine, cloud, strength=0.3, softness=0.5)
+        return run(pipe, guidance, images=images, guidance_scale=guidance_scale)[0]
+
+    together = guided((0, 1, 2))
+    alone = torch.cat([guided((image,)) for image in (0, 1, 2)])
+    torch.testing.assert_close(together, alone, rtol=0, atol=1e-4)
+    torch.testing.assert_close(together[[2, 0]], guided((2, 0)), rtol=0, atol=1e-4)
+    assert torch.equal(together, guided((0, 1, 2)))
+    assert (together[1] - together[2]).abs().max() > 0.01  # of one class, yet not the same
+
+
+def test_ancestral_noise_comes_from_the_generators_and_not_from_the_global_one():
+    pipe = tiny_pipeline(diffusers.DDPMScheduler(clip_sample=False))
+    torch.manual_seed(1)
+    state = torch.get_rng_state()
+    run(pipe, None)
+    assert torch.equal(torch.get_rng_state(), state)
+    draws = generators(0, 0, range(3))
+    pipe(class_labels=LABELS, generator=draws, num_inference_steps=3)  # the stock pipeline passes none on
+    assert not torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_generator_that_the_pipeline_passes_itself_is_kept(tiny):
+    seen = []
+    tiny.scheduler.step = lambda model_output, timestep, sample, generator=None: seen.append(generator)
+    mine = torch.Generator()
+    sample = torch.zeros(1, *LATENT)
+    with steer(tiny, None, generators=[torch.Generator()]):
+        tiny.scheduler.step(sample, 5, sample, generator=mine)
+        tiny.scheduler.step(sample, 5, sample)
+    assert seen[0] is mine
+    assert seen[1] is not mine
+
+
+def steps_of(pipe, guidance, output, sample, timestep=500):
+    """What one steered step hands to the scheduler's own step."""
+    seen = []
+
+    @functools.wraps(type(pipe.scheduler).step)
+    def step(model_output, timestep, sample, *args, **kwargs):
+        seen.append(model_output)
+
+    pipe.scheduler.step = step
+    try:
+        with steer(pipe, guidance):
+            pipe.scheduler.step(output, timestep, sample)
+    finally:
+        del pipe.scheduler.step
+    return seen[0]
+
+
+def test_a_learned_variance_behind_the_prediction_stays_as_it_is(tiny, targets, draw):
+    sample, output = draw(3, *LATENT), draw(3, 8, 8, 8)
+    found = steps_of(tiny, ModePull(targets, strength=1.0), output, sample)
+    assert found.shape == output.shape
+    assert torch.equal(found[:, 4:], output[:, 4:])
+    level = noise_level(tiny.scheduler, 500, sample)
+    torch.testing.assert_close(to_denoised(found[:, :4], level, "epsilon"), targets, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
+def test_what_the_scheduler_gets_predicts_what_the_guidance_said(targets, draw, prediction):
+    pipe = tiny_pipeline(diffusers.DDIMScheduler(clip_sample=False, prediction_type=prediction))
+    sample, output = draw(2, 3, *LATENT)
+    found = steps_of(pipe, lambda denoised, level: 2 * denoised - targets, output, sample)
+    level = noise_level(pipe.scheduler, 500, sample)
+    expected = 2 * to_denoised(output, level, prediction) - targets
+    torch.testing.assert_close(to_denoised(found, level, prediction), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_the_output_keeps_its_precision(tiny, targets, draw):
+    output = draw(3, *LATENT).bfloat16()
+    assert steps_of(tiny, ModePull(targets), output, output).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("guidance_scale", [1.0, 4.0])
+def test_the_guidance_sees_every_step_with_falling_noise(sampled, guidance_scale):
+    shares, rows = [], []
+
+    def watch(denoised, level):
+        shares.append(level.share)
+        rows.append((len(denoised), denoised.dtype))
+        return denoised
+
+    run(sampled, watch, guidance_scale=guidance_scale, steps=5)
+    assert len(shares) == 5
+    assert shares == sorted(shares, reverse=True)
+    assert set(rows) == {(3 if guidance_scale == 1 else 6, torch.float32)}
+
+
+def test_a_window_is_open_for_the_noisy_steps_only(tiny, targets):
+    inside = []
+    spy = window(lambda denoised, level: inside.append(level.share) or denoised, above=0.5)
+    run(tiny, spy, steps=10)
+    assert 0 < len(inside) < 10
+    assert min(inside) > 0.5
+
+
+def test_the_scheduler_comes_back_after_the_context_also_after_an_exception_and_nested(tiny, targets):
+    before = dict(vars(tiny.scheduler))
+    own = tiny.scheduler.step
+    with steer(tiny, ModePull(targets)):
+        outer = tiny.scheduler.step
+        assert outer != own
+        with pytest.raises(KeyError), steer(tiny, None):
+            assert tiny.scheduler.step != outer
+            raise KeyError
+        assert tiny.scheduler.step is outer
+    assert tiny.scheduler.step == own
+    assert dict(vars(tiny.scheduler)) == before
+
+
+def test_nested_guidances_act_one_after_the_other(tiny, targets):
+    with steer(tiny, ModePull(targets, strength=1.0)):
+        _, latents = run(tiny, lambda denoised, level: denoised + 1)  # the inner one moves first, the outer one decides
+    torch.testing.assert_close(latents, targets, rtol=1e-4, atol=1e-4)
+
+
+def test_saving_inside_the_context_saves_the_stock_pipeline(tiny, targets, tmp_path):
+    tiny.save_pretrained(tmp_path / "plain")
+    with steer(tiny, ModePull(targets)):
+        tiny.save_pretrained(tmp_path / "steered")
+    for file in (tmp_path / "plain").rglob("*"):
+        if file.is_file():
+            assert file.read_bytes() == (tmp_path / "steered" / file.relative_to(tmp_path / "plain")).read_bytes()
+
+
+def test_pipelines_that_inspect_the_signature_still_find_eta_and_generator(tiny, targets):
+    plain = inspect.signature(tiny.scheduler.step)
+    with steer(tiny, ModePull(targets)):
+        assert inspect.signature(tiny.scheduler.step) == plain
+    assert {"eta", "generator"} <= set(plain.parameters)
+
+
+def test_other_arguments_of_step_are_handed_on(tiny, draw):
+    tiny.scheduler.set_timesteps(4)
+    sample = draw(3, *LATENT)
+
+    def step():
+        source = torch.Generator().manual_seed(1)
+        return tiny.scheduler.step(sample, 500, sample, eta=0.5, generator=source, return_dict=False)[0]
+
+    plain = step()
+    with steer(tiny, lambda denoised, level: denoised):
+        assert torch.equal(step(), plain)
+
+
+def test_released_pull_runs_in_a_pipeline_and_is_reproducible(tiny, targets):
+    one, other = (run(tiny, ReleasedPull(targets), guidance_scale=4.0)[0] for _ in range(2))
+    assert torch.equal(one, other)
+
+
+def bare(scheduler):
+    """A pipeline without a VAE, and not DiTPipeline."""
+    return type("Bare", (), {"scheduler": scheduler})()
+
+
+def scheduler_without_noise_level():
+    return type("Silent", (), {"config": None, "step": lambda self: None})()
+
+
+@pytest.mark.parametrize("name", steering.REFUSED)
+def test_schedulers_that_scale_outputs_themselves_are_refused_by_name(name):
+    remedy = steering.REFUSED[name]
+    with (
+        pytest.raises(ValueError, match=f"scheduler {name} cannot be steered; use {remedy}"),
+        steer(bare(getattr(diffusers, name)()), None),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("name", ["EulerDiscreteScheduler", "LMSDiscreteScheduler", "KDPM2DiscreteScheduler"])
+def test_schedulers_that_a_dit_pipeline_runs_wrongly_are_refused(tiny, name):
+    tiny.scheduler = getattr(diffusers, name)()
+    with (
+        pytest.raises(ValueError, match=rf"scheduler {name} starts from noise of scale .* Use DDIMScheduler"),
+        steer(tiny, None),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("name", ["DDIMScheduler", "DDPMScheduler"])
+def test_schedulers_that_clamp_latents_are_refused(tiny, name):
+    tiny.scheduler = getattr(diffusers, name)()
+    remedy = rf"use {name}.from_config\(pipe.scheduler.config, clip_sample=False\)"
+    with pytest.raises(ValueError, match=rf"scheduler {name} has clip_sample=True, .*; {remedy}"), steer(tiny, None):
+        pass
+
+
+def test_schedulers_that_cannot_say_their_noise_level_are_refused():
+    with (
+        pytest.raises(ValueError, match=r"scheduler Silent cannot say its noise level .*; use DDIMScheduler"),
+        steer(bare(scheduler_without_noise_level()), None),
+    ):
+        pass
+
+
+def test_pure_noise_under_an_epsilon_prediction_is_refused(targets):
+    pipe = tiny_pipeline(
+        diffusers.DDIMScheduler(clip_sample=False, rescale_betas_zero_snr=True, timestep_spacing="trailing")
+    )
+    with pytest.raises(ValueError, match=r"scheduler reaches pure noise .*; use a .* rescale_betas_zero_snr=False"):
+        run(pipe, ModePull(targets))
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_generators_that_do_not_fit_the_rows_are_refused(count):
+    pipe = tiny_pipeline(diffusers.DDPMScheduler(clip_sample=False))
+    with (
+        pytest.raises(ValueError, match=f"generators must be one per image; got {count} for 3 rows"),
+        steer(pipe, None, generators=generators(0, 0, range(count))),
+    ):
+        pipe(class_labels=LABELS, num_inference_steps=2, guidance_scale=1.0)
