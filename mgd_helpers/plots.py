@@ -174,7 +174,9 @@ def draw_map(
     labels = np.asarray(labels)
     for index, (name, colour) in enumerate(zip(names, sns.color_palette("colorblind", len(names)), strict=True)):
         x, y = points[labels == index].T
-        axis.scatter(x, y, s=20, color=colour, marker=MARKERS[index % len(MARKERS)], alpha=0.65, lw=0, label=name)
+        axis.scatter(
+            x, y, s=22, color=colour, ec="0.2", lw=0.25, marker=MARKERS[index % len(MARKERS)], alpha=0.65, label=name
+        )
     if stars is not None:
         axis.scatter(*stars.T, s=260, color="white", marker="*", edgecolor="black", zorder=3)
     axis.set(aspect="equal", xticks=[], yticks=[], title=title)

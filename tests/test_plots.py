@@ -90,3 +90,32 @@ def test_figures_stand_on_white():
         plots.use_style()
         assert to_rgb(plots.draw_scores({"a": [1.0]}, xlabel="").get_facecolor()[:3]) == (1, 1, 1)
         assert plt.rcParams["savefig.facecolor"] == "white"
+
+
+def test_the_map_gives_each_label_its_colour_and_marker_and_shows_the_stars(draw):
+    points, labels = draw(10, 2), [0, 1, 1, 0, 0, 1, 0, 1, 1, 1]
+    axis = plots.draw_map(points, labels, ["a", "b"], stars=draw(3, 2)).axes[0]
+    assert [len(one.get_offsets()) for one in axis.collections] == [4, 6, 3]
+    np.testing.assert_allclose(axis.collections[0].get_offsets(), points[[0, 3, 4, 6]])
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["a", "b"]
+    assert not np.array_equal(axis.collections[0].get_facecolor(), axis.collections[1].get_facecolor())
+
+
+def test_arrows_start_at_the_points_and_are_as_long_as_they_are(draw):
+    cloud, points, pull = draw(20, 2), draw(4, 2), draw(4, 2)
+    axis = plots.draw_arrows(cloud, points, {"pull": pull, "half": pull / 2}).axes[0]
+    quivers = [one for one in axis.collections if hasattr(one, "U")]
+    np.testing.assert_allclose(quivers[0].get_offsets(), points)
+    for quiver, vectors in zip(quivers, (pull, pull / 2), strict=True):
+        np.testing.assert_allclose(np.stack([quiver.U, quiver.V], 1), vectors)
+        assert (quiver.angles, quiver.scale_units, quiver.scale) == ("xy", "xy", 1)
+
+
+@pytest.mark.parametrize(
+    ("x", "scale"), [([1.0, 2.0, 3.0], "linear"), ([1.0, 10.0, 100.0], "log"), ([0.0, 10.0, 100.0], "linear")]
+)
+def test_lines_share_their_x_and_may_end_early(x, scale):
+    axis = plots.draw_lines({"long": [1.0, 2.0, 3.0], "short": [3.0, 2.0]}, x, xlabel="x", ylabel="y").axes[0]
+    assert [len(line.get_xdata()) for line in axis.lines] == [3, 2]
+    assert list(axis.lines[0].get_xdata()) == x
+    assert axis.get_xscale() == scale

@@ -5,6 +5,7 @@ Trees come from 2-means, tangents from local PCA, trajectories from DDIM with th
 """
 
 import argparse
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib
@@ -16,14 +17,22 @@ import torch
 from matplotlib.patches import Ellipse, Polygon, Rectangle
 
 FIGURES = Path(__file__).resolve().parents[1] / "book" / "figures"
-BLUE, ORANGE, GREEN, RED, PINK, BROWN, GREY, SKY = (  # from seaborn's "colorblind" palette
-    "#0173B2 #DE8F05 #029E73 #D55E00 #CC78BC #CA9161 #949494 #56B4E9".split()
-)
+BLUE, ORANGE, GREEN, PINK = "#0173B2", "#DE8F05", "#029E73", "#CC78BC"  # from seaborn's "colorblind" palette
+SKY, RED, BROWN, GREY = "#56B4E9", "#D55E00", "#CA9161", "#949494"
 INK, AMBER = "#222222", "#9a6300"  # amber: orange, dark enough for text
-LOOKS = [{"color": c, "marker": m} for c, m in zip((BLUE, ORANGE, GREEN, PINK, SKY, RED, BROWN, GREY), "os^DvPX*", strict=True)]
+COLORS = (BLUE, ORANGE, GREEN, PINK, SKY, RED, BROWN, GREY)
+LOOKS = [{"color": color, "marker": marker} for color, marker in zip(COLORS, "os^DvPX*", strict=True)]
 STAR = {"marker": "*", "edgecolor": INK, "zorder": 7}
-STYLE = {"font.size": 11, "axes.titlesize": 11.5, "axes.spines.top": False, "axes.spines.right": False,
-         "text.color": INK, "savefig.facecolor": "white", "svg.hashsalt": "manifoldgd", "mathtext.fontset": "cm"}  # fmt: skip
+STYLE = {
+    "font.size": 11,
+    "axes.titlesize": 11.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "text.color": INK,
+    "mathtext.fontset": "cm",
+    "savefig.facecolor": "white",
+    "svg.hashsalt": "manifoldgd",
+}
 
 
 # --- a toy world: a horseshoe of latents, its exact denoiser, tangents, trees, and a family of images -----------------
@@ -52,7 +61,7 @@ def ddim(sample, cloud, pull, n_steps=50):
     """The path [n_steps + 1, B, 2] of DDIM under a cosine schedule; `pull(denoised)` is added to the denoised point."""
     angle = torch.linspace(0.49 * torch.pi, 0.01, n_steps + 1)
     path = [sample]
-    for now, then in zip(angle[:-1], angle[1:], strict=True):
+    for now, then in pairwise(angle):
         denoised = denoise(sample, now.cos(), now.sin(), cloud)
         denoised = denoised + pull(denoised)
         sample = then.cos() * denoised + then.sin() * (sample - now.cos() * denoised) / now.sin()
@@ -111,8 +120,10 @@ def glyph(u, softness):
 # --- drawing ----------------------------------------------------------------------------------------------------------
 
 
-def bare(ax, title, x=(None, None), y=(None, None)):
-    ax.set(xticks=[], yticks=[], aspect="equal", title=title, xlim=x, ylim=y)
+def bare(ax, title, x=None, y=None):
+    ax.set(xticks=[], yticks=[], aspect="equal", title=title)
+    if x and y:
+        ax.set(xlim=x, ylim=y)
     ax.spines[:].set_visible(False)
     return ax
 
@@ -176,16 +187,16 @@ def draw_method_at_a_glance():
     end = split_pull(tangent, torch.tensor([[-0.97, -0.22]]), targets[1:2], cloud, 0.5)
     line(tangent, end, targets[1], color=INK, lw=1.2, ls=":")
     tangent.text(-0.42, 0.2, "pull", color=AMBER)
-    tangent.text(-1.22, 0.42, "tangent\npart", color=BLUE, ha="center", va="center", fontsize=10)
+    tangent.text(-1.45, 1.12, "tangent part", color=BLUE)
     starts = torch.tensor([[-0.6, 0.35], [-1.3, 1.25], [1.25, 0.9], [0.05, -0.75]])
     path = ddim(starts, cloud, lambda denoised: tangent_part(targets - denoised, denoised, cloud))
     for index, look in enumerate(LOOKS[:4]):
         guide.plot(*path[:, index].T, color=look["color"], lw=1.8)
-        guide.scatter(*path[0, index], s=34, facecolor="white", edgecolor=look["color"], marker=look["marker"], zorder=6)
+        guide.scatter(*path[0, index], s=34, edgecolor=look["color"], zorder=6, **look | {"color": "white"})
         guide.scatter(*path[-1, index], s=60, edgecolor=INK, zorder=7, **look)
         stamp(evaluate, (-0.8, -0.3, 0.3, 0.8)[index], -0.96 + 0.64 * index, 0.95, 0.54)
     for y, text in ((0.06, "train a student"), (-0.72, "test it on\nreal images")):
-        arrow(evaluate, (0, y + 0.52), (0, y + 0.2))
+        arrow(evaluate, (0, y + 0.57), (0, y + 0.27))
         evaluate.text(0, y, text, ha="center", va="center")
     return figure
 
@@ -218,9 +229,8 @@ def draw_encoding():
 
 def draw_tree():
     """Bisecting 2-means on a point cloud: two, four and eight leaves, and the tree they form."""
-    blobs = [(-2.0, 0.8, 0.45, 60), (-1.1, -0.9, 0.4, 40), (1.2, 1.1, 0.5, 55), (1.5, -0.6, 0.35, 35), (2.6, 0.3, 0.3, 25)]
-    rng = np.random.default_rng(5)
-    points = np.concatenate([rng.normal((x, y), spread, (n, 2)) for x, y, spread, n in blobs])
+    middles, counts = [(-2, 0.8), (-1.1, -0.9), (1.2, 1.1), (1.5, -0.6), (2.6, 0.3)], (60, 40, 55, 35, 25)
+    points = np.repeat(middles, counts, axis=0) + 0.42 * np.random.default_rng(5).normal(size=(sum(counts), 2))
     nodes = bisect(points, 8)
     figure, axes = plt.subplots(2, 2, figsize=(6.4, 5.2), layout="constrained")
     for ax, n_leaves in zip(axes.ravel(), (2, 4, 8), strict=False):
@@ -234,15 +244,16 @@ def draw_tree():
         children = [child for child, node in enumerate(nodes) if node["parent"] == index]
         place[index] = np.mean([walk(child) for child in children]) if children else next(width)
         for child in children:
-            line(tree, (place[child], -nodes[child]["depth"]), (place[index], -nodes[index]["depth"]), color=INK, lw=1.2, zorder=1)
+            ends = (place[index], -nodes[index]["depth"]), (place[child], -nodes[child]["depth"])
+            line(tree, *ends, color=INK, lw=1.2, zorder=1)
         return place[index]
 
     walk(0)
     looks = dict(zip(leaves_of(nodes), LOOKS, strict=True))
     for index, node in enumerate(nodes):
         size = 14 + 420 * node["inertia"] / nodes[0]["inertia"]
-        look = looks.get(index, {"color": "white"})
-        tree.scatter(place[index], -node["depth"], s=max(size, 55) if index in looks else size, edgecolor=INK, zorder=3, **look)
+        look = looks.get(index, {"color": "white"}) | {"s": 55 if index in looks else size}
+        tree.scatter(place[index], -node["depth"], edgecolor=INK, zorder=3, **look)
     depth = max(node["depth"] for node in nodes)
     tree.set(xticks=[], yticks=-np.arange(depth + 1), xlim=(-0.7, 7.7), ylim=(-depth - 0.5, 0.7), ylabel="depth")
     tree.set(title="The tree (area: inertia)", yticklabels=range(depth + 1))
@@ -262,8 +273,9 @@ def draw_tangent():
     dots(top, cloud[nearest], s=34, color=GREEN, marker="s", alpha=1, label="nearest neighbours")
     end = split_pull(top, point, target, cloud, 0.75)
     arrow(top, end, target[0], RED, 2.4)
-    for x, y, text, color in ((-0.1, 0.56, "pull $g$", AMBER), (-0.3, 1.2, "$P_T\\,g$", BLUE), (0.62, 0.95, "$P_N\\,g$", RED)):
-        top.text(x, y, text, color=color, fontsize=13)
+    top.text(-0.1, 0.56, "pull $g$", color=AMBER, fontsize=13)
+    top.text(-0.3, 1.2, "$P_T\\,g$", color=BLUE, fontsize=13)
+    top.text(0.62, 0.95, "$P_N\\,g$", color=RED, fontsize=13)
     top.legend(loc="center left", bbox_to_anchor=(-0.01, 0.42), frameon=False, handletextpad=0.2)
     for name, noise, title in (("B", 0.0, "Clean neighbours"), ("C", 0.6, "Noisy neighbours")):
         ax = bare(axes[name], title, (-1.5, 1.5), (-0.1, 1.95))
@@ -326,11 +338,12 @@ def draw_paired():
     above.set(xlabel="accuracy of the student (simulated, %)", title="One simulated study: lines join shared seeds")
     for row in range(20):
         a, b = study()
-        paired = 2.262 * (b - a).std(ddof=1) / n_pairs**0.5  # 2.262, 2.101: Student's t with 9 and 18 degrees of freedom
-        unpaired = 2.101 * ((a.var(ddof=1) + b.var(ddof=1)) / n_pairs) ** 0.5
-        for name, half, shift, color, mark in (("paired", paired, 0.18, BLUE, "o"), ("unpaired", unpaired, -0.18, GREY, "s")):
-            label = None if row else name
-            below.errorbar((b - a).mean(), row + shift, xerr=half, color=color, fmt=mark, ms=4, lw=1.6, label=label)
+        paired = 2.262 * (b - a).std(ddof=1) / n_pairs**0.5  # Student's t: 2.262 with 9 degrees of freedom,
+        unpaired = 2.101 * ((a.var(ddof=1) + b.var(ddof=1)) / n_pairs) ** 0.5  # 2.101 with 18
+        name = ("", "") if row else ("paired", "unpaired")
+        look = {"lw": 1.6, "ms": 4}
+        below.errorbar((b - a).mean(), row + 0.18, xerr=paired, color=BLUE, fmt="o", label=name[0], **look)
+        below.errorbar((b - a).mean(), row - 0.18, xerr=unpaired, color=GREY, fmt="s", label=name[1], **look)
     below.axvline(0, color=INK, lw=1)
     below.axvline(gain, color=GREEN, lw=1.6, ls="--", label="true difference")
     below.set(yticks=[], xlabel="B minus A, with its 95 % interval (points)")

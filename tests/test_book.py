@@ -1,0 +1,263 @@
+"""The contract of the book and of what surrounds it: pages, links, citations, figures, versions, and the one promise
+that a build must keep, that no cache hides a broken helper."""
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from packaging.requirements import Requirement
+from pybtex.database import parse_file
+
+ROOT = Path(__file__).parents[1]
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+PAGES = sorted((ROOT / "book").glob("*.md"))
+LABS = sorted(path for path in (ROOT / "notebooks").glob("*.ipynb") if not path.name.startswith("_"))
+TOP = [ROOT / name for name in ("README.md", "CONTRIBUTING.md")]
+REPOSITORY = CONFIG["repository"]["url"]
+
+
+def text_of(path):
+    return path.read_text(encoding="utf-8")
+
+
+def prose_of(path):
+    """The text a page shows: of a notebook its Markdown cells."""
+    if path.suffix == ".md":
+        return text_of(path)
+    cells = nbformat.read(path, as_version=4).cells
+    return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+
+
+def source_of(entry):
+    """The file of an entry of the table of contents, which names it without suffix."""
+    return next((path for suffix in (".md", ".ipynb") if (path := ROOT / f"{entry}{suffix}").exists()), None)
+
+
+def entries(node):
+    """All files named in the table of contents."""
+    if isinstance(node, list):
+        return [name for item in node for name in entries(item)]
+    if isinstance(node, dict):
+        return [name for key, item in node.items() for name in ([item] if key in ("file", "root") else entries(item))]
+    return []
+
+
+def pairs():
+    """(theory, lab) as the table of contents pairs them."""
+    chapters = [chapter for part in TOC["parts"] for chapter in part["chapters"]]
+    return [(chapter["file"], section["file"]) for chapter in chapters for section in chapter.get("sections", [])]
+
+
+# --- pages and links -------------------------------------------------------------------------------------------------
+
+
+def test_table_of_contents_names_files_that_exist():
+    assert [entry for entry in entries(TOC) if source_of(entry) is None] == []
+
+
+def test_every_page_and_lab_stands_once_in_the_table_of_contents():
+    assert sorted(entries(TOC)) == sorted(path.relative_to(ROOT).with_suffix("").as_posix() for path in PAGES + LABS)
+
+
+@pytest.mark.parametrize(("theory", "lab"), pairs())
+def test_theory_and_lab_link_to_each_other(theory, lab):
+    assert Path(theory).name[:3] == Path(lab).name[:3], "a chapter and its lab carry the same number"
+    assert f"](../{lab}.ipynb)" in prose_of(ROOT / f"{theory}.md")
+    assert f"](../{theory}.md" in prose_of(ROOT / f"{lab}.ipynb")
+
+
+def dead_links(text, folder):
+    """Relative links of Markdown that lead to no file."""
+    links = re.findall(r"\]\((?!https?:|mailto:|#)([^)\s#]+)[^)]*\)", text)
+    return [link for link in links if not (folder / link).exists()]
+
+
+@pytest.mark.parametrize("path", TOP + PAGES + LABS, ids=lambda path: path.name)
+def test_relative_links_lead_to_files(path):
+    assert dead_links(prose_of(path), path.parent) == []
+
+
+def foreign_urls(text):
+    """Addresses of a repository called like this one under another owner, or of a file that it does not hold."""
+    owner_and_name = REPOSITORY.removeprefix("https://github.com/")
+    owner, name = owner_and_name.split("/")
+    found = re.findall(r"github\.com/(?:github/)?([\w.-]+/[\w-]+)", text)
+    wrong = [
+        slug for slug in found if slug != owner_and_name and (slug.startswith(f"{owner}/") or slug.endswith(f"/{name}"))
+    ]
+    files = re.findall(rf"{re.escape(owner_and_name)}/(?:blob|tree|raw|edit)/([\w.-]+)/([\w./-]*\w)", text)
+    return wrong + [
+        file for branch, file in files if branch != CONFIG["repository"]["branch"] or not (ROOT / file).exists()
+    ]
+
+
+def test_repository_has_one_address_and_badges_lead_to_files():
+    where = [*TOP, *PAGES, *LABS, ROOT / "pyproject.toml", ROOT / "CITATION.cff", ROOT / "LICENSE-prose"]
+    where += [
+        *(ROOT / "mgd_helpers").rglob("*.py"),
+        *(ROOT / "mgd_helpers").rglob("*.md"),
+        *(ROOT / "tools").glob("*.py"),
+    ]
+    assert {path.name: wrong for path in where if (wrong := foreign_urls(text_of(path)))} == {}
+    assert yaml.safe_load(text_of(ROOT / "CITATION.cff"))["repository-code"] == REPOSITORY
+
+
+def test_readme_shows_the_two_commands_and_every_lab():
+    readme, targets = text_of(ROOT / "README.md"), re.findall(r"^([a-z]+):", text_of(ROOT / "Makefile"), re.MULTILINE)
+    assert set(re.findall(r"^make (\w+)", readme, re.MULTILINE)) == {"book", "test"}
+    assert set(re.findall(r"`make (\w+)", "".join(map(text_of, TOP)))) <= set(targets)
+    colab = REPOSITORY.replace("github.com", "colab.research.google.com/github") + "/blob/main"
+    for theory, lab in pairs():
+        assert f"]({theory}.md)" in readme and f"]({lab}.ipynb)" in readme and f"]({colab}/{lab}.ipynb)" in readme, lab
+
+
+# --- citations and figures -------------------------------------------------------------------------------------------
+
+
+def cited(text):
+    """Keys in roles such as {cite:p}`one,two`."""
+    return {key.strip() for keys in re.findall(r"\{cite(?::\w+)?\}`([^`]+)`", text) for key in keys.split(",")}
+
+
+def test_citations_and_bibliography_agree():
+    known = set(parse_file(str(ROOT / "book" / "references.bib"), bib_format="bibtex").entries)
+    assert set().union(*(cited(text_of(page)) for page in PAGES)) == known
+
+
+def pictures(text):
+    """(file, alt text) of every {figure}, {image} and ![…](…), badges aside."""
+    fence = r"^[ \t]*(`{3,}|:{3,})\{(?:figure|image)\}[ \t]*(\S+)[ \t]*\n(.*?)^[ \t]*\1[ \t]*$"
+    found = re.findall(fence, text, re.MULTILINE | re.DOTALL)
+    alts = [(file, re.search(r"^[ \t]*:?alt:[ \t]*(.+)$", body, re.MULTILINE)) for _, file, body in found]
+    plain = [(file, alt) for alt, file in re.findall(r"!\[([^\]]*)\]\(([^)\s]+)", text) if not file.startswith("http")]
+    return [(file, match[1].strip() if match else "") for file, match in alts] + plain
+
+
+@pytest.mark.parametrize("page", [*TOP, *PAGES], ids=lambda page: page.name)
+def test_pictures_exist_and_have_an_alt_text(page):
+    assert [file for file, _ in pictures(text_of(page)) if not (page.parent / file).exists()] == []
+    assert [(file, alt) for file, alt in pictures(text_of(page)) if not 40 <= len(alt) <= 250] == []
+
+
+def test_the_checks_above_can_complain():
+    assert dead_links("[here](nowhere.md#part) [there](https://nowhere)", ROOT) == ["nowhere.md"]
+    assert foreign_urls("https://github.com/somebody/step-by-step") and foreign_urls(f"{REPOSITORY}-2")
+    assert foreign_urls(f"{REPOSITORY}/blob/main/nowhere.ipynb") == ["nowhere.ipynb"]
+    assert foreign_urls(f"{REPOSITORY}/blob/main/README.md and {REPOSITORY}.git") == []
+    assert cited("{cite}`a` and {cite:p}`b, c`") == {"a", "b", "c"}
+    assert pictures("```{figure} a.png\n:name: a\n:alt: An A.\n\nText\n```\n![](b.png)") == [
+        ("a.png", "An A."),
+        ("b.png", ""),
+    ]
+    assert pictures(":::{image} c.png\n:width: 9\n:::") == [("c.png", "")]
+
+
+# --- versions --------------------------------------------------------------------------------------------------------
+
+LOCK = [Requirement(line) for line in text_of(ROOT / "requirements.lock").splitlines() if line and line[0] != "#"]
+PINS = {pin.name: str(pin.specifier).removeprefix("==") for pin in LOCK}
+PROJECT = tomllib.loads(text_of(ROOT / "pyproject.toml"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+NEEDED = [Requirement(line) for lines in (PROJECT["dependencies"], *EXTRAS.values()) for line in lines]
+
+
+def test_lock_holds_one_exact_version_each():
+    assert [str(pin) for pin in LOCK if not re.fullmatch(r"==[\w.]+", str(pin.specifier))] == []
+    assert len(PINS) == len(LOCK)
+    assert PINS["torch"] == "2.13.0" and f"TORCH := {PINS['torch']}" in text_of(ROOT / "Makefile")
+    assert PINS["jupyter-book"] == "1.0.4.post1"
+    assert [name for name in PINS if name.startswith(("nvidia-", "cuda-", "triton"))] == [], "torch pins these itself"
+
+
+@pytest.mark.parametrize("needed", NEEDED, ids=lambda needed: needed.name)
+def test_lower_bounds_alone_and_the_lock_satisfies_them(needed):
+    caps = {"jupyter-book": {"<2"}}  # 2.x ignores _config.yml and _toc.yml
+    upper = {str(bound) for bound in needed.specifier if bound.operator != ">="}
+    assert upper == caps.get(needed.name, set())
+    assert needed.specifier.contains(PINS[needed.name], prereleases=True)
+
+
+def test_conda_environment_takes_its_versions_from_the_lock():
+    *conda, pip = yaml.safe_load(text_of(ROOT / "environment.yml"))["dependencies"]
+    assert conda == ["python=3.11", "pip"]
+    assert pip == {"pip": ["-r requirements.lock", "-e ."]}
+
+
+def test_continuous_integration_runs_what_a_contributor_runs():
+    steps = yaml.safe_load(text_of(ROOT / ".github" / "workflows" / "ci.yml"))["jobs"]["run"]
+    assert {"run": ".ci/run"} in steps["steps"] and steps["strategy"]["matrix"]["python-version"] == ["3.11", "3.13"]
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+    assert re.findall(r"^make (\w+)", text_of(ROOT / ".ci" / "run"), re.MULTILINE) == ["test", "book"]
+
+
+# --- the execution cache hides no broken helper ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def tiny_book(tmp_path):
+    """The book's configuration around one page, one helper, and one lab that counts its own runs."""
+    for name in ("_config.yml", "requirements.lock"):
+        shutil.copy(ROOT / name, tmp_path)
+    for folder in ("book", "mgd_helpers", "notebooks"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/intro\nchapters:\n  - file: notebooks/tiny\n")
+    (tmp_path / "book" / "intro.md").write_text("# A tiny book\n")
+    (tmp_path / "book" / "references.bib").write_text("")
+    # Stands for this project's helpers, under their name: the lab must find these and not the installed ones
+    (tmp_path / "mgd_helpers" / "__init__.py").write_text("def answer():\n    return 42\n")
+    cells = [
+        new_markdown_cell("# A tiny lab"),
+        new_code_cell('with open("runs", "a") as runs:\n    runs.write("run ");'),
+        new_code_cell("import mgd_helpers as mgd\n\nprint(mgd.answer())"),
+    ]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), tmp_path / "notebooks" / "tiny.ipynb")
+    return tmp_path
+
+
+def build(book):
+    """Whether the book builds, and how often its lab ran in total."""
+    command = [sys.executable, str(ROOT / "tools" / "build_book.py"), str(book)]
+    result = subprocess.run(command, cwd=book, capture_output=True, text=True, check=False)
+    index = book / "_build" / "html" / "index.html"
+    assert (result.returncode == 0) == (f"The book: {index}" in result.stdout), result.stdout + result.stderr
+    assert result.returncode or index.exists()
+    return result.returncode == 0, text_of(book / "notebooks" / "runs").count("run")
+
+
+def test_execution_cache_is_reused_but_hides_no_broken_helper(tiny_book):
+    assert build(tiny_book) == (True, 1)
+    assert build(tiny_book) == (True, 1), "nothing changed, so nothing runs again"
+
+    helper = tiny_book / "mgd_helpers" / "__init__.py"
+    helper.write_text('def answer():\n    raise RuntimeError("broken")\n')
+    assert build(tiny_book) == (False, 2), "a broken helper fails the build, though the lab is as it was"
+    assert build(tiny_book) == (False, 3), "and again: a failure is not cached"
+
+    helper.write_text('import sys\n\n\ndef answer():\n    print("careless", file=sys.stderr)\n')
+    assert build(tiny_book) == (False, 4), "a lab that warns fails the build"
+    assert build(tiny_book) == (False, 4), "and again, when it comes from the cache"
+
+
+def test_figures_without_alt_text_fail_the_build(tmp_path):
+    specification = importlib.util.spec_from_file_location("build_book", ROOT / "tools" / "build_book.py")
+    build_book = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(build_book)
+    (tmp_path / "book").mkdir()
+    good, path = (
+        f'<img alt="{"A line. " * 8}" src="../_images/1.png" />',
+        '<img alt="../_images/2.png" src="../_images/2.png" />',
+    )
+    badge = '<img src="https://elsewhere/badge.svg" />'
+    (tmp_path / "book" / "page.html").write_text(good + path + badge)
+    assert build_book.poor_alt_texts(tmp_path) == [f"page.html: {path}"]
