@@ -46,8 +46,8 @@ format: $(READY)  ## format the code; strip the labs' outputs, but for checked c
 lock: $(READY)  ## resolve requirements.lock afresh (torch pins its CUDA packages itself, so they stay out)
 	$(BIN)/python -m pip install --quiet uv
 	mkdir -p build && rm -f build/resolved.txt && echo "torch==$(TORCH)" > build/torch.txt
-	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11.5 --extra book --extra test \
-		--constraint build/torch.txt --no-annotate --no-header --quiet --output-file build/resolved.txt
+	$(BIN)/uv pip compile pyproject.toml --universal --fork-strategy fewest --python-version 3.11.5 \
+		--extra book --extra test --constraint build/torch.txt --no-annotate --no-header --quiet --output-file build/resolved.txt
 	head -n 1 requirements.lock > build/requirements.lock
 	grep -vE '^(nvidia-|cuda-|triton)' build/resolved.txt >> build/requirements.lock
 	mv build/requirements.lock requirements.lock

@@ -129,6 +129,18 @@ def test_ancestral_noise_comes_from_the_generators_and_not_from_the_global_one()
     assert not torch.equal(torch.get_rng_state(), state)
 
 
+def test_rows_doubled_by_classifier_free_guidance_get_the_noise_of_their_image(draw):
+    pipe = tiny_pipeline(diffusers.DDPMScheduler(clip_sample=False))
+    pipe.scheduler.set_timesteps(4)
+    sample = draw(3, *LATENT)
+
+    def step(sample):
+        with steer(pipe, None, generators=generators(0, 0, range(3))):
+            return pipe.scheduler.step(sample, 500, sample).prev_sample
+
+    assert torch.equal(step(torch.cat([sample, sample])), torch.cat([step(sample)] * 2))
+
+
 def test_a_generator_that_the_pipeline_passes_itself_is_kept(tiny):
     seen = []
     tiny.scheduler.step = lambda model_output, timestep, sample, generator=None: seen.append(generator)
