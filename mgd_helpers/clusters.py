@@ -155,7 +155,8 @@ def two_means(rows: Float[Tensor, "n d"], *, n_init: int, draw: torch.Generator)
         total = right.T.to(rows.dtype) @ rows  # the rows are centred: the first cluster sums to minus this
         first, second = -total / (count - sizes), total / sizes
     between = sizes[:, 0] / (count - sizes[:, 0]) * second.square().sum(1)  # inertia that the split takes away, over n
-    return right[:, between.argmax()]
+    best = right[:, between.argmax()]
+    return best ^ best[0]  # the first row is on the left: which centre was drawn first must not number the clusters
 
 
 def _plus_plus(rows, n_init, draw) -> tuple[Int[Tensor, " r"], Int[Tensor, " r"]]:

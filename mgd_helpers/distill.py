@@ -6,6 +6,7 @@ interrupted run goes on where it stopped, and runs with and without a guidance a
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import json
 import time
@@ -21,11 +22,11 @@ from mgd_helpers.guidance import Guidance, ManifoldPull, ModePull, ReleasedPull,
 from mgd_helpers.latents import encode
 from mgd_helpers.pipelines import load_pipeline, weights_hash
 from mgd_helpers.runtime import package_versions, progress
-from mgd_helpers.seeding import generators
+from mgd_helpers.seeding import generator, generators
 from mgd_helpers.steering import steer
 from mgd_helpers.targets import Targets, pick_targets
 
-Factory = Callable[[Targets, torch.Tensor], Guidance | None]
+Factory = Callable[[Targets, torch.Tensor, int], Guidance | None]
 
 MANIFEST = "manifest.json"
 
@@ -34,10 +35,12 @@ GUIDANCE_SCALES = {"digits": 1.5}
 
 # guidance is on while the noise share exceeds one half; the released code guides the first half of its 50 DDPM steps
 GUIDANCES: dict[str, Factory] = {
-    "none": lambda targets, cloud: None,
-    "mode": lambda targets, cloud: window(ModePull(targets.latents), above=0.5),
-    "manifold": lambda targets, cloud: window(ManifoldPull(targets.latents, cloud), above=0.5),
-    "released": lambda targets, cloud: window(ReleasedPull(targets.latents, keys=targets.nodes), above=0.96),
+    "none": lambda targets, cloud, seed: None,
+    "mode": lambda targets, cloud, seed: window(ModePull(targets.latents), above=0.5),
+    "manifold": lambda targets, cloud, seed: window(ManifoldPull(targets.latents, cloud), above=0.5),
+    "released": lambda targets, cloud, seed: window(
+        ReleasedPull(targets.latents, seed=seed, keys=targets.nodes), above=0.96
+    ),
 }
 
 
@@ -73,7 +76,8 @@ def distill(
     """Distil a data set into `images_per_class` images per class: `out/<class name>/<index>.png`, `out/manifest.json`.
 
     `data` is a name, a folder or a `Dataset`. `guidance` is `"none"`, `"mode"`, `"manifold"` or `"released"`, or a
-    factory `(targets, cloud) -> guidance` called for each batch with its targets and the latents of the class.
+    factory `(targets, cloud, seed) -> guidance`, called for each batch with its targets, the latents of the class, and
+    an integer of this run and class for guidances that draw; the manifest knows a factory by its name alone.
     `pipeline` is a class-conditional pipeline, or what `load_pipeline` takes; by default the one shipped for `data`.
     `class_labels` are the pipeline's labels of the classes, by default looked up by name in `pipe.labels`.
     `guidance_scale` is classifier-free guidance, in the pipeline's own sense.
@@ -98,6 +102,7 @@ def distill(
     manifest = {
         "settings": {
             "data": data.name,
+            "data_hash": _hash(data),
             "classes": list(data.class_names),
             "class_labels": list(class_labels),
             "images_per_class": images_per_class,
@@ -146,7 +151,7 @@ def distill(
     new = 0
     for label, cloud, targets, indices in progress(plan, f"distill {data.name}", unit="batch"):
         draws = generators(seed, label, indices)
-        with steer(pipe, factory(targets, cloud), generators=draws):
+        with steer(pipe, factory(targets, cloud, generator(seed, label).initial_seed()), generators=draws):
             images = pipe(
                 class_labels=[class_labels[label]] * len(indices),
                 generator=draws,
@@ -165,10 +170,11 @@ def distill(
 def _pipeline(pipeline, data):
     if pipeline is None or isinstance(pipeline, str | Path):
         pipeline = load_pipeline(pipeline or data.name)
-    if "class_labels" not in inspect.signature(pipeline.__call__).parameters:
+    parameters = inspect.signature(pipeline.__call__).parameters
+    if not ({"class_labels", "guidance_scale"} <= set(parameters) and hasattr(pipeline, "vae")):
         raise ValueError(
-            f"pipeline must be class-conditional (take class_labels, like DiTPipeline); got {type(pipeline).__name__}. "
-            "Others can be steered with mgd.steer."
+            "pipeline must be latent and class-conditional (a vae, class_labels and guidance_scale, like DiTPipeline); "
+            f"got {type(pipeline).__name__}. Others can be steered with mgd.steer."
         )
     return pipeline
 
@@ -186,6 +192,13 @@ def _class_labels(class_labels, pipe, data):
     if len(class_labels) != len(data.class_names):
         raise ValueError(f"class_labels must be one per class, {len(data.class_names)}; got {len(class_labels)}.")
     return list(class_labels)
+
+
+def _hash(data: Dataset) -> str:
+    """SHA-256 of the training split: a name alone does not say which images a run was made from."""
+    digest = hashlib.sha256(data.train.images.contiguous().numpy())
+    digest.update(data.train.labels.contiguous().numpy())
+    return digest.hexdigest()
 
 
 def _take(targets: Targets, indices: list[int]) -> Targets:

@@ -99,7 +99,7 @@ class ReleasedPull:
     strength * g - normal_strength * tanh(s / bandwidth) * P_N(x_t - m) / ‖P_N(x_t - m)‖, with m the mean of the
     `n_neighbors` cloud points nearest to the noisy sample x_t and s its distance to the nearest of them. Half of the
     `n_points` radii are evenly spaced from 0.1 to `radius`, half uniform in [0, radius]. The points are drawn anew at
-    each step from `seed`, the noise level and the target's key (by default its position), so that images do not depend
+    each step from `seed`, the timestep and the target's key (by default its position), so that images do not depend
     on the batch they are made in.
 
     Measured: in latent space the radius does nothing, since the diffused points differ by their noise alone.
@@ -150,7 +150,7 @@ class ReleasedPull:
         half = self.n_points // 2
         clouds = []
         for key in self.keys or range(len(self.targets)):
-            draw = generator(self.seed, key, int(1e6 * level.share))
+            draw = generator(self.seed, key, int(1000 * float(level.timestep)))
             directions, epsilon = torch.randn(2, self.n_points, targets[0].numel(), generator=draw)
             uniform = self.radius * torch.rand(self.n_points - half, generator=draw)
             radii = torch.cat([torch.linspace(0.1, self.radius, half), uniform])

@@ -134,6 +134,7 @@ def draw_spectrum(spectra: Mapping[str, Float[Tensor, " k"]], *, rank: int | Non
     for (label, spectrum), marker in zip(spectra.items(), MARKERS, strict=False):
         shares = spectrum / spectrum.sum()
         axis.plot(range(1, len(shares) + 1), shares.cpu(), marker=marker, label=label)
+    axis.margins(y=0.15)
     axis.set(xlabel="principal direction", ylabel="share of the local variance", title=title, ylim=(0, None))
     axis.xaxis.get_major_locator().set_params(integer=True)
     axis.legend()
@@ -211,8 +212,9 @@ def draw_lines(
 ) -> Figure:
     """One line per series over a shared `x`; a line may end early. The axis is logarithmic where `x` spans a lot."""
     figure, axis = plt.subplots(figsize=(6, 3.6))
-    for (label, values), marker in zip(lines.items(), MARKERS, strict=False):
-        axis.plot(x[: len(values)], values, marker=marker, label=label)
+    for index, (label, values) in enumerate(lines.items()):
+        marker, size = MARKERS[index % len(MARKERS)], max(9 - 2 * index, 5)  # where lines coincide, all still show
+        axis.plot(x[: len(values)], values, marker=marker, markersize=size, label=label)
     axis.set(xlabel=xlabel, ylabel=ylabel, title=title, ylim=(0, None))
     if min(x) > 0 and max(x) > 50 * min(x):
         axis.set_xscale("log")

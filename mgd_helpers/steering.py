@@ -94,9 +94,10 @@ def _check(pipe):
         raise ValueError(f"scheduler {name} cannot be steered; use {REFUSED[name]}.")
     if not (hasattr(scheduler, "add_noise") or hasattr(scheduler, "scale_noise")):
         raise ValueError(f"scheduler {name} cannot say its noise level (no add_noise); use DDIMScheduler.")
-    if type(pipe).__name__ == "DiTPipeline" and abs(float(scheduler.init_noise_sigma) - 1) > 1e-6:
+    scale = float(getattr(scheduler, "init_noise_sigma", 1))
+    if type(pipe).__name__ == "DiTPipeline" and abs(scale - 1) > 1e-6:
         raise ValueError(
-            f"scheduler {name} starts from noise of scale {float(scheduler.init_noise_sigma):.3g}, which DiTPipeline "
+            f"scheduler {name} starts from noise of scale {scale:.3g}, which DiTPipeline "
             "ignores: it would run and give wrong images. Use DDIMScheduler, DDPMScheduler, "
             "DPMSolverMultistepScheduler or UniPCMultistepScheduler."
         )

@@ -20,6 +20,8 @@ class ConvNet(nn.Module):
 
     def __init__(self, channels: int, n_classes: int, *, image_size: int, depth: int = 3, width: int = 32):
         super().__init__()
+        if image_size < 2**depth:
+            raise ValueError(f"image_size must be at least 2**depth = {2**depth}; got {image_size}. Take fewer blocks.")
         blocks = []
         for block in range(depth):
             blocks += [

@@ -208,7 +208,8 @@ def tiny_book(tmp_path):
     """The book's configuration around one page, one helper, and one lab that counts its own runs."""
     for name in ("_config.yml", "requirements.lock"):
         shutil.copy(ROOT / name, tmp_path)
-    for folder in ("book", "mgd_helpers", "notebooks"):
+    shutil.copytree(ROOT / "book" / "_static", tmp_path / "book" / "_static")
+    for folder in ("mgd_helpers", "notebooks"):
         (tmp_path / folder).mkdir()
     (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/intro\nchapters:\n  - file: notebooks/tiny\n")
     (tmp_path / "book" / "intro.md").write_text("# A tiny book\n")

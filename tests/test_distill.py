@@ -17,7 +17,7 @@ from mgd_helpers.targets import pick_targets
 from mgd_helpers.toys import tiny_pipeline
 
 
-def mode(targets, cloud):
+def mode(targets, cloud, seed):
     return ModePull(50 * targets.latents, strength=0.5)  # the latents of the random VAE are too small to be seen
 
 
@@ -55,8 +55,9 @@ def test_the_manifest_says_how_each_image_was_made(run, waves, tiny):
     manifest = json.loads((report.folder / "manifest.json").read_text())
     assert manifest == report.manifest
     assert manifest["complete"] is True
-    assert manifest["settings"] | {"scheduler_config": None} == {
+    assert manifest["settings"] | {"scheduler_config": None, "data_hash": None} == {
         "data": "waves",
+        "data_hash": None,
         "classes": ["zero", "one"],
         "class_labels": [0, 1],
         "images_per_class": 3,
@@ -86,14 +87,14 @@ def test_images_are_what_the_parts_make_by_hand(run, waves, tiny):
     cloud = encode(tiny.vae, waves.train.of_class(1))
     targets = pick_targets(bisect(cloud, n_leaves=3, seed=2), images_per_class=3)
     draws = generators(2, 1, range(3))
-    with steer(tiny, mode(targets, cloud), generators=draws):
+    with steer(tiny, mode(targets, cloud, 0), generators=draws):
         images = tiny(class_labels=[1] * 3, generator=draws, num_inference_steps=4).images
     for index, image in enumerate(images):
         with Image.open(report.folder / f"one/{index:05d}.png") as written:
             assert written.tobytes() == image.tobytes()
 
 
-@pytest.mark.parametrize("guidance", ["none", "mode", "manifold", "released", mode, lambda targets, cloud: None])
+@pytest.mark.parametrize("guidance", ["none", "mode", "manifold", "released", mode, lambda targets, cloud, seed: None])
 def test_every_guidance_runs(run, waves, guidance):
     # manifold takes twelve neighbours: more images per class are needed than the toy set has
     images = torch.cat([waves.train.images, waves.train.images * 0.9, waves.train.images * 0.8])
@@ -115,9 +116,9 @@ def test_guidance_none_is_the_stock_pipeline(run, tiny):
 def test_each_image_follows_its_own_target_in_any_batch_and_after_a_restart(run, tmp_path):
     made = []
 
-    def spy(targets, cloud):
+    def spy(targets, cloud, seed):
         made.extend(zip(targets.nodes, targets.latents.sum((1, 2, 3)).tolist(), strict=True))
-        return mode(targets, cloud)
+        return mode(targets, cloud, seed)
 
     manifest = run(guidance=spy, batch_size=2).manifest
     assert [node for node, _ in made] == [image["node"] for image in manifest["images"]]
@@ -286,7 +287,7 @@ class Unconditional:
         ({"class_labels": [0]}, "class_labels must be one per class, 2; got 1"),
         (
             {"pipeline": Unconditional()},
-            r"pipeline must be class-conditional .* got Unconditional. Others .* mgd.steer",
+            r"pipeline must be latent and class-conditional .* got Unconditional. Others .* mgd.steer",
         ),
     ],
 )

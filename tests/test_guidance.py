@@ -149,8 +149,7 @@ def test_all_guidances_keep_the_protocol(targets, draw):
 
 def released_by_hand(denoised, target, sample, signal, noise, key, options):
     """The docstring of ReleasedPull, one image and one cloud point at a time, in NumPy and float64."""
-    share = float(noise / (signal**2 + noise**2).sqrt())
-    draw = generator(options["seed"], key, int(1e6 * share))
+    draw = generator(options["seed"], key, 0)
     directions, epsilon = torch.randn(2, options["n_points"], target.numel(), generator=draw).double().numpy()
     half = options["n_points"] // 2
     uniform = torch.rand(options["n_points"] - half, generator=draw).numpy()

@@ -15,7 +15,7 @@ def test_same_key_gives_same_draws():
 
 
 def test_different_keys_give_uncorrelated_draws():
-    keys = [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (2**40, 0, 0)]
+    keys = [(0,), (0, 0), (0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (2**32, 0), (2**40, 0, 0)]
     draws = [normal(generator(*key)) for key in keys]
     for one, other in combinations(draws, 2):
         assert abs(torch.corrcoef(torch.stack([one, other]))[0, 1]) < 0.1
@@ -39,4 +39,4 @@ def test_negative_keys_are_refused():
 
 
 def test_streams_stay_as_they_are():
-    assert generator(0, 3, 1).initial_seed() == 4245091184500617293
+    assert generator(0, 3, 1).initial_seed() == 2924377994389699343

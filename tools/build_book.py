@@ -65,16 +65,9 @@ def main(root: Path) -> int:
         shutil.rmtree(cache)
         print("The helpers changed while the labs ran: build again.")
         return 1
-    poor = poor_alt_texts(html)
-    if status or poor:
-        print(
-            "\n".join(
-                ["The book was not built.", *(f"alt text of 40 to 250 characters wanted: {line}" for line in poor)]
-            )
-        )
-        return status or 1
-    print(f"\nThe book: {html / 'index.html'}")
-    return 0
+    poor = [f"An alt text of 40 to 250 characters is wanted: {line}" for line in poor_alt_texts(html)]
+    print("\n".join([*poor, "The book was not built." if status or poor else f"\nThe book: {html / 'index.html'}"]))
+    return status or int(bool(poor))
 
 
 if __name__ == "__main__":

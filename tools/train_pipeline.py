@@ -326,8 +326,8 @@ It is small enough for a CPU, and made for teaching; it is not meant to read or 
 | accuracy on generated images of an SVC trained on real scans ({svc_held_out:.3f} on held-out ones) | {svc:.3f} |
 | distance of generated images to the nearest training scan, median (5 % quantile) | {g50:.3f} ({g05:.3f}) |
 | the same for held-out scans | {h50:.3f} ({h05:.3f}) |
-| generated images nearer to a training scan than the nearest 5 % of the held-out scans | {near:.1%} |
-| training (wall clock, other work on the machine included) | VAE {vae_steps} steps, {vae_minutes:.1f} min; \
+| generated images nearer to a training scan than the nearest 5 % of held-out scans | {near:.1%} |
+| training (wall clock, with other work on the machine) | VAE {vae_steps} steps, {vae_minutes:.1f} min; \
 DiT {dit_steps} steps, {dit_minutes:.1f} min |
 | machine | {machine} |
 
