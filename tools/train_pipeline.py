@@ -331,7 +331,7 @@ It is small enough for a CPU, and made for teaching; it is not meant to read or 
 DiT {dit_steps} steps, {dit_minutes:.1f} min |
 | machine | {machine} |
 
-Sampling: {sampling}. Distances are root mean squares per pixel on the [-1, 1] scale. All single figures: `metrics.json`.
+Sampling: {sampling}. Distances are root mean squares per pixel on the [-1, 1] scale. All figures are in `metrics.json`.
 **Does it memorise?** The lines on distance answer: a model that copies its training scans would come nearer to them
 than scans it has never seen do, far more often than 5 % of the time.
 
