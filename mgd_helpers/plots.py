@@ -211,14 +211,14 @@ def draw_lines(
     lines: Mapping[str, Sequence[float]], x: Sequence[float], *, xlabel: str, ylabel: str, title: str = ""
 ) -> Figure:
     """One line per series over a shared `x`; a line may end early. The axis is logarithmic where `x` spans a lot."""
-    figure, axis = plt.subplots(figsize=(6, 3.6))
+    figure, axis = plt.subplots(figsize=(7, 3.6))
     for index, (label, values) in enumerate(lines.items()):
         marker, size = MARKERS[index % len(MARKERS)], max(9 - 2 * index, 5)  # where lines coincide, all still show
         axis.plot(x[: len(values)], values, marker=marker, markersize=size, label=label)
     axis.set(xlabel=xlabel, ylabel=ylabel, title=title, ylim=(0, None))
     if min(x) > 0 and max(x) > 50 * min(x):
         axis.set_xscale("log")
-    axis.legend()
+    axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 KERNEL_ENVIRONMENT = {
+    "OMP_WAIT_POLICY": "passive",  # threads that wait must not spin: see the Makefile
     "MGD_QUIET": "1",  # a progress bar writes to stderr, which fails the build
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",  # a shell's MPLBACKEND=Agg would drop every figure
     "JUPYTER_PREFER_ENV_PATH": "1",  # "python3" is this environment's kernel, also beside one in the user's home
