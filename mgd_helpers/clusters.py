@@ -81,7 +81,7 @@ def bisect(
 
     >>> tree = bisect(torch.tensor([[0.0], [0.1], [5.0], [5.1], [9.0]]), n_leaves=3)
     >>> [tree.members[leaf].tolist() for leaf in tree.leaves]
-    [[0, 1], [4], [2, 3]]
+    [[0, 1], [2, 3], [4]]
     """
     if split_by not in ("inertia", "variance"):
         raise ValueError(f"split_by must be 'inertia' or 'variance'; got {split_by!r}.")

@@ -107,7 +107,8 @@ def test_an_image_depends_on_its_own_generator_alone(targets, kind, guidance_sca
 
     def guided(images):
         mine = targets[list(images)]
-        guidance = ManifoldPull(mine, cloud, strength=0.3, softness=0.5)
+        # near pure noise the clean prediction of random weights is rounding over a tiny signal: neighbours may swap
+        guidance = window(ManifoldPull(mine, cloud, strength=0.3, softness=0.5), below=0.99)
         return run(pipe, guidance, images=images, guidance_scale=guidance_scale)[0]
 
     together = guided((0, 1, 2))
