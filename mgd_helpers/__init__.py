@@ -4,6 +4,12 @@ import mgd_helpers as mgd
 mgd.distill("digits", images_per_class=10, out="distilled/digits", seed=0)
 """
 
+import os
+
+# Threads that wait must not spin: where a machine has other work, spinning makes small models ten times slower. OpenMP
+# reads this once, when torch is loaded; whoever has set it, or has imported torch before, keeps what they have.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 from mgd_helpers.clusters import ClusterTree, bisect
 from mgd_helpers.data import Dataset, ImageSet, load_data
 from mgd_helpers.distill import distill
