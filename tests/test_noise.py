@@ -102,6 +102,44 @@ def test_the_level_follows_the_steps_and_asking_for_it_changes_nothing(name):
     assert len(set(shares)) == len(shares)
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["DDPM", "DDIM", "DPMSolverMultistep", "UniPCMultistep", "EulerDiscrete", "HeunDiscrete", "KDPM2Discrete"]
+    + ["FlowMatchEulerDiscrete", "FlowMatchHeunDiscrete", "LCM"],
+)
+def test_the_level_that_follows_is_the_next_one_and_the_last_is_clean(name):
+    scheduler = getattr(diffusers, f"{name}Scheduler")()
+    scheduler.set_timesteps(6)
+    sample, levels = torch.ones(1, 4, 2, 2), []
+    for timestep in scheduler.timesteps:
+        if hasattr(scheduler, "scale_model_input"):
+            scheduler.scale_model_input(sample, timestep)
+        levels.append(noise_level(scheduler, timestep, sample))
+        sample = scheduler.step(0.1 * sample, timestep, sample).prev_sample
+    shares = sorted({level.share for level in levels}, reverse=True)
+    for level in levels:
+        signal, noise = level.following
+        lower = [share for share in shares if share < level.share - 1e-5]
+        if name == "KDPM2Discrete" and len(lower) > 1 and lower[0] in [other.share for other in levels[1::2]]:
+            lower = lower[1:]  # from a level to the next, over a midpoint
+        expected = lower[0] if lower else 0
+        assert (noise / (signal**2 + noise**2).sqrt()).item() == pytest.approx(expected, abs=1e-5)
+    assert levels[-1].following[1] == 0
+    assert levels[0].step == 0
+    assert [level.step for level in levels] == sorted(level.step for level in levels)
+
+
+def test_the_midpoints_of_kdpm2_have_a_level_of_their_own(draw):
+    scheduler = diffusers.KDPM2DiscreteScheduler()
+    scheduler.set_timesteps(5)
+    sample = scheduler.init_noise_sigma * draw(1, 4, 2, 2)
+    for timestep in scheduler.timesteps:
+        scale = scheduler.scale_model_input(torch.ones(1, dtype=torch.float64), timestep)
+        level = noise_level(scheduler, timestep, sample)
+        assert level.noise.item() == pytest.approx((1 / scale.item() ** 2 - 1) ** 0.5, rel=1e-4)
+        sample = scheduler.step(draw(1, 4, 2, 2), timestep, sample).prev_sample
+
+
 def test_level_stays_a_scalar_in_float32():
     scheduler = diffusers.DDIMScheduler()
     level = noise_level(

@@ -19,7 +19,7 @@ FLOORS = {
     5: ["distill"],
     4: ["steering", "evaluation", "audit"],
     3: ["guidance", "baselines", "students"],
-    2: ["targets", "fidelity"],
+    2: ["targets", "fidelity", "schedules"],
     1: ["clusters", "tangent", "noise", "latents", "data", "pipelines"],
     0: ["linalg", "seeding"],
     -1: ["_shapes"],  # the words of the signatures
