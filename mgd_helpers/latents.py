@@ -48,5 +48,17 @@ def decode(vae, latents: Float[Tensor, "n lc lh lw"], *, batch_size: int = 64) -
     return torch.cat(images)
 
 
+def pack(latents: Float[Tensor, "n c h w"]) -> Float[Tensor, "n tokens packed"]:
+    """Latents in the order in which Flux denoises them: every 2 x 2 patch a row, [N, h/2 * w/2, 4 C].
+
+    Only the order changes, so distances, means and tangents do not: pack targets and cloud, and guide as ever.
+    """
+    count, channels, height, width = latents.shape
+    if height % 2 or width % 2:
+        raise ValueError(f"latents must have even height and width to be packed; got {list(latents.shape)}.")
+    patches = latents.view(count, channels, height // 2, 2, width // 2, 2).permute(0, 2, 4, 1, 3, 5)
+    return patches.reshape(count, height // 2 * (width // 2), 4 * channels)
+
+
 def _shift(vae) -> float:
     return getattr(vae.config, "shift_factor", None) or 0.0

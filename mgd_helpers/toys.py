@@ -52,8 +52,11 @@ class PointCloudPipeline:
         return SimpleNamespace(images=sample, trajectory=torch.stack(trajectory))
 
 
-def tiny_pipeline(scheduler=None, *, image_size: int = 16, seed: int = 0):
-    """A stock DiTPipeline with random weights, a few thousand of them: runs in a moment, and makes no sense."""
+def tiny_pipeline(scheduler=None, *, image_size: int = 16, out_channels: int = 4, seed: int = 0):
+    """A stock DiTPipeline with random weights, a few thousand of them: runs in a moment, and makes no sense.
+
+    Its latents have four channels; with `out_channels=8` it predicts a variance as well.
+    """
     from diffusers import AutoencoderKL, DDIMScheduler, DiTPipeline, DiTTransformer2DModel
 
     with torch.random.fork_rng(devices=[]):
@@ -73,7 +76,7 @@ def tiny_pipeline(scheduler=None, *, image_size: int = 16, seed: int = 0):
             num_attention_heads=2,
             attention_head_dim=4,
             in_channels=4,
-            out_channels=4,
+            out_channels=out_channels,
             num_layers=1,
             sample_size=image_size // 2,
             patch_size=2,

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from mgd_helpers.latents import decode, encode
+from mgd_helpers.latents import decode, encode, pack
 
 
 @pytest.fixture
@@ -88,3 +88,16 @@ def test_images_that_do_not_fit_are_refused(vae, images, message):
 def test_latents_that_do_not_fit_are_refused(vae, shape):
     with pytest.raises(ValueError, match=r"latents must be \[N, 4, h, w\] for this VAE; got"):
         inspect.unwrap(decode)(vae, torch.zeros(shape))
+
+
+def test_packing_reorders_and_nothing_else(draw):
+    latents = draw(5, 4, 6, 8)
+    packed = pack(latents)
+    assert packed.shape == (5, 12, 16)
+    assert torch.equal(packed.flatten(1).sort(1).values, latents.flatten(1).sort(1).values)
+    assert torch.equal(packed[:, 0].view(5, 4, 2, 2), latents[:, :, :2, :2])
+    torch.testing.assert_close(
+        torch.cdist(packed.flatten(1), packed.flatten(1)), torch.cdist(*[latents.flatten(1)] * 2)
+    )
+    with pytest.raises(ValueError, match=r"latents must have even height and width to be packed; got \[1, 4, 3, 8\]"):
+        pack(draw(1, 4, 3, 8))

@@ -104,8 +104,18 @@ def test_the_level_follows_the_steps_and_asking_for_it_changes_nothing(name):
 
 @pytest.mark.parametrize(
     "name",
-    ["DDPM", "DDIM", "DPMSolverMultistep", "UniPCMultistep", "EulerDiscrete", "HeunDiscrete", "KDPM2Discrete"]
-    + ["FlowMatchEulerDiscrete", "FlowMatchHeunDiscrete", "LCM"],
+    [
+        "DDPM",
+        "DDIM",
+        "LCM",
+        "DPMSolverMultistep",
+        "UniPCMultistep",
+        "EulerDiscrete",
+        "HeunDiscrete",
+        "KDPM2Discrete",
+        "FlowMatchEulerDiscrete",
+        "FlowMatchHeunDiscrete",
+    ],
 )
 def test_the_level_that_follows_is_the_next_one_and_the_last_is_clean(name):
     scheduler = getattr(diffusers, f"{name}Scheduler")()

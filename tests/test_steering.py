@@ -1,8 +1,10 @@
 import functools
 import inspect
+import re
 
 import diffusers
 import pytest
+import tiny as tiny_kinds
 import torch
 from conftest import SCHEDULERS
 
@@ -277,16 +279,17 @@ def bare(scheduler):
     return type("Bare", (), {"scheduler": scheduler})()
 
 
-def scheduler_without_noise_level():
-    return type("Silent", (), {"config": None, "step": lambda self: None})()
+def named(name):
+    """A scheduler of that name, of which nothing else is known: some need a library that is not there."""
+    return type(name, (), {"config": None, "step": lambda self: None})()
 
 
 @pytest.mark.parametrize("name", steering.REFUSED)
 def test_schedulers_that_scale_outputs_themselves_are_refused_by_name(name):
     remedy = steering.REFUSED[name]
     with (
-        pytest.raises(ValueError, match=f"scheduler {name} cannot be steered; use {remedy}"),
-        steer(bare(getattr(diffusers, name)()), None),
+        pytest.raises(ValueError, match=re.escape(f"scheduler {name} cannot be steered; use {remedy}")),
+        steer(bare(named(name)), None),
     ):
         pass
 
@@ -309,12 +312,29 @@ def test_schedulers_that_clamp_latents_are_refused(tiny, name):
         pass
 
 
-def test_schedulers_that_cannot_say_their_noise_level_are_refused():
+def test_schedulers_that_nobody_has_tried_are_refused_unless_they_descend_from_one_that_was(tiny):
+    message = r"scheduler MyOwnScheduler cannot be steered; use DDIMScheduler, .* or FlowMatchEulerDiscreteScheduler"
+    with pytest.raises(ValueError, match=message), steer(bare(named("MyOwnScheduler")), None):
+        pass
+    descendant = type("MyOwnScheduler", (diffusers.DDIMScheduler,), {})
+    with steer(bare(descendant(clip_sample=False)), None):
+        pass
+
+
+@pytest.mark.parametrize("name", ["EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler"])
+def test_schedulers_that_a_ddpm_pipeline_runs_wrongly_are_refused(name):
+    pipe = tiny_kinds.make("DDPMPipeline", getattr(diffusers, name)())
     with (
-        pytest.raises(ValueError, match=r"scheduler Silent cannot say its noise level .*; use DDIMScheduler"),
-        steer(bare(scheduler_without_noise_level()), None),
+        pytest.raises(ValueError, match=rf"scheduler {name} starts from noise of scale .*, which DDPMPipeline ignores"),
+        steer(pipe, None),
     ):
         pass
+
+
+def test_a_ddim_pipeline_takes_any_scheduler_for_ddim():
+    """It rebuilds what it is given: the scheduler to look at is the pipeline's own."""
+    pipe = tiny_kinds.make("DDIMPipeline", diffusers.EulerDiscreteScheduler())
+    assert type(pipe.scheduler).__name__ == "DDIMScheduler"
 
 
 def test_pure_noise_under_an_epsilon_prediction_is_refused(targets):

@@ -20,7 +20,7 @@ FLOORS = {
     4: ["steering", "evaluation", "audit"],
     3: ["guidance", "baselines", "students"],
     2: ["targets", "fidelity", "schedules"],
-    1: ["clusters", "tangent", "noise", "latents", "data", "pipelines"],
+    1: ["clusters", "tangent", "noise", "latents", "data", "pipelines", "dit"],
     0: ["linalg", "seeding"],
     -1: ["_shapes"],  # the words of the signatures
 }
