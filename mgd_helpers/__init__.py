@@ -14,9 +14,10 @@ from mgd_helpers.clusters import ClusterTree, bisect
 from mgd_helpers.data import Dataset, ImageSet, load_data
 from mgd_helpers.distill import distill
 from mgd_helpers.evaluation import evaluate
-from mgd_helpers.guidance import Guidance, ManifoldPull, ModePull, ReleasedPull, window
+from mgd_helpers.guidance import Guidance, ManifoldPull, ModePull, window
 from mgd_helpers.latents import decode, encode
 from mgd_helpers.pipelines import load_pipeline
+from mgd_helpers.released import ReleasedPull
 from mgd_helpers.runtime import setup
 from mgd_helpers.steering import steer
 from mgd_helpers.tangent import TangentSpace, local_tangent

@@ -18,9 +18,10 @@ import torch
 
 from mgd_helpers.clusters import bisect
 from mgd_helpers.data import Dataset, load_data
-from mgd_helpers.guidance import Guidance, ManifoldPull, ModePull, ReleasedPull, window
+from mgd_helpers.guidance import Guidance, ManifoldPull, ModePull, window
 from mgd_helpers.latents import encode
 from mgd_helpers.pipelines import load_pipeline, weights_hash
+from mgd_helpers.released import WINDOW, ReleasedPull
 from mgd_helpers.runtime import package_versions, progress
 from mgd_helpers.seeding import generator, generators
 from mgd_helpers.steering import steer
@@ -39,7 +40,7 @@ GUIDANCES: dict[str, Factory] = {
     "mode": lambda targets, cloud, seed: window(ModePull(targets.latents), above=0.5),
     "manifold": lambda targets, cloud, seed: window(ManifoldPull(targets.latents, cloud), above=0.5),
     "released": lambda targets, cloud, seed: window(
-        ReleasedPull(targets.latents, seed=seed, keys=targets.nodes), above=0.96
+        ReleasedPull(targets.latents, seed=seed, keys=targets.nodes), above=WINDOW
     ),
 }
 

@@ -2,23 +2,21 @@
 
 mode       x̂₀ + λ g                                  g = target - denoised
 manifold   x̂₀ + λ (g - β P_N g)                      β = 1: Eq. 4 of the paper, λ P_T g;  β = 0: mode
-released   x̂₀ + λ g - μ w P_N(x_t - m) / ‖…‖          what the authors' code does
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol, runtime_checkable
 
 import torch
 
-from mgd_helpers._shapes import Float, Tensor
+from mgd_helpers._shapes import Float, Int, Tensor
+from mgd_helpers.clouds import diffuse, draws_of
 from mgd_helpers.noise import NoiseLevel
-from mgd_helpers.seeding import generator
-from mgd_helpers.tangent import check_neighborhood, local_tangent
-
-Strength = float | Callable[[NoiseLevel], float | Tensor]
+from mgd_helpers.schedules import Strength, posterior, value_at
+from mgd_helpers.tangent import TangentSpace, check_neighborhood, local_tangent
 
 
 @runtime_checkable
@@ -32,40 +30,63 @@ class Guidance(Protocol):
 class ModePull:
     """MGD³'s mode guidance: denoised + strength * (target - denoised), image j towards target j.
 
-    `targets` [K, ...] are shaped like the pipeline's latents. `strength` is a number or a function of the noise level;
-    1 puts the clean prediction on the target.
+    `targets` [K, ...] are shaped like the pipeline's latents. `strength` is a number or a function of the noise level
+    (`mgd_helpers.schedules`); 1 puts the clean prediction on the target.
     """
 
     targets: Float[Tensor, "k ..."]
     strength: Strength = 0.3
 
     def __post_init__(self):
-        _check_targets(self.targets)
+        check_targets(self.targets)
+
+    @classmethod
+    def preset(cls, name: str, targets: Float[Tensor, "k ..."]) -> ModePull:
+        """`"mgd3"`: the baseline as published, 0.1 times the deviation of a DDPM step added to the step's mean.
+
+        To be used with 50 DDPM steps, inside `window(…, above=mgd_helpers.released.WINDOW)`.
+        """
+        if name != "mgd3":
+            raise ValueError(f"name must be 'mgd3'; got {name!r}.")
+        return cls(targets, strength=posterior(0.1))
 
     def __call__(self, denoised: Tensor, level: NoiseLevel) -> Tensor:
-        return denoised + _value(self.strength, level) * (_like(self.targets, denoised) - denoised)
+        return denoised + value_at(self.strength, level) * (per_row(self.targets, denoised) - denoised)
 
 
 @dataclass(frozen=True, eq=False)
 class ManifoldPull:
-    """ManifoldGD: the pull to the target, less its part normal to the latent manifold at the clean prediction.
+    """ManifoldGD: the pull to the target, less its part normal to the latent manifold.
 
     denoised + strength * (g - softness * P_N g). `softness=1` is Eq. 4 of the paper, `softness=0` is `ModePull`. The
-    tangent space is local PCA of rank `rank` on the `n_neighbors` points of `cloud` nearest to the clean prediction.
-    `cloud` is [M, ...] for all images, or [K, M, ...] with one cloud per target.
+    tangent space is local PCA of rank `rank` on the `n_neighbors` nearest points of `cloud` (see `local_tangent`, also
+    for `"auto"`), which is [M, ...] for all images, or [K, M, ...] with one cloud per target. With one cloud for many
+    classes, `groups` (labels of the targets [K], labels of the points [M]) keeps neighbours within a class.
+
+    `tangent_at` says where: `"denoised"`, at the clean prediction; `"target"`, at the target, once and for all steps,
+    cheaper, and the less exact the farther the prediction is; `"sample"`, at the noisy sample among points under the
+    same noise, Eq. 5 of the paper, drawn from `seed`, the timestep and (with a cloud per target) the target's key, by
+    default its position. With few noisy neighbours the last is close to no guidance at all.
     """
 
     targets: Float[Tensor, "k ..."]
     cloud: Float[Tensor, ...]
     strength: Strength = 1.0
     softness: float = 1.0
-    n_neighbors: int = 12
-    rank: int = 3
+    n_neighbors: int | str = 12
+    rank: int | float | str = 3
+    groups: tuple[Int[Tensor, " k"], Int[Tensor, " m"]] | None = None
+    tangent_at: str = "denoised"
+    seed: int = 0
+    keys: tuple[int, ...] | None = None
 
     def __post_init__(self):
-        _check_targets(self.targets)
+        check_targets(self.targets)
+        draws_of(self.targets, self.keys, self.seed)
         if not 0 <= self.softness <= 1:
             raise ValueError(f"softness must lie in [0, 1] (0: mode pull, 1: strict projection); got {self.softness}.")
+        if self.tangent_at not in ("denoised", "target", "sample"):
+            raise ValueError(f"tangent_at must be 'denoised', 'target' or 'sample'; got {self.tangent_at!r}.")
         shared, own = self.cloud.shape[1:], self.cloud.shape[2:]
         if not (
             shared == self.targets.shape[1:] or (own == self.targets.shape[1:] and len(self.cloud) == len(self.targets))
@@ -81,92 +102,33 @@ class ManifoldPull:
         return self.cloud.ndim == self.targets.ndim
 
     def __call__(self, denoised: Tensor, level: NoiseLevel) -> Tensor:
-        pull = _like(self.targets, denoised) - denoised
+        pull = per_row(self.targets, denoised) - denoised
         if self.softness > 0:
-            cloud = self.cloud.to(denoised.device)
-            if not self._shared:
-                cloud = cloud.repeat(len(denoised) // len(cloud), *[1] * (cloud.ndim - 1))
-            space = local_tangent(denoised, cloud, n_neighbors=self.n_neighbors, rank=self.rank)
-            pull = pull - self.softness * space.normal_part(pull)
-        return denoised + _value(self.strength, level) * pull
+            pull = pull - self.softness * self._normal_part(pull, denoised, level)
+        return denoised + value_at(self.strength, level) * pull
 
+    def _normal_part(self, pull, denoised, level):
+        if self.tangent_at == "target":
+            halves = pull.to(self.targets.device).split(len(self.targets))  # two under classifier-free guidance
+            return torch.cat([self._at_targets.normal_part(half) for half in halves]).to(pull.device)
+        if self.tangent_at == "denoised":
+            return self._tangent(denoised, self.cloud.to(denoised.device)).normal_part(pull)
+        cloud = diffuse(
+            self.cloud.to(denoised.device), level, per_target=not self._shared, seed=self.seed, keys=self.keys
+        )
+        return self._tangent(level.sample.float(), cloud).normal_part(pull)
 
-@dataclass(frozen=True, eq=False)
-class ReleasedPull:
-    """What the authors' released DDIM update does, which is not Eq. 4: an unprojected mode pull, plus a pull of unit
-    length along the normal of a cloud of random points around the target, diffused to the noise of the step.
+    @cached_property
+    def _at_targets(self) -> TangentSpace:
+        return self._tangent(self.targets, self.cloud.to(self.targets.device))
 
-    strength * g - normal_strength * tanh(s / bandwidth) * P_N(x_t - m) / ‖P_N(x_t - m)‖, with m the mean of the
-    `n_neighbors` cloud points nearest to the noisy sample x_t and s its distance to the nearest of them. Half of the
-    `n_points` radii are evenly spaced from 0.1 to `radius`, half uniform in [0, radius]. The points are drawn anew at
-    each step from `seed`, the timestep and the target's key (by default its position), so that images do not depend
-    on the batch they are made in.
-
-    Measured: in latent space the radius does nothing, since the diffused points differ by their noise alone.
-    """
-
-    targets: Float[Tensor, "k ..."]
-    strength: Strength = 0.1
-    normal_strength: Strength = 0.1
-    radius: float = 0.1
-    bandwidth: float = 0.1
-    n_points: int = 300
-    n_neighbors: int = 12
-    rank: int = 3
-    seed: int = 0
-    keys: tuple[int, ...] | None = None
-
-    def __post_init__(self):
-        _check_targets(self.targets)
-        check_neighborhood(self.n_points, self.n_neighbors, self.rank)
-        if self.keys is not None and len(self.keys) != len(self.targets):
-            raise ValueError(f"keys must be one per target; got {len(self.keys)} for {len(self.targets)} targets.")
-        for name in ("radius", "bandwidth"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive; got {getattr(self, name)}.")
-
-    @classmethod
-    def preset(cls, name: str, targets: Float[Tensor, "k ..."]) -> ReleasedPull:
-        """The released settings for `"imagenette"`, `"imagewoof"`, `"imagenet100"` or `"imagenet1k"`."""
-        if name not in RELEASED_SETTINGS:
-            raise ValueError(f"name must be one of {', '.join(RELEASED_SETTINGS)}; got {name!r}.")
-        radius, bandwidth = RELEASED_SETTINGS[name]
-        return cls(targets, radius=radius, bandwidth=bandwidth)
-
-    def __call__(self, denoised: Tensor, level: NoiseLevel) -> Tensor:
-        targets = _like(self.targets, denoised)
-        sample = level.sample.float()
-        cloud = self._diffused_cloud(targets, level)
-        space = local_tangent(sample, cloud, n_neighbors=self.n_neighbors, rank=self.rank)
-        normal = space.normal_part(sample - space.base_point.view_as(sample)).flatten(1)
-        distance = (cloud.flatten(2) - sample.flatten(1)[:, None]).norm(dim=-1).min(1).values
-        length = torch.tanh(distance / self.bandwidth) / (normal.norm(dim=1) + 1e-8)
-        pull = -(length[:, None] * normal).view_as(denoised)
-        mode = _value(self.strength, level) * (targets - denoised)
-        return denoised + mode + _value(self.normal_strength, level) * pull
-
-    def _diffused_cloud(self, targets, level) -> Float[Tensor, "b m ..."]:
-        """[B, n_points, ...]; drawn on the CPU per target, so that it depends on neither batch nor device."""
-        half = self.n_points // 2
-        clouds = []
-        for key in self.keys or range(len(self.targets)):
-            draw = generator(self.seed, key, int(1000 * float(level.timestep)))
-            directions, epsilon = torch.randn(2, self.n_points, targets[0].numel(), generator=draw)
-            uniform = self.radius * torch.rand(self.n_points - half, generator=draw)
-            radii = torch.cat([torch.linspace(0.1, self.radius, half), uniform])
-            clouds.append(torch.stack([radii[:, None] * directions / directions.norm(dim=1, keepdim=True), epsilon]))
-        offsets, epsilon = torch.stack(clouds, 1).to(targets.device).view(2, -1, self.n_points, *targets.shape[1:])
-        copies = [len(targets) // len(self.targets), *[1] * (offsets.ndim - 1)]
-        return level.signal * (targets[:, None] + offsets.repeat(copies)) + level.noise * epsilon.repeat(copies)
-
-
-# (radius, bandwidth); shared: strengths 0.1, 300 points, 12 neighbours, rank 3, guidance in the first half of 50 steps
-RELEASED_SETTINGS = {
-    "imagenette": (0.05, 0.2),
-    "imagewoof": (0.1, 0.2),
-    "imagenet100": (0.1, 0.1),
-    "imagenet1k": (0.1, 0.1),
-}
+    def _tangent(self, points, cloud) -> TangentSpace:
+        copies, groups = len(points) // len(self.targets), None
+        if not self._shared:
+            cloud = cloud.repeat(copies, *[1] * (cloud.ndim - 1))
+        if self.groups is not None:
+            groups = (self.groups[0].repeat(copies).to(points.device), self.groups[1].to(points.device))
+        return local_tangent(points, cloud, n_neighbors=self.n_neighbors, rank=self.rank, groups=groups)
 
 
 def window(guidance: Guidance, *, above: float = 0.0, below: float = 1.0) -> Guidance:
@@ -183,18 +145,15 @@ def window(guidance: Guidance, *, above: float = 0.0, below: float = 1.0) -> Gui
     return windowed
 
 
-def _value(strength: Strength, level: NoiseLevel):
-    return strength(level) if callable(strength) else strength
-
-
-def _check_targets(targets):
+def check_targets(targets: Tensor) -> None:
+    """Raise `ValueError` unless targets are [K, *latent] and finite."""
     if targets.ndim < 2 or len(targets) == 0:
         raise ValueError(f"targets must be [K, *latent] with K at least 1; got {list(targets.shape)}.")
     if not torch.isfinite(targets).all():
         raise ValueError("targets must be finite; got NaN or infinite values. Check the latents they were made from.")
 
 
-def _like(targets, denoised):
+def per_row(targets: Tensor, denoised: Tensor) -> Tensor:
     """The targets on the device of `denoised`, once per copy of the batch: classifier-free guidance doubles it."""
     if denoised.shape[1:] != targets.shape[1:]:
         raise ValueError(

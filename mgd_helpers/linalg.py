@@ -25,7 +25,8 @@ def squared_distances(points: Float[Tensor, "*b n d"], cloud: Float[Tensor, "*b 
     """
     centre = points.mean(-2, keepdim=True)
     points, cloud = points - centre, cloud - centre
-    squares = points.square().sum(-1, keepdim=True) + cloud.square().sum(-1).unsqueeze(-2)
+    squares = torch.linalg.vector_norm(points, dim=-1, keepdim=True) ** 2
+    squares = squares + torch.linalg.vector_norm(cloud, dim=-1).unsqueeze(-2) ** 2
     return (squares - 2 * points @ cloud.mT).clamp_min(0)
 
 
@@ -35,7 +36,7 @@ def nearest(
     """Indices of the `n_neighbors` nearest rows of `cloud`, nearest first.
 
     The cloud is read in blocks, so that distances and centred copies take about `block_bytes` at once; the block size
-    does not change the result.
+    does not change the result. Raises `ValueError` where the cloud is not finite: its distances tell.
     """
     sets, dim = points[..., 0, 0].numel(), points.shape[-1]
     row_bytes = sets * (points.shape[-2] + dim) * points.element_size()
@@ -43,6 +44,8 @@ def nearest(
     best = index = None
     for start in range(0, cloud.shape[-2], block):
         distances = squared_distances(points, cloud[..., start : start + block, :])
+        if not torch.isfinite(distances).all():
+            raise ValueError("cloud must be finite; got NaN or infinite values.")
         here = torch.arange(start, start + distances.shape[-1], device=cloud.device).expand(distances.shape)
         if best is not None:
             distances, here = torch.cat([best, distances], -1), torch.cat([index, here], -1)

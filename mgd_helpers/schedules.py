@@ -16,6 +16,12 @@ from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.noise import NoiseLevel
 
 Schedule = Callable[[NoiseLevel], float | Tensor]
+Strength = float | Schedule
+
+
+def value_at(strength: Strength, level: NoiseLevel) -> float | Tensor:
+    """A strength at a level: itself, or what the schedule says."""
+    return strength(level) if callable(strength) else strength
 
 
 def score(strength: float) -> Schedule:

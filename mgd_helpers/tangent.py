@@ -10,14 +10,16 @@ from dataclasses import dataclass
 import torch
 
 from mgd_helpers._shapes import Float, Int, Tensor
+from mgd_helpers.dimension import mle_dimension
 from mgd_helpers.linalg import at_least_float32, gram_eigh, nearest
 
 
 @dataclass(frozen=True, eq=False)
 class TangentSpace:
     """Tangent spaces at B points. `spectrum` [B, k] holds the local variances along the principal directions, largest
-    first; `base_point` [B, D] the neighbours' mean; `indices` [B, k] which points of the cloud they are, nearest first;
-    `rank` [B] the dimension found, less than asked for only where the neighbours span no more."""
+    first; `base_point` [B, D] the neighbours' mean; `indices` [B, k] which points of the cloud they are, nearest first,
+    and -1 beyond a point's own number of neighbours; `rank` [B] the dimension found, less than asked for only where
+    the neighbours span no more."""
 
     base_point: Float[Tensor, "b d"]
     spectrum: Float[Tensor, "b k"]
@@ -48,13 +50,27 @@ class TangentSpace:
 
 
 def local_tangent(
-    points: Float[Tensor, "b ..."], cloud: Float[Tensor, ...], *, n_neighbors: int = 12, rank: int = 3
+    points: Float[Tensor, "b ..."],
+    cloud: Float[Tensor, ...],
+    *,
+    n_neighbors: int | str = 12,
+    rank: int | float | str = 3,
+    groups: tuple[Int[Tensor, " b"], Int[Tensor, " m"]] | None = None,
 ) -> TangentSpace:
     """Tangent spaces of rank `rank` at `points` [B, D], from the `n_neighbors` nearest points of `cloud`.
 
-    `cloud` is [M, D] for all points, or [B, M, D] with one cloud per point. Latents may keep their shape [C, H, W] in
-    place of D. Costs one matrix product for the distances and k² D for the rest; runs in float32 or better. Directions
-    whose variance is zero to rounding are dropped, so that the space may have a lower rank than asked for.
+    `cloud` is [M, D] for all points, or [B, M, D] with one cloud per point; `groups`, labels of the points [B] and of
+    the cloud [M], keeps neighbours within a label. Latents may keep their shape [C, H, W] in place of D.
+
+    `rank` between 0 and 1 takes the fewest directions that hold that share of the local variance. `"auto"` adapts to
+    the place by the intrinsic dimension d of the cloud around its point nearest to ours (`mle_dimension` of 48
+    neighbours; a prediction that lies off the cloud would see too many): `rank="auto"` is d, rounded, and
+    `n_neighbors="auto"` is 8 (d + 3), at most a quarter of the cloud. Measured on known manifolds with 1 % of noise,
+    fewer neighbours follow the noise.
+
+    Costs one matrix product for the distances and k² D for the rest, in float32 or better; beside the neighbours
+    themselves, [B, k, D], memory stays below `linalg.BLOCK_BYTES`. Directions whose variance is zero to rounding are
+    dropped, so that the space may have a lower rank than asked for; equal neighbours span nothing.
 
     Raises `ValueError` where the cloud holds too few points, rank is not below n_neighbors, or values are not finite.
 
@@ -69,38 +85,101 @@ def local_tangent(
     points, cloud = points.flatten(1), cloud.flatten(2 if per_point else 1)
     if cloud.shape[-1] != points.shape[-1] or (per_point and len(cloud) != len(points)):
         raise ValueError(f"cloud {list(cloud.shape)} does not fit points {list(points.shape)} (flattened).")
-    check_neighborhood(cloud.shape[-2], n_neighbors, rank)
-    for name, values in (("points", points), ("cloud", cloud)):
-        if not torch.isfinite(values).all():
-            raise ValueError(f"{name} must be finite; got NaN or infinite values.")
+    if groups is not None and (per_point or len(groups[0]) != len(points) or len(groups[1]) != len(cloud)):
+        raise ValueError(
+            f"groups must label the {len(points)} points and the points of one shared cloud; got {len(groups[0])} and "
+            f"{len(groups[1])} labels for a cloud {list(cloud.shape)}."
+        )
+    size = cloud.shape[-2] if groups is None else _smallest(*groups)
+    check_neighborhood(size, n_neighbors, rank)
+    if not torch.isfinite(points).all():
+        raise ValueError("points must be finite; got NaN or infinite values.")
     points, cloud = at_least_float32(points), at_least_float32(cloud)
-    if per_point:
-        indices = nearest(points[:, None], cloud, n_neighbors=n_neighbors)[:, 0]
-        neighbors = cloud.gather(1, indices[..., None].expand(-1, -1, cloud.shape[-1]))
+
+    dimensions = _dimensions(points, cloud, size, groups) if "auto" in (n_neighbors, rank) else None
+    if n_neighbors == "auto":
+        counts = (8 * (dimensions + 3)).clamp_max(max(size // 4, 2))
+        indices = _nearest(points, cloud, int(counts.max()), groups)
     else:
-        indices = nearest(points, cloud, n_neighbors=n_neighbors)
-        neighbors = cloud[indices]
-    base_point = neighbors.mean(1)
-    rows = neighbors - base_point[:, None]
+        counts = torch.full((len(points),), n_neighbors, device=points.device)
+        indices = _nearest(points, cloud, n_neighbors, groups)
+    inside = torch.arange(indices.shape[1], device=points.device) < counts[:, None]
+    neighbors = _take(cloud, indices) * inside[..., None]
+    base_point = neighbors.sum(1) / counts[:, None]
+    rows = (neighbors - base_point[:, None]) * inside[..., None]
     values, vectors = gram_eigh(rows)
     # the smallest variance that rounding leaves readable, beside the largest one and beside the points themselves
-    floor = 10 * n_neighbors * torch.finfo(rows.dtype).eps
+    floor = 10 * counts[:, None] * torch.finfo(rows.dtype).eps
     offset = torch.finfo(rows.dtype).eps ** 2 * neighbors.square().sum((1, 2))
-    kept = (values > (floor * values[:, :1]).clamp_min(offset[:, None]))[:, :rank]
-    scale = torch.where(kept, values[:, :rank].clamp_min(torch.finfo(rows.dtype).tiny).rsqrt(), 0.0)
+    kept = values > (floor * values[:, :1]).clamp_min(offset[:, None])
+    kept &= torch.arange(values.shape[1], device=points.device) < _ranks(rank, dimensions, values, counts)[:, None]
+    kept = kept[:, : max(int(kept.sum(1).max()), rank if isinstance(rank, int) else 1)]
+    scale = torch.where(kept, values[:, : kept.shape[1]].clamp_min(torch.finfo(rows.dtype).tiny).rsqrt(), 0.0)
     return TangentSpace(
         base_point=base_point,
-        spectrum=values / (n_neighbors - 1),
-        indices=indices,
+        spectrum=values / (counts[:, None] - 1),
+        indices=indices.masked_fill(~inside, -1),
         rank=kept.sum(1),
         _rows=rows,
-        _weights=vectors[..., :rank] * scale[:, None],
+        _weights=vectors[..., : kept.shape[1]] * scale[:, None],
     )
 
 
-def check_neighborhood(n_points: int, n_neighbors: int, rank: int) -> None:
-    """Raise `ValueError` unless 1 <= rank < n_neighbors <= n_points: k points span at most k - 1 directions."""
-    if not 2 <= n_neighbors <= n_points:
+def check_neighborhood(n_points: int, n_neighbors: int | str, rank: int | float | str) -> None:
+    """Raise `ValueError` unless 1 <= rank < n_neighbors <= n_points: k points span at most k - 1 directions.
+
+    `"auto"` fits itself to the cloud, and so does a rank that is a share of the variance, in (0, 1).
+    """
+    for name, value in (("n_neighbors", n_neighbors), ("rank", rank)):
+        if isinstance(value, str) and value != "auto":
+            raise ValueError(f"{name} must be a number or 'auto'; got {value!r}.")
+    if "auto" in (n_neighbors, rank) and n_points < 8:
+        raise ValueError(f"cloud must hold at least 8 points for 'auto' to look around; got {n_points}.")
+    if n_neighbors != "auto" and not 2 <= n_neighbors <= n_points:
         raise ValueError(f"n_neighbors must lie between 2 and the {n_points} points of the cloud; got {n_neighbors}.")
-    if not 1 <= rank < n_neighbors:
-        raise ValueError(f"rank must lie between 1 and n_neighbors - 1 = {n_neighbors - 1}; got {rank}.")
+    if isinstance(rank, float) and not 0 < rank < 1:
+        raise ValueError(f"rank must be a whole number, or a share of the variance between 0 and 1; got {rank}.")
+    most = (n_points if n_neighbors == "auto" else n_neighbors) - 1
+    if isinstance(rank, int) and not 1 <= rank <= most:
+        raise ValueError(f"rank must lie between 1 and n_neighbors - 1 = {most}; got {rank}.")
+
+
+def _dimensions(points, cloud, size, groups) -> Int[Tensor, " b"]:
+    """The intrinsic dimension of the cloud, rounded and at least 1, at its points nearest to ours."""
+    centers = _take(cloud, _nearest(points, cloud, 1, groups))
+    around = _take(cloud, _nearest(centers[:, 0], cloud, min(49, size), groups))
+    distances = torch.linalg.vector_norm(around - centers, dim=-1).sort(1).values[:, 1:]  # the first is the center
+    return mle_dimension(distances).nan_to_num(1.0).round().clamp(1, size).long()
+
+
+def _ranks(rank, dimensions, values, counts):
+    if rank == "auto":
+        return dimensions.minimum(counts - 1)
+    if isinstance(rank, float):
+        # a direction is needed while those before it hold less than the share
+        before = values.cumsum(1) - values
+        return (before < rank * values.sum(1, keepdim=True)).sum(1).minimum(counts - 1)
+    return torch.full_like(counts, rank).minimum(counts - 1)
+
+
+def _nearest(points, cloud, n_neighbors, groups) -> Int[Tensor, "b k"]:
+    if cloud.ndim == 3:
+        return nearest(points[:, None], cloud, n_neighbors=n_neighbors)[:, 0]
+    if groups is None:
+        return nearest(points, cloud, n_neighbors=n_neighbors)
+    indices = torch.empty(len(points), n_neighbors, dtype=torch.long, device=points.device)
+    for label in groups[0].unique():
+        rows, own = (groups[0] == label).nonzero()[:, 0], (groups[1] == label).nonzero()[:, 0]
+        indices[rows] = own[nearest(points[rows], cloud[own], n_neighbors=n_neighbors)]
+    return indices
+
+
+def _take(cloud, indices) -> Float[Tensor, "b k d"]:
+    if cloud.ndim == 3:
+        return cloud.gather(1, indices[..., None].expand(-1, -1, cloud.shape[-1]))
+    return cloud[indices]
+
+
+def _smallest(wanted, labels) -> int:
+    """How many points of the cloud the rarest of the labels has that some point asks for."""
+    return int(torch.stack([(labels == label).sum() for label in wanted.unique()]).min())

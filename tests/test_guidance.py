@@ -1,12 +1,11 @@
 import inspect
 
-import numpy as np
 import pytest
 import torch
 
-from mgd_helpers.guidance import Guidance, ManifoldPull, ModePull, ReleasedPull, window
+from mgd_helpers.guidance import Guidance, ManifoldPull, ModePull, window
 from mgd_helpers.noise import NoiseLevel
-from mgd_helpers.seeding import generator
+from mgd_helpers.released import ReleasedPull
 
 LATENT = (2, 3, 4)
 DIM = 24
@@ -145,101 +144,6 @@ def test_an_image_moves_alike_alone_and_in_a_batch(targets, denoised, draw):
 
 def test_all_guidances_keep_the_protocol(targets, draw):
     assert all(isinstance(guidance, Guidance) for guidance in all_guidances(targets, draw))
-
-
-def released_by_hand(denoised, target, sample, signal, noise, key, options):
-    """The docstring of ReleasedPull, one image and one cloud point at a time, in NumPy and float64."""
-    draw = generator(options["seed"], key, 0)
-    directions, epsilon = torch.randn(2, options["n_points"], target.numel(), generator=draw).double().numpy()
-    half = options["n_points"] // 2
-    uniform = torch.rand(options["n_points"] - half, generator=draw).numpy()
-    x, c, z = (values.flatten().double().numpy() for values in (sample, target, denoised))
-    points = []
-    for index in range(options["n_points"]):
-        if index < half:
-            radius = 0.1 + (options["radius"] - 0.1) * index / (half - 1)
-        else:
-            radius = options["radius"] * uniform[index - half]
-        on_sphere = c + radius * directions[index] / np.linalg.norm(directions[index])
-        points.append(float(signal) * on_sphere + float(noise) * epsilon[index])
-    points = np.array(points)
-    distances = np.linalg.norm(points - x, axis=1)
-    neighbors = points[np.argsort(distances)[: options["n_neighbors"]]]
-    mean = neighbors.mean(0)
-    leading = np.linalg.eigh(np.cov(neighbors.T))[1][:, -options["rank"] :]
-    normal = (x - mean) - leading @ (leading.T @ (x - mean))
-    pull = np.tanh(distances.min() / options["bandwidth"]) * normal / np.linalg.norm(normal)
-    return z + options["strength"] * (c - z) - options["normal_strength"] * pull
-
-
-@pytest.mark.parametrize("share", [0.97, 0.7])
-@pytest.mark.parametrize("keys", [None, (4, 0, 9)])
-def test_released_pull_is_its_formula_written_out(targets, denoised, draw, device, share, keys):
-    options = {
-        "strength": 0.2,
-        "normal_strength": 0.7,
-        "radius": 0.3,
-        "bandwidth": 5.0,
-        "n_points": 50,
-        "n_neighbors": 9,
-        "rank": 4,
-        "seed": 3,
-    }
-    level = level_of(share, draw(3, *LATENT))
-    guidance = ReleasedPull(targets.to(device), keys=keys, **options)
-    on_device = NoiseLevel(level.signal.to(device), level.noise.to(device), 0, level.sample.to(device))
-    found = guidance(denoised.to(device), on_device).cpu()
-    for row in range(3):
-        key = row if keys is None else keys[row]
-        arguments = (denoised[row], targets[row], level.sample[row], level.signal, level.noise, key, options)
-        np.testing.assert_allclose(found[row].flatten(), released_by_hand(*arguments), atol=1e-4)
-
-
-def released_directions(radius, level, targets):
-    denoised = torch.zeros_like(targets)
-    guidance = ReleasedPull(targets, strength=0.0, normal_strength=1.0, radius=radius)
-    return guidance(denoised, level).flatten(1)
-
-
-@pytest.mark.parametrize(
-    ("latent", "radii", "cosine"),
-    [((4, 32, 32), (0.1, 0.3, 1.0), 0.999), ((4, 8, 8), (0.1, 0.3), 0.999), ((4, 8, 8), (1.0,), 0.98)],
-)
-def test_the_released_radius_is_inert(draw, latent, radii, cosine):
-    targets, epsilon = draw(2, 4, *latent)
-    level = level_of(0.9)
-    level = NoiseLevel(level.signal, level.noise, 0, level.signal * targets + level.noise * epsilon)
-    reference = released_directions(0.05, level, targets)
-    for radius in radii:
-        found = torch.cosine_similarity(released_directions(radius, level, targets), reference)
-        assert found.min() > cosine
-
-
-def test_the_released_pull_along_the_normal_has_unit_length(targets, draw):
-    targets = draw(4, 4, 8, 8)
-    level = level_of(0.9, draw(4, 4, 8, 8))
-    torch.testing.assert_close(released_directions(0.1, level, targets).norm(dim=1), torch.ones(4))
-
-
-@pytest.mark.parametrize("other", [{"seed": 1}, {"keys": (7, 8, 9)}])
-def test_the_released_cloud_depends_on_seed_key_and_level(targets, denoised, other):
-    plain = ReleasedPull(targets)
-    level = level_of(0.9, denoised)
-    assert not torch.equal(plain(denoised, level), ReleasedPull(targets, **other)(denoised, level))
-    assert not torch.equal(
-        plain._diffused_cloud(targets, level_of(0.9)) / 0.9, plain._diffused_cloud(targets, level_of(0.8)) / 0.8
-    )
-
-
-@pytest.mark.parametrize(
-    ("name", "radius", "bandwidth"),
-    [("imagenette", 0.05, 0.2), ("imagewoof", 0.1, 0.2), ("imagenet100", 0.1, 0.1), ("imagenet1k", 0.1, 0.1)],
-)
-def test_presets_are_the_released_settings(targets, name, radius, bandwidth):
-    preset = ReleasedPull.preset(name, targets)
-    assert (preset.radius, preset.bandwidth) == (radius, bandwidth)
-    assert (preset.strength, preset.normal_strength) == (0.1, 0.1)
-    assert (preset.n_points, preset.n_neighbors, preset.rank) == (300, 12, 3)
 
 
 @pytest.mark.parametrize(

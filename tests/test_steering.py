@@ -9,8 +9,9 @@ import torch
 from conftest import SCHEDULERS
 
 from mgd_helpers import steering
-from mgd_helpers.guidance import ManifoldPull, ModePull, ReleasedPull, window
+from mgd_helpers.guidance import ManifoldPull, ModePull, window
 from mgd_helpers.noise import noise_level, to_denoised
+from mgd_helpers.released import ReleasedPull
 from mgd_helpers.seeding import generators
 from mgd_helpers.steering import steer
 from mgd_helpers.toys import tiny_pipeline

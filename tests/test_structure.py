@@ -17,11 +17,11 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
 FLOORS = {
     6: ["cli", "__main__", "widgets", "checks"],
     5: ["distill"],
-    4: ["steering", "evaluation", "audit"],
+    4: ["steering", "evaluation", "audit", "released"],
     3: ["guidance", "baselines", "students"],
-    2: ["targets", "fidelity", "schedules"],
+    2: ["targets", "fidelity", "schedules", "clouds"],
     1: ["clusters", "tangent", "noise", "latents", "data", "pipelines", "dit"],
-    0: ["linalg", "seeding"],
+    0: ["linalg", "seeding", "dimension"],
     -1: ["_shapes"],  # the words of the signatures
 }
 SIDE = {"toys", "plots", "runtime"}  # no floor of their own

@@ -1,3 +1,4 @@
+import functools
 import inspect
 import math
 
@@ -161,6 +162,82 @@ def test_half_precision_is_computed_in_float32_and_comes_back_as_it_came(points,
     torch.testing.assert_close(projectors(space), projectors(local_tangent(low.float(), low_cloud.float())))
 
 
+def explained(values, share):
+    """The fewest leading values that hold the share, by counting."""
+    return next(count for count in range(1, len(values) + 1) if values[:count].sum() >= share * values.sum() - 1e-12)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.8, 0.95])
+def test_a_share_takes_the_fewest_directions_that_hold_it(points, cloud, share):
+    space = local_tangent(points, cloud, n_neighbors=15, rank=share)
+    assert space.rank.tolist() == [explained(values, share) for values in space.spectrum]
+    for row in range(5):
+        fixed = local_tangent(points[row : row + 1], cloud, n_neighbors=15, rank=int(space.rank[row]))
+        torch.testing.assert_close(projectors(space)[row], projectors(fixed)[0], rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("options", [{"n_neighbors": "auto"}, {"n_neighbors": "auto", "rank": "auto"}, {"rank": 0.9}])
+def test_what_adapts_to_the_place_does_not_depend_on_the_batch(draw, options):
+    """A line, a plane and a thick ball side by side: every point gets neighbours and rank of its own."""
+    cloud = torch.zeros(900, 12, dtype=torch.float64)
+    for part, dimension in enumerate((1, 2, 8)):
+        cloud[300 * part : 300 * part + 300, :dimension] = draw(300, dimension, dtype=torch.float64)
+        cloud[300 * part : 300 * part + 300, 11] = 100 * part
+    points = cloud[[5, 405, 705]] + 1e-3
+    together = local_tangent(points, cloud, **options)
+    for row in range(3):
+        alone = local_tangent(points[row : row + 1], cloud, **options)
+        count = int((alone.indices[0] >= 0).sum())
+        assert torch.equal(alone.indices[0, :count], together.indices[row, :count])
+        assert (together.indices[row, count:] == -1).all()
+        assert alone.rank[0] == together.rank[row]
+        torch.testing.assert_close(projectors(alone, 12)[0], projectors(together, 12)[row], rtol=0, atol=1e-8)
+        torch.testing.assert_close(alone.base_point[0], together.base_point[row])
+        torch.testing.assert_close(alone.spectrum[0, :count], together.spectrum[row, :count], rtol=1e-6, atol=1e-9)
+    if options.get("n_neighbors") == "auto":
+        assert (together.indices >= 0).sum(1).diff().min() > 0
+
+
+def test_neighbors_stay_within_their_group(points, cloud, device):
+    labels = torch.arange(60) % 3
+    wanted = torch.tensor([2, 0, 1, 2, 2])
+    space = local_tangent(points.to(device), cloud.to(device), groups=(wanted.to(device), labels.to(device)))
+    for row in range(5):
+        own = (labels == wanted[row]).nonzero()[:, 0]
+        alone = local_tangent(points[row : row + 1], cloud[own])
+        assert torch.equal(space.indices[row].cpu(), own[alone.indices[0]])
+        torch.testing.assert_close(projectors(space)[row].cpu(), projectors(alone)[0], rtol=0, atol=1e-8)
+
+
+def test_memory_stays_below_the_stated_bound(draw, monkeypatch):
+    from mgd_helpers import linalg, tangent
+
+    seen, original = [], linalg.squared_distances
+
+    def watched(points, cloud):
+        seen.append((points.shape[-2] + cloud.shape[-1]) * cloud.shape[-2] * cloud.element_size())
+        return original(points, cloud)
+
+    monkeypatch.setattr(linalg, "squared_distances", watched)
+    monkeypatch.setattr(tangent, "nearest", functools.partial(linalg.nearest, block_bytes=2**20))
+    points, cloud = draw(20, 128), draw(10000, 128)
+    blocks = local_tangent(points, cloud)
+    assert len(seen) == 6 and max(seen) <= 2**20  # 148 x 4 bytes a row
+    monkeypatch.undo()
+    assert torch.equal(local_tangent(points, cloud).indices, blocks.indices)
+
+
+@pytest.mark.parametrize("options", [{}, {"rank": 0.9}, {"rank": "auto"}, {"n_neighbors": "auto", "rank": "auto"}])
+def test_duplicates_of_a_point_leave_a_space_of_what_is_left(draw, options):
+    """Twenty copies each of a few points: whatever is found is finite, and a projector."""
+    cloud = draw(6, 10).repeat_interleave(20, 0)
+    space = local_tangent(cloud[:30:10], cloud, **options)
+    found = projectors(space, 10)
+    assert found.isfinite().all()
+    torch.testing.assert_close(found @ found, found, rtol=0, atol=1e-4)
+    assert (found.diagonal(dim1=1, dim2=2).sum(1) - space.rank).abs().max() < 1e-4
+
+
 @pytest.mark.parametrize(
     ("points", "cloud", "options", "message"),
     [
@@ -179,6 +256,25 @@ def test_half_precision_is_computed_in_float32_and_comes_back_as_it_came(points,
             "n_neighbors must lie between 2 and the 5 points of the cloud; got 12",
         ),
         (torch.full((2, 3), torch.nan), torch.ones(20, 3), {}, "points must be finite; got NaN"),
+        (torch.ones(2, 3), torch.ones(20, 3).index_fill(0, torch.tensor([7]), torch.nan), {}, "cloud must be finite"),
+        (
+            torch.ones(2, 3),
+            torch.ones(20, 3),
+            {"groups": (torch.zeros(2), torch.zeros(19))},
+            "groups must label the 2 points and the points of one shared cloud; got 2 and 19",
+        ),
+        (
+            torch.ones(2, 3),
+            torch.ones(20, 3),
+            {"groups": (torch.tensor([0, 1]), (torch.arange(20) > 16).long())},
+            "n_neighbors must lie between 2 and the 3 points of the cloud; got 12",
+        ),
+        (
+            torch.ones(2, 3),
+            torch.ones(2, 20, 3),
+            {"groups": (torch.zeros(2), torch.zeros(20))},
+            "groups must label .* one shared cloud",
+        ),
         (torch.ones(2, 3), torch.full((20, 3), torch.inf), {}, "cloud must be finite; got NaN or infinite"),
     ],
 )
@@ -194,6 +290,11 @@ def test_clouds_that_do_not_fit_are_refused(points, cloud, options, message):
         ((10, 11, 3), "n_neighbors must lie between 2 and the 10 points of the cloud; got 11"),
         ((10, 4, 4), "rank must lie between 1 and n_neighbors - 1 = 3; got 4"),
         ((10, 4, 0), "rank must lie between 1 and n_neighbors - 1 = 3; got 0"),
+        ((10, "auto", 10), "rank must lie between 1 and n_neighbors - 1 = 9; got 10"),
+        ((10, "all", 3), "n_neighbors must be a number or 'auto'; got 'all'"),
+        ((10, 4, "some"), "rank must be a number or 'auto'; got 'some'"),
+        ((7, 4, "auto"), "cloud must hold at least 8 points for 'auto' to look around; got 7"),
+        ((10, 4, 1.0), "rank must be a whole number, or a share of the variance between 0 and 1; got 1.0"),
     ],
 )
 def test_impossible_neighborhoods_are_refused(arguments, message):
