@@ -152,7 +152,9 @@ def distill(
     new = 0
     for label, cloud, targets, indices in progress(plan, f"distill {data.name}", unit="batch"):
         draws = generators(seed, label, indices)
-        with steer(pipe, factory(targets, cloud, generator(seed, label).initial_seed()), generators=draws):
+        with steer(
+            pipe, factory(targets, cloud.to(pipe.device), generator(seed, label).initial_seed()), generators=draws
+        ):
             images = pipe(
                 class_labels=[class_labels[label]] * len(indices),
                 generator=draws,

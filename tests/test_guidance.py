@@ -1,11 +1,15 @@
 import inspect
+import math
 
 import pytest
 import torch
 
+from mgd_helpers import schedules
+from mgd_helpers.clusters import bisect
 from mgd_helpers.guidance import Guidance, ManifoldPull, ModePull, window
 from mgd_helpers.noise import NoiseLevel
 from mgd_helpers.released import ReleasedPull
+from mgd_helpers.seeding import generator
 
 LATENT = (2, 3, 4)
 DIM = 24
@@ -109,11 +113,132 @@ def test_one_cloud_per_target_is_a_loop_over_targets(targets, denoised, draw):
         torch.testing.assert_close(found[row : row + 1], one)
 
 
+def test_each_image_may_have_neighbors_of_its_own_class_alone(targets, denoised, draw, device):
+    cloud, labels, wanted = draw(90, *LATENT), torch.arange(90) % 3, torch.tensor([2, 0, 2])
+    found = ManifoldPull(targets.to(device), cloud.to(device), groups=(wanted, labels))(
+        denoised.to(device), level_of(0.9)
+    )
+    for row in range(3):
+        own = ManifoldPull(targets[row : row + 1], cloud[labels == wanted[row]])
+        alone = own(denoised[row : row + 1], level_of(0.9))
+        torch.testing.assert_close(found[row : row + 1].cpu(), alone)
+
+
+def test_the_nodes_of_a_tree_are_a_cloud_too(targets, denoised, draw):
+    tree = bisect(draw(60, *LATENT), n_leaves=20)
+    found = ManifoldPull(targets, tree.centroids)(denoised, level_of(0.9))
+    for row in range(3):
+        pull = (targets[row] - denoised[row]).flatten().double()
+        expected = dense_tangent(denoised[row], tree.centroids) @ pull
+        torch.testing.assert_close((found - denoised)[row].flatten().double(), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_neighborhoods_may_adapt_to_the_place(targets, denoised, draw):
+    plane = torch.zeros(300, *LATENT)
+    plane[:, 0, 0, :2] = draw(300, 2)
+    found = ManifoldPull(targets, plane, n_neighbors="auto", rank="auto")(denoised, level_of(0.9))
+    expected = torch.zeros_like(targets)
+    expected[:, 0, 0, :2] = (targets - denoised)[:, 0, 0, :2]
+    torch.testing.assert_close(found - denoised, expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_the_tangent_may_be_taken_at_the_target_once_and_for_all(targets, denoised, draw, device, own):
+    cloud = draw(3, 40, *LATENT) if own else draw(40, *LATENT)
+    guidance = ManifoldPull(targets.to(device), cloud.to(device), tangent_at="target")
+    found = guidance(denoised.to(device), level_of(0.9)).cpu()
+    for row in range(3):
+        pull = (targets[row] - denoised[row]).flatten().double()
+        expected = dense_tangent(targets[row], cloud[row] if own else cloud) @ pull
+        torch.testing.assert_close((found - denoised)[row].flatten().double(), expected, rtol=1e-4, atol=1e-4)
+    first = guidance._at_targets
+    guidance(denoised.to(device) + 1, level_of(0.5))
+    assert guidance._at_targets is first
+
+
+def test_the_error_of_the_tangent_at_the_target_shrinks_with_the_distance_to_it(draw):
+    """On a sphere: the nearer the prediction is to the target, the less the two tangents differ."""
+    cloud = torch.nn.functional.normalize(draw(3000, 3))
+    target = torch.tensor([[0.0, 0.0, 1.0]])
+    errors = []
+    for angle in (0.8, 0.4, 0.2):
+        here = torch.tensor([[math.sin(angle), 0.0, math.cos(angle)]])
+        moves = [
+            ManifoldPull(target, cloud, n_neighbors=20, rank=2, tangent_at=place)(here, level_of(0.9, here)) - here
+            for place in ("denoised", "target")
+        ]
+        errors.append(((moves[0] - moves[1]).norm() / moves[0].norm()).item())
+    assert errors[0] > errors[1] > errors[2]
+    assert errors == pytest.approx([2 * math.sin(angle / 2) for angle in (0.8, 0.4, 0.2)], rel=0.05)
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_the_tangent_at_the_sample_is_equation_5(targets, denoised, draw, device, own):
+    cloud, sample = (draw(3, 40, *LATENT) if own else draw(40, *LATENT)), draw(3, *LATENT)
+    level = level_of(0.9, sample)
+    guidance = ManifoldPull(targets.to(device), cloud.to(device), tangent_at="sample", seed=4, keys=(5, 6, 7))
+    on_device = level_of(0.9, sample.to(device))
+    found = guidance(denoised.to(device), on_device).cpu()
+    for row in range(3):
+        if own:
+            epsilon = torch.randn(40, *LATENT, generator=generator(4, 5 + row, 0))
+        else:
+            epsilon = torch.randn(40, *LATENT, generator=generator(4, 0))
+        noisy = level.signal * (cloud[row] if own else cloud) + level.noise * epsilon
+        pull = (targets[row] - denoised[row]).flatten().double()
+        expected = dense_tangent(sample[row], noisy) @ pull
+        torch.testing.assert_close((found - denoised)[row].flatten().double(), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_noisy_patch_makes_strict_projection_vanish(draw):
+    """D = 4096: of a pull along a flat manifold clean neighbours keep much, a dozen noisy ones next to nothing."""
+    frame = torch.linalg.qr(draw(4096, 5)).Q.T
+    cloud = (3 * draw(400, 5) @ frame).view(-1, 4, 32, 32)
+    targets, denoised = (3 * draw(2, 6, 5) @ frame).view(2, 6, 4, 32, 32)
+    level = level_of(0.9)
+    level = level_of(0.9, level.signal * denoised + level.noise * draw(6, 4, 32, 32))
+    kept = {}
+    for place in ("denoised", "sample"):
+        moved = ManifoldPull(targets, cloud, n_neighbors=12, rank=3, tangent_at=place)(denoised, level)
+        share = (moved - denoised).flatten(1).square().sum(1) / (targets - denoised).flatten(1).square().sum(1)
+        kept[place] = share.mean().item()
+    assert kept["denoised"] > 0.4  # three of five directions
+    assert kept["sample"] < 0.02
+
+
+def test_the_clean_tangent_is_the_limit_of_noisy_ones(draw):
+    """With more and more points under noise, Eq. 5 does what clean neighbours do."""
+    frame = torch.linalg.qr(draw(24, 3)).Q.T
+    targets, denoised = (draw(2, 3, 3) @ frame).view(2, 3, *LATENT)
+    level = level_of(0.5)
+    level = level_of(0.5, level.signal * denoised)
+    clean = (targets - denoised).flatten(1)
+    errors = []
+    for count in (40, 200, 1000):
+        cloud = (draw(count, 3) @ frame).view(-1, *LATENT)
+        guidance = ManifoldPull(targets, cloud, n_neighbors=count, rank=3, tangent_at="sample")
+        errors.append(((guidance(denoised, level) - denoised).flatten(1) - clean).norm() / clean.norm())
+    assert errors[0] > errors[1] > errors[2]
+    assert errors[2] < 0.25 * errors[0]
+
+
+def test_mgd3_is_the_mode_pull_of_a_ddpm_step_and_nothing_else(targets, denoised):
+    level = NoiseLevel(torch.tensor(0.6), torch.tensor(0.8), 0, denoised, (torch.tensor(0.8), torch.tensor(0.6)))
+    strength = schedules.posterior(0.1)(level)
+    found = ModePull.preset("mgd3", targets)(denoised, level)
+    torch.testing.assert_close(found, denoised + strength * (targets - denoised))
+
+
 def all_guidances(targets, draw):
+    groups = (torch.tensor([0, 1, 0]), torch.arange(40) % 2)
     return [
         ModePull(targets),
         ManifoldPull(targets, draw(40, *LATENT)),
         ManifoldPull(targets, draw(3, 40, *LATENT)),
+        ManifoldPull(targets, draw(40, *LATENT), groups=groups),
+        ManifoldPull(targets, draw(40, *LATENT), n_neighbors="auto", rank="auto"),
+        ManifoldPull(targets, draw(3, 40, *LATENT), tangent_at="sample"),
+        ManifoldPull(targets, draw(3, 40, *LATENT), tangent_at="target"),
         ReleasedPull(targets),
         ReleasedPull(targets, keys=(5, 1, 2)),
         window(ModePull(targets), above=0.5),
@@ -183,11 +308,10 @@ def test_a_window_without_bounds_is_always_open(targets, denoised):
         ),
         (lambda t: ManifoldPull(t, CLOUD, softness=-0.1), r"softness must lie in \[0, 1\]"),
         (lambda t: ManifoldPull(t, CLOUD, rank=12), "rank must lie between 1 and n_neighbors - 1 = 11; got 12"),
-        (lambda t: ReleasedPull(t, keys=(1, 2)), "keys must be one per target; got 2 for 3 targets"),
-        (lambda t: ReleasedPull(t, radius=0.0), "radius must be positive; got 0.0"),
-        (lambda t: ReleasedPull(t, bandwidth=-1.0), "bandwidth must be positive; got -1.0"),
-        (lambda t: ReleasedPull(t, n_points=5), "n_neighbors must lie between 2 and the 5 points"),
-        (lambda t: ReleasedPull.preset("imagenet", t), "name must be one of imagenette, .*; got 'imagenet'"),
+        (lambda t: ManifoldPull(t, CLOUD, tangent_at="mean"), "tangent_at must be 'denoised', .* got 'mean'"),
+        (lambda t: ManifoldPull(t, CLOUD, keys=(1, 2)), "keys must be one per target; got 2 for 3 targets"),
+        (lambda t: ManifoldPull(t, CLOUD, rank=1.5), "rank must be a whole number, or a share .* got 1.5"),
+        (lambda t: ModePull.preset("mgd2", t), "name must be 'mgd3'; got 'mgd2'"),
         (lambda t: window(ModePull(t), above=0.5, below=0.5), "above and below must .* got above=0.5, below=0.5"),
         (lambda t: window(ModePull(t), above=-0.1), "above and below must satisfy 0 <= above"),
         (lambda t: window(ModePull(t), below=1.1), "above and below must satisfy .* <= 1"),
