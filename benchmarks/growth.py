@@ -1,7 +1,7 @@
 """How time and memory grow: the tangent step over cloud, dimension, neighbours and batch, the tree over its sizes."""
 
 import torch
-from harness import arguments, exponent, peak_mib, report, seconds
+from harness import arguments, exponent, peak_mib, report, seconds_each
 
 from mgd_helpers import bisect, local_tangent
 from mgd_helpers.seeding import generator
@@ -9,7 +9,7 @@ from mgd_helpers.seeding import generator
 options = arguments(__doc__)
 factors = (1, 2) if options.quick else (1, 2, 4, 8, 16)
 shrink = 8 if options.quick else 1
-repeats = {"tangent": 1, "tree": 1} if options.quick else {"tangent": 7, "tree": 3}
+repeats = {"tangent": 1, "tree": 1} if options.quick else {"tangent": 11, "tree": 5}
 FITTED = 3  # exponents are fitted through the largest sizes alone: below, fixed costs hide the growth
 
 
@@ -46,7 +46,7 @@ for name, (make, fixed, first) in OPERATIONS.items():
     for axis, start in first.items():
         sizes = [start * factor for factor in factors]
         runs = [make(**(fixed | {axis: size})) for size in sizes]
-        times = [seconds(run, device=options.device, repeats=repeats[name]) for run in runs]
+        times = seconds_each(runs, device=options.device, repeats=repeats[name])
         peaks = [peak_mib(run, device=options.device) for run in runs]
         for size, took, peak in zip(sizes, times, peaks, strict=True):
             rows.append(

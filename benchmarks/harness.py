@@ -38,16 +38,25 @@ def arguments(description: str) -> argparse.Namespace:
 
 def seconds(function: Callable[[], object], *, device: str, repeats: int = 5, warm_up: int = 1) -> float:
     """The median time of one call, the device's queue emptied before and after."""
-    for _ in range(warm_up):
-        function()
-    times = []
+    return seconds_each([function], device=device, repeats=repeats, warm_up=warm_up)[0]
+
+
+def seconds_each(
+    functions: Sequence[Callable[[], object]], *, device: str, repeats: int = 5, warm_up: int = 1
+) -> list[float]:
+    """The median time of each of several functions, called by turns: what disturbs the machine disturbs all alike."""
+    for function in functions:
+        for _ in range(warm_up):
+            function()
+    times = [[] for _ in functions]
     for _ in range(repeats):
-        _synchronize(device)
-        start = time.perf_counter()
-        function()
-        _synchronize(device)
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+        for function, taken in zip(functions, times, strict=True):
+            _synchronize(device)
+            start = time.perf_counter()
+            function()
+            _synchronize(device)
+            taken.append(time.perf_counter() - start)
+    return [statistics.median(taken) for taken in times]
 
 
 def peak_mib(function: Callable[[], object], *, device: str) -> float:
@@ -70,20 +79,21 @@ def peak_mib(function: Callable[[], object], *, device: str) -> float:
     return max(itertools.accumulate(changes, initial=0)) / 2**20
 
 
-def hot_spots(function: Callable[[], object], *, device: str, top: int = 8) -> list[dict]:
-    """Where the time of a call goes: the operations that take most themselves, their number and milliseconds.
+def hot_spots(function: Callable[[], object], *, device: str, top: int = 8, repeats: int = 10) -> list[dict]:
+    """Where the time of a call goes: the operations that take most themselves, their number and mean milliseconds.
 
     On a GPU, time on the CPU is what launching costs: where it exceeds the GPU's own, the launches are the bottleneck.
     """
     with _profiler(device) as profiler:
-        function()
+        for _ in range(repeats):
+            function()
         _synchronize(device)
     found = [
         {
             "operation": event.key,
-            "calls": event.count,
-            "cpu_ms": event.self_cpu_time_total / 1e3,
-            "gpu_ms": event.self_device_time_total / 1e3,
+            "calls": event.count // repeats,
+            "cpu_ms": event.self_cpu_time_total / 1e3 / repeats,
+            "gpu_ms": event.self_device_time_total / 1e3 / repeats,
         }
         for event in profiler.key_averages()
     ]
@@ -156,7 +166,7 @@ def _rounded(value):
 def _profiler(device, **options):
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # or it reports its own start and end
     activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (device != "cpu")
-    return profile(activities=activities, acc_events=True, **options)
+    return profile(activities=activities, **options)
 
 
 def _synchronize(device):

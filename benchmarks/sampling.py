@@ -73,7 +73,7 @@ for name, make in pipelines.items():
                 "times_faster": loop / took,
                 "peak_mib": peak_mib(lambda batch=batch, sample=sample: sample(list(range(batch))), device=device),
                 "difference": (made[batch] - made[1]).abs().max().item(),
-                "promised": 1e-4 if name == "digits" else None,
+                "promised": 1e-4 if name == "digits" and batch > 1 else None,
             }
         )
 report(

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import torch
 from diffusers import DDIMScheduler
-from harness import arguments, hot_spots, report, seconds
+from harness import arguments, hot_spots, report, seconds, seconds_each
 from models import denoiser, working_dtype
 
 from mgd_helpers import ManifoldPull, steer
@@ -41,8 +41,11 @@ for batch in batches:
         with torch.no_grad():
             return model(sample, **inputs).sample
 
-    def step(sample=sample, output=output):
-        return scheduler.step(output, timestep, sample)
+    def plain(step=scheduler.step, sample=sample, output=output):
+        return step(output, timestep, sample)
+
+    def guided(sample=sample, output=output):
+        return scheduler.step(output, timestep, sample)  # the one that steer has put there
 
     def pull_alone(pull=pull, denoised=denoised, level=level):
         return pull(denoised, level)
@@ -50,20 +53,19 @@ for batch in batches:
     # one call takes a minute on a CPU at batch 32: there the first batch alone warms up and repeats
     many = device != "cpu" or batch == batches[0]
     denoising = seconds(call, device=device, repeats=3 if many else 1, warm_up=int(many))
-    plain = seconds(step, device=device, repeats=repeats, warm_up=3)
     with steer(pipe, pull):
-        guided = seconds(step, device=device, repeats=repeats, warm_up=3)
+        took = seconds_each([plain, guided, pull_alone], device=device, repeats=repeats, warm_up=3)
         if batch == batches[-1]:
-            profile = hot_spots(step, device=device)
+            profile = hot_spots(guided, device=device)
     promised = 0.02 if device == "cpu" else 0.03 if batch == 32 else None
     rows.append(
         {
             "batch": batch,
             "denoiser_seconds": denoising,
-            "step_seconds": plain,
-            "guided_step_seconds": guided,
-            "pull_seconds": seconds(pull_alone, device=device, repeats=repeats, warm_up=3),
-            "share": (guided - plain) / denoising,
+            "step_seconds": took[0],
+            "guided_step_seconds": took[1],
+            "pull_seconds": took[2],
+            "share": (took[1] - took[0]) / denoising,
             "promised": promised,
         }
     )
