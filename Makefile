@@ -34,6 +34,11 @@ test: $(READY)  ## lint, unit tests, every lab against its recorded results, the
 	$(BIN)/python -m pytest notebooks --nbval-lax --nbval-current-env --dist loadfile -n 2
 	$(BIN)/python -m pytest $(CONTRACTS)
 
+.PHONY: bench
+# One after the other, or they would disturb each other; BENCH="--device cuda" names the device
+bench: $(READY)  ## run all benchmarks on this machine and keep their tables in benchmarks/results/
+	for file in $(filter-out %/harness.py %/models.py,$(wildcard benchmarks/*.py)); do $(BIN)/python "$$file" $(BENCH); done
+
 .PHONY: lab
 lab: $(READY)  ## open the labs in JupyterLab
 	JUPYTER_PREFER_ENV_PATH=1 $(BIN)/jupyter-lab --notebook-dir=notebooks
