@@ -21,7 +21,7 @@ FLOORS = {
     3: ["guidance", "baselines", "students"],
     2: ["targets", "fidelity"],
     1: ["clusters", "tangent", "noise", "latents", "data", "pipelines"],
-    0: ["linalg", "seeding"],
+    0: ["linalg", "kmeans", "seeding"],
     -1: ["_shapes"],  # the words of the signatures
 }
 SIDE = {"toys", "plots", "runtime"}  # no floor of their own
