@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from mgd_helpers.clusters import bisect, two_means
+from mgd_helpers.clusters import ClusterTree, bisect
 from mgd_helpers.seeding import generator
 
 
@@ -107,43 +107,148 @@ def test_same_seed_same_tree(mixture, device):
     assert torch.equal(one.labels, other.labels)
 
 
-def naive_split(rows):
-    """The best split of few rows, by trying all of them."""
-    best = min(range(1, 2 ** (len(rows) - 1)), key=lambda mask: split_inertia(rows, mask).item())
-    return split_inertia(rows, best)
-
-
-def split_inertia(rows, mask):
-    right = torch.tensor([bool(mask >> bit & 1) for bit in range(len(rows))])
-    return inertia(rows[right]) + inertia(rows[~right])
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_two_means_finds_the_best_of_all_splits_of_a_few_points(device, seed):
-    rows = torch.randn(9, 2, generator=generator(seed), dtype=torch.float64)
-    right = two_means(rows.to(device), n_init=50, draw=generator(seed)).cpu()
-    torch.testing.assert_close(inertia(rows[right]) + inertia(rows[~right]), naive_split(rows))
-
-
 def leaf_inertia(tree):
     return tree.inertias[list(tree.leaves)].sum().item()
 
 
-@pytest.mark.parametrize("points", ["mixture", "digits"])
-def test_inertia_is_no_worse_than_that_of_scikit_learn(points, request, device):
+@pytest.fixture(scope="session")
+def digit_latents(digits):
+    """The latents of the threes, by the shipped pipeline."""
+    from mgd_helpers import encode, load_pipeline
+
+    return encode(load_pipeline("digits").vae, digits.train.of_class(3))
+
+
+@pytest.mark.parametrize("points", ["mixture", "overlapping", "digits", "digit_latents"])
+def test_inertia_is_no_worse_than_that_of_scikit_learn(points, request, draw, device):
     from sklearn.cluster import BisectingKMeans
 
     if points == "digits":
         rows = request.getfixturevalue("digits").train.of_class(3).flatten(1)
+    elif points == "overlapping":
+        rows = 1.5 * draw(8, 20)[torch.arange(400) % 8] + draw(400, 20)
     else:
-        rows = request.getfixturevalue("mixture").float()
-    seeds = range(6)
+        rows = request.getfixturevalue(points).flatten(1).float()
+    seeds = range(10)
     theirs = [
         BisectingKMeans(n_clusters=10, n_init=5, random_state=seed, bisecting_strategy="biggest_inertia").fit(rows)
         for seed in seeds
     ]
     ours = [leaf_inertia(bisect(rows.to(device), n_leaves=10, n_init=5, seed=seed)) for seed in seeds]
     assert np.mean(ours) <= 1.005 * np.mean([tree.inertia_ for tree in theirs])
+
+
+@pytest.fixture
+def patches(draw):
+    """40 latents [2, 4, 8] around four centres that differ in some 2x2 windows, the last ten equal to the first."""
+    centres = 3 * draw(4, 2, 2, 4).repeat_interleave(2, 2).repeat_interleave(2, 3)
+    latents = centres[torch.arange(30) % 4] + draw(30, 2, 4, 8)
+    return torch.cat([latents, latents[:10]])
+
+
+def same_members(one, other):
+    return one.children == other.children and all(map(torch.equal, one.members, other.members))
+
+
+@pytest.mark.parametrize("pool", [1, 2, 4])
+@pytest.mark.parametrize("split_by", ["inertia", "variance"])
+def test_pooled_tree_is_the_tree_of_the_pooled_latents(patches, pool, split_by, device):
+    tree = bisect(patches.to(device), n_leaves=9, space="pooled", pool=pool, split_by=split_by)
+    pooled = torch.nn.functional.avg_pool2d(patches, pool)
+    assert same_members(tree, bisect(pooled.to(device), n_leaves=9, split_by=split_by))
+
+
+def test_pooling_sees_what_is_common_to_a_window_and_nothing_else(draw):
+    noise = 9 * draw(20, 3, 4, 4)
+    noise -= torch.nn.functional.interpolate(torch.nn.functional.avg_pool2d(noise, 2), scale_factor=2)
+    sides = torch.ones(20, 1, 1, 1).index_fill(0, torch.arange(8), -1)
+    tree = bisect(sides + noise, n_leaves=2, space="pooled", pool=2)
+    assert as_sets(tree) >= {frozenset(range(8)), frozenset(range(8, 20))}
+
+
+@pytest.mark.parametrize("count", [30, 120])
+@pytest.mark.parametrize("n_components", [2, 5, 20])
+def test_pca_tree_is_the_tree_of_the_leading_components(draw, device, count, n_components):
+    latents = draw(count, 40, dtype=torch.float64) * torch.linspace(5, 0.5, 40)
+    tree = bisect(latents.to(device), n_leaves=8, space="pca", n_components=n_components)
+    centred = latents - latents.mean(0)
+    projected = centred @ torch.linalg.svd(centred).Vh[:n_components].T
+    assert same_members(tree, bisect(projected.to(device), n_leaves=8))
+
+
+@pytest.mark.parametrize("count", [30, 120])
+def test_all_components_give_the_raw_tree(draw, count):
+    latents = draw(count, 60, dtype=torch.float64)
+    tree = bisect(latents, n_leaves=8, space="pca", n_components=min(count, 60))
+    assert same_members(tree, bisect(latents, n_leaves=8))
+
+
+def test_pca_keeps_95_percent_of_the_variance_by_default(draw):
+    spread = torch.tensor([60, 25, 9, 4, 1, 1], dtype=torch.float64).sqrt()  # 60, 85, 94, 98, ... percent
+    latents = draw(4000, 6, dtype=torch.float64) * spread
+    by_default, four, three = (
+        bisect(latents, n_leaves=9, n_init=1, space="pca", **kept)
+        for kept in ({}, {"n_components": 4}, {"n_components": 3})
+    )
+    assert same_members(by_default, four)
+    assert not same_members(by_default, three)
+
+
+@pytest.mark.parametrize("options", [{"space": "pooled"}, {"space": "pca"}, {"space": "pca", "n_components": 3}])
+def test_in_every_space_nodes_are_measured_on_the_latents(patches, device, options):
+    tree = bisect(patches.to(device), n_leaves=7, **options)
+    for node, rows in enumerate(tree.members):
+        block = patches[rows]
+        torch.testing.assert_close(tree.centroids[node].cpu(), block.mean(0))
+        torch.testing.assert_close(tree.inertias[node].cpu(), inertia(block))
+        squares = (block - block.mean(0)).square().sum((1, 2, 3))
+        torch.testing.assert_close(squares[rows.tolist().index(tree.nearest[node])], squares.min())
+
+
+@pytest.mark.parametrize("options", [{}, {"space": "pooled"}, {"space": "pca"}, {"space": "pca", "n_components": 30}])
+def test_equal_latents_are_never_parted(patches, device, options):
+    tree = bisect(patches.to(device), n_leaves=30, **options)
+    assert sorted(tree.sizes[leaf] for leaf in tree.leaves) == [1] * 20 + [2] * 10
+    assert torch.equal(tree.labels[:10], tree.labels[30:])
+
+
+@pytest.mark.parametrize(
+    ("shape", "options", "message"),
+    [
+        ((9, 4), {"space": "fourier"}, "space must be 'raw', 'pooled' or 'pca'; got 'fourier'"),
+        ((9, 4), {"space": "pooled"}, r"latents must be \[N, C, H, W\] for space='pooled'; got \[9, 4\]"),
+        ((9, 1, 6, 4), {"space": "pooled", "pool": 4}, "pool must divide .* height and width, 6 and 4; got 4"),
+        ((9, 1, 6, 4), {"space": "pooled", "pool": 0}, "pool must divide .* got 0"),
+        ((9, 4), {"space": "pca", "n_components": 5}, r"n_components must lie between 1 and min\(N, D\) = 4; got 5"),
+        ((9, 4), {"space": "pca", "n_components": 0}, "n_components must lie between 1 .* got 0"),
+        ((0, 4), {}, r"latents must not be empty; got shape \[0, 4\]"),
+    ],
+)
+def test_impossible_spaces_are_refused(draw, shape, options, message):
+    with pytest.raises(ValueError, match=message):
+        bisect(draw(*shape), n_leaves=2, **options)
+
+
+def test_latents_that_a_space_cannot_tell_apart_are_counted_once():
+    latents = torch.tensor([[1.0, -1.0], [-1.0, 1.0], [2.0, 2.0]]).view(3, 1, 1, 2).repeat_interleave(2, 2)
+    with pytest.raises(ValueError, match=r"number of distinct latents, 2 \(of 3\); got 3"):
+        bisect(latents, n_leaves=3, space="pooled")
+
+
+@pytest.mark.parametrize("size", [1e-42, 1e-37, 1e-24, 1e20, 1e29])
+@pytest.mark.parametrize("space", ["raw", "pca"])
+def test_tiny_and_huge_latents_are_clustered_as_others_are(device, size, space):
+    latents = torch.tensor([[0.0, 1.0], [0.1, 1.0], [5.0, 0.0], [5.1, 0.0], [9.0, 0.0]], device=device)
+    plain, scaled = (bisect(points, n_leaves=3, space=space) for points in (latents, size * latents))
+    assert as_sets(plain) == as_sets(scaled)
+    assert scaled.centroids.isfinite().all()
+
+
+def test_tiny_differences_beside_a_far_latent_are_seen(device):
+    latents = torch.tensor([1.0, 0.0, 1e-24, 5e-24, 6e-24], device=device)[:, None]
+    tree = bisect(latents, n_leaves=3)
+    assert as_sets(tree) >= {frozenset([0]), frozenset([1, 2]), frozenset([3, 4])}
+    assert len(bisect(latents, n_leaves=5).leaves) == 5
 
 
 @pytest.mark.parametrize("offset", [0.0, 100.0])
@@ -189,3 +294,68 @@ def test_impossible_trees_are_refused(options, message):
 def test_latents_that_are_not_finite_are_refused(value):
     with pytest.raises(ValueError, match="latents must be finite; got NaN or infinite values"):
         bisect(torch.tensor([[0.0], [value], [1.0]]), n_leaves=2)
+
+
+def test_latents_whose_sums_overflow_are_refused():
+    with pytest.raises(ValueError, match=r"latents must lie within ±1e\+30; got \[0, 1e\+31\]"):
+        bisect(torch.tensor([[0.0], [1e31]]), n_leaves=2)
+
+
+def test_a_deep_tree_prints():
+    """A chain of a thousand splits: deeper than Python recurses."""
+    inner = range(0, 2000, 2)
+    tree = ClusterTree(
+        latents=torch.zeros(1001, 1),
+        parents=(-1, *(node for node in inner for _ in range(2))),
+        children=tuple((node + 1, node + 2) if node in inner else () for node in range(2001)),
+        depths=(0, *(node // 2 + 1 for node in inner for _ in range(2))),
+        members=(torch.zeros(1, dtype=torch.long),) * 2001,
+        centroids=torch.zeros(2001, 1),
+        inertias=torch.zeros(2001),
+        nearest=torch.zeros(2001, dtype=torch.long),
+    )
+    lines = str(tree).splitlines()
+    assert len(lines) == 2001
+    assert lines[-1].startswith("  " * 1000 + "2000:")
+    assert tree.to_linkage()[-1, 3] == 1001
+
+
+def test_networkx_graph_is_the_tree(mixture):
+    import networkx
+
+    tree = bisect(mixture, n_leaves=9)
+    graph = tree.to_networkx()
+    assert networkx.is_arborescence(graph)
+    assert list(graph) == list(range(len(tree)))
+    for node, about in graph.nodes(data=True):
+        assert tuple(graph.successors(node)) == tree.children[node]
+        assert about == {
+            "size": tree.sizes[node],
+            "inertia": tree.inertias[node].item(),
+            "depth": networkx.shortest_path_length(graph, 0, node),
+            "leaf": node in tree.leaves,
+        }
+
+
+@pytest.mark.parametrize("split_by", ["inertia", "variance"])
+def test_linkage_merges_what_the_tree_split(mixture, split_by):
+    from scipy.cluster import hierarchy
+
+    tree = bisect(mixture, n_leaves=9, split_by=split_by)
+    linkage = tree.to_linkage()
+    assert hierarchy.is_valid_linkage(linkage)
+    assert hierarchy.is_monotonic(linkage)
+    clusters = [frozenset(tree.members[leaf].tolist()) for leaf in tree.leaves]
+    for left, right, height, leaves in linkage:
+        together = clusters[int(left)] | clusters[int(right)]
+        clusters.append(together)
+        torch.testing.assert_close(torch.tensor(height), inertia(mixture[sorted(together)]))
+        assert leaves == sum(frozenset(tree.members[leaf].tolist()) <= together for leaf in tree.leaves)
+    assert set(clusters) == as_sets(tree)
+    drawn = hierarchy.dendrogram(linkage, no_plot=True, labels=tree.leaves)
+    assert sorted(drawn["ivl"]) == sorted(tree.leaves)
+
+
+def test_a_single_leaf_has_no_linkage(mixture):
+    with pytest.raises(ValueError, match="tree must have two leaves or more for a linkage; got one"):
+        bisect(mixture, n_leaves=1).to_linkage()
