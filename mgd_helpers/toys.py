@@ -44,6 +44,10 @@ class PointCloudPipeline:
         sample = scale * torch.randn(n_images, *self.points.shape[1:], generator=generator)
         trajectory, prediction = [sample], prediction_type(self.scheduler)
         for timestep in self.scheduler.timesteps:
+            if hasattr(self.scheduler, "scale_model_input"):
+                self.scheduler.scale_model_input(
+                    sample, timestep
+                )  # some insist; our denoiser takes samples as they are
             level = noise_level(self.scheduler, timestep, sample)
             denoised = self.denoise(sample, signal=level.signal, noise=level.noise)
             rest = denoised - to_denoised(torch.zeros_like(sample), level, prediction)  # what the output has to add

@@ -1,0 +1,69 @@
+"""How far a strength pulls in the end, under several samplers and numbers of steps: which rule means the same in all?
+
+The denoiser is exact: the latents of one class of digits are the whole world of `toys.PointCloudPipeline`. The mode pull
+acts while the noise share exceeds one half, on 200 images and ten targets. The net pull is the share of the mean
+distance to the targets that an unguided run of the same sampler, the same steps and the same noise ends with and the
+guided run does not. Nothing is timed.
+"""
+
+from __future__ import annotations
+
+import statistics
+
+import diffusers
+import torch
+from harness import arguments, report
+
+import mgd_helpers as mgd
+from mgd_helpers import schedules
+from mgd_helpers.seeding import generator
+from mgd_helpers.toys import PointCloudPipeline
+
+TRAINED = {"beta_schedule": "linear", "beta_start": 1e-4, "beta_end": 2e-2}
+SAMPLERS = {
+    "DDIM": lambda: diffusers.DDIMScheduler(clip_sample=False, timestep_spacing="trailing", **TRAINED),
+    "DPM-Solver++": lambda: diffusers.DPMSolverMultistepScheduler(timestep_spacing="trailing", **TRAINED),
+    "Euler": lambda: diffusers.EulerDiscreteScheduler(timestep_spacing="trailing", **TRAINED),
+}
+RULES = {
+    "constant 0.5": 0.5,
+    "per log-SNR 0.25": schedules.per_log_snr(0.25),
+    "score 0.06": schedules.score(0.06),
+    "posterior 0.04": schedules.posterior(0.04),
+}  # about the same net pull under 50 steps of DDIM
+LABEL, IMAGES = 3, 200
+
+
+def ends(pipe, guidance, steps: int, seed: int) -> torch.Tensor:
+    with mgd.steer(pipe, guidance):
+        return pipe(IMAGES, num_inference_steps=steps, generator=generator(seed, LABEL)).images
+
+
+def main() -> None:
+    options = arguments(__doc__.splitlines()[0])
+    counts = (10, 25) if options.quick else (10, 25, 50, 100, 250)
+    data, vae = mgd.load_data("digits"), mgd.load_pipeline("digits", device="cpu").vae
+    latents = mgd.encode(vae, data.train.of_class(LABEL))
+    tree = mgd.bisect(latents, n_leaves=10, seed=options.seed)
+    targets = tree.centroids[list(tree.leaves)].repeat(IMAGES // 10, 1, 1, 1)
+
+    def to_target(images):
+        return (images - targets).flatten(1).norm(dim=1).mean().item()
+
+    rows = []
+    for sampler, make in SAMPLERS.items():
+        pipe = PointCloudPipeline(latents, make())
+        free = {steps: to_target(ends(pipe, None, steps, options.seed)) for steps in counts}
+        for rule, strength in RULES.items():
+            pull = mgd.window(mgd.ModePull(targets, strength=strength), above=0.5)
+            for steps in counts:
+                net = 1 - to_target(ends(pipe, pull, steps, options.seed)) / free[steps]
+                rows.append({"rule": rule, "sampler": sampler, "steps": steps, "net_pull": net})
+    for row in rows:
+        same = [other["net_pull"] for other in rows if other["rule"] == row["rule"]]
+        row["spread"] = (max(same) - min(same)) / statistics.mean(same)  # of the rule, over samplers and steps
+    report("strengths", rows, options=options, images=IMAGES, window=0.5, denoiser="exact, digits latents of one class")
+
+
+if __name__ == "__main__":
+    main()
