@@ -1,7 +1,7 @@
 """How far a strength pulls in the end, under several samplers and numbers of steps: which rule means the same in all?
 
-The denoiser is exact: the latents of one class of digits are the whole world of `toys.PointCloudPipeline`. The mode pull
-acts while the noise share exceeds one half, on 200 images and ten targets. The net pull is the share of the mean
+The denoiser is exact: the latents of one class of digits are the whole world of `toys.PointCloudPipeline`. The mode
+pull acts while the noise share exceeds one half, on 200 images and ten targets. The net pull is the share of the mean
 distance to the targets that an unguided run of the same sampler, the same steps and the same noise ends with and the
 guided run does not. Nothing is timed.
 """
