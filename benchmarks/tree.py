@@ -4,7 +4,7 @@ Latents are a Gaussian mixture with low-rank structure: 60 clusters of equal wei
 0.3 N(0, I); within a cluster 16 directions of its own with standard deviation about 8, and white noise of 0.3.
 scikit-learn runs with k-means++ seeding, as `bisect` does, and with its own default, random rows. Both run in the same
 process with as many threads: on a quiet machine with two cores run it with OMP_NUM_THREADS=2. Where there is other
-work, two threads of scikit-learn's k-means++ wait for each other (190 and 240 s were measured where one needs 13 s), and
+work, two threads of its k-means++ wait for each other (190 and 240 s were measured where one thread needs 13 s), and
 a ratio to that would flatter us; the results kept here are of one thread each:
 
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/tree.py
