@@ -210,6 +210,8 @@ def test_equal_latents_are_never_parted(patches, device, options):
     tree = bisect(patches.to(device), n_leaves=30, **options)
     assert sorted(tree.sizes[leaf] for leaf in tree.leaves) == [1] * 20 + [2] * 10
     assert torch.equal(tree.labels[:10], tree.labels[30:])
+    with pytest.raises(ValueError, match=r"number of distinct latents, 30 \(of 40\); got 31"):
+        bisect(patches.to(device), n_leaves=31, **options)
 
 
 @pytest.mark.parametrize(
@@ -227,6 +229,14 @@ def test_equal_latents_are_never_parted(patches, device, options):
 def test_impossible_spaces_are_refused(draw, shape, options, message):
     with pytest.raises(ValueError, match=message):
         bisect(draw(*shape), n_leaves=2, **options)
+
+
+def test_rounding_of_their_mean_does_not_part_equal_latents(device):
+    """The mean of equal numbers can differ from them, by more than other latents differ from each other."""
+    latents = torch.cat([torch.full((30, 50), 0.1), torch.zeros(1, 50), torch.full((1, 50), 1e-20)]).to(device)
+    equal = latents[:30]
+    assert (equal - equal.mean(0)).square().sum() > (latents[30] - latents[31]).square().sum()
+    assert as_sets(bisect(latents, n_leaves=3)) >= {frozenset(range(30)), frozenset([30]), frozenset([31])}
 
 
 def test_latents_that_a_space_cannot_tell_apart_are_counted_once():
