@@ -98,27 +98,35 @@ def local_tangent(
 
     dimensions = _dimensions(points, cloud, size, groups) if "auto" in (n_neighbors, rank) else None
     if n_neighbors == "auto":
-        counts = (8 * (dimensions + 3)).clamp_max(max(size // 4, 2))
+        counts = (8 * (dimensions + 3)).clamp_max(max(size // 4, 2))[:, None]
         indices = _nearest(points, cloud, int(counts.max()), groups)
+        inside = torch.arange(indices.shape[1], device=points.device) < counts
+        neighbors = _take(cloud, indices) * inside[..., None]
+        base_point = neighbors.sum(1) / counts
+        rows = (neighbors - base_point[:, None]) * inside[..., None]
+        indices = indices.masked_fill(~inside, -1)
     else:
-        counts = torch.full((len(points),), n_neighbors, device=points.device)
+        counts = n_neighbors
         indices = _nearest(points, cloud, n_neighbors, groups)
-    inside = torch.arange(indices.shape[1], device=points.device) < counts[:, None]
-    neighbors = _take(cloud, indices) * inside[..., None]
-    base_point = neighbors.sum(1) / counts[:, None]
-    rows = (neighbors - base_point[:, None]) * inside[..., None]
+        neighbors = _take(cloud, indices)
+        base_point = neighbors.mean(1)
+        rows = neighbors - base_point[:, None]
     values, vectors = gram_eigh(rows)
     # the smallest variance that rounding leaves readable, beside the largest one and beside the points themselves
-    floor = 10 * counts[:, None] * torch.finfo(rows.dtype).eps
-    offset = torch.finfo(rows.dtype).eps ** 2 * neighbors.square().sum((1, 2))
-    kept = values > (floor * values[:, :1]).clamp_min(offset[:, None])
-    kept &= torch.arange(values.shape[1], device=points.device) < _ranks(rank, dimensions, values, counts)[:, None]
-    kept = kept[:, : max(int(kept.sum(1).max()), rank if isinstance(rank, int) else 1)]
+    eps = torch.finfo(rows.dtype).eps
+    lengths = values.sum(1, keepdim=True) + counts * torch.linalg.vector_norm(base_point, dim=1, keepdim=True) ** 2
+    kept = values > torch.maximum(10 * eps * counts * values[:, :1], eps**2 * lengths)
+    if isinstance(rank, int):
+        kept = kept[:, :rank]
+    else:
+        wanted = _share_rank(values, rank) if isinstance(rank, float) else dimensions[:, None]
+        kept &= torch.arange(kept.shape[1], device=kept.device) < wanted  # at most k - 1: the last variance is zero
+        kept = kept[:, : max(int(kept.sum(1).max()), 1)]
     scale = torch.where(kept, values[:, : kept.shape[1]].clamp_min(torch.finfo(rows.dtype).tiny).rsqrt(), 0.0)
     return TangentSpace(
         base_point=base_point,
-        spectrum=values / (counts[:, None] - 1),
-        indices=indices.masked_fill(~inside, -1),
+        spectrum=values / (counts - 1),
+        indices=indices,
         rank=kept.sum(1),
         _rows=rows,
         _weights=vectors[..., : kept.shape[1]] * scale[:, None],
@@ -152,14 +160,10 @@ def _dimensions(points, cloud, size, groups) -> Int[Tensor, " b"]:
     return mle_dimension(distances).nan_to_num(1.0).round().clamp(1, size).long()
 
 
-def _ranks(rank, dimensions, values, counts):
-    if rank == "auto":
-        return dimensions.minimum(counts - 1)
-    if isinstance(rank, float):
-        # a direction is needed while those before it hold less than the share
-        before = values.cumsum(1) - values
-        return (before < rank * values.sum(1, keepdim=True)).sum(1).minimum(counts - 1)
-    return torch.full_like(counts, rank).minimum(counts - 1)
+def _share_rank(values, share) -> Int[Tensor, "b 1"]:
+    """How many directions hold the share of the variance: one is needed while those before it hold less."""
+    before = values.cumsum(1) - values
+    return (before < share * values.sum(1, keepdim=True)).sum(1, keepdim=True)
 
 
 def _nearest(points, cloud, n_neighbors, groups) -> Int[Tensor, "b k"]:
