@@ -10,7 +10,7 @@ import os
 # reads this once, when torch is loaded; whoever has set it, or has imported torch before, keeps what they have.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-from mgd_helpers.clusters import ClusterTree, bisect
+from mgd_helpers.clusters import bisect
 from mgd_helpers.data import Dataset, ImageSet, load_data
 from mgd_helpers.distill import distill
 from mgd_helpers.evaluation import evaluate
@@ -22,6 +22,7 @@ from mgd_helpers.runtime import setup
 from mgd_helpers.steering import steer
 from mgd_helpers.tangent import TangentSpace, local_tangent
 from mgd_helpers.targets import Targets, pick_targets
+from mgd_helpers.trees import ClusterTree
 
 __all__ = [
     "ClusterTree",

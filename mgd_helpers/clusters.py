@@ -6,98 +6,18 @@ inertia(parent) = inertia(left) + inertia(right) + n_l n_r / n ‖c_l - c_r‖²
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-import numpy as np
 import torch
 
-from mgd_helpers._shapes import Float, Int, Tensor
-from mgd_helpers.kmeans import centre, split
-from mgd_helpers.linalg import at_least_float32, gram_eigh
+from mgd_helpers._shapes import Float, Tensor
+from mgd_helpers.kmeans import centre, split, split_many
+from mgd_helpers.linalg import BLOCK_BYTES, at_least_float32, gram_eigh
 from mgd_helpers.seeding import generator
+from mgd_helpers.trees import ClusterTree
 
 LARGEST = 1e30  # a hundred million latents of this size can be summed in float32
 KEPT_VARIANCE = 0.95  # what `space="pca"` keeps by default
-
-
-@dataclass(frozen=True, eq=False)
-class ClusterTree:
-    """A binary tree over N latents; node 0 is the root, children have larger numbers than their parent.
-
-    Per node: `parents` (-1 for the root), `children` (a pair, or none for a leaf), `depths`, `members` (row numbers of
-    the latents), `centroids` [nodes, ...], `inertias` (sum of squared distances to the centroid) and `nearest` (the row
-    number of the member nearest to the centroid).
-    """
-
-    latents: Float[Tensor, "n ..."]
-    parents: tuple[int, ...]
-    children: tuple[tuple[int, int] | tuple[()], ...]
-    depths: tuple[int, ...]
-    members: tuple[Int[Tensor, " _"], ...]
-    centroids: Float[Tensor, "nodes ..."]
-    inertias: Float[Tensor, " nodes"]
-    nearest: Int[Tensor, " nodes"]
-
-    def __len__(self) -> int:
-        return len(self.parents)
-
-    @property
-    def leaves(self) -> tuple[int, ...]:
-        return tuple(node for node, pair in enumerate(self.children) if not pair)
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        return tuple(len(rows) for rows in self.members)
-
-    @property
-    def labels(self) -> Int[Tensor, " n"]:
-        """For each latent the leaf that holds it."""
-        labels = torch.empty(len(self.latents), dtype=torch.long)
-        for leaf in self.leaves:
-            labels[self.members[leaf]] = leaf
-        return labels
-
-    def __str__(self) -> str:
-        lines, stack, sizes = [], [0], self.sizes
-        while stack:
-            node = stack.pop()
-            kind = "" if self.children[node] else "  leaf"
-            text = f"{node}: {sizes[node]} latents, inertia {self.inertias[node]:.4g}{kind}"
-            lines.append("  " * self.depths[node] + text)
-            stack += reversed(self.children[node])
-        return "\n".join(lines)
-
-    def to_networkx(self):
-        """A `networkx.DiGraph`, edges from parent to child; every node has its `size`, `inertia`, `depth` and `leaf`
-        (True or False)."""
-        from networkx import DiGraph
-
-        graph = DiGraph()
-        for node, (size, inertia) in enumerate(zip(self.sizes, self.inertias.tolist(), strict=True)):
-            graph.add_node(node, size=size, inertia=inertia, depth=self.depths[node], leaf=not self.children[node])
-        graph.add_edges_from((parent, node) for node, parent in enumerate(self.parents) if node)
-        return graph
-
-    def to_linkage(self) -> np.ndarray:
-        """SciPy's linkage matrix [leaves - 1, 4], for `scipy.cluster.hierarchy.dendrogram(..., labels=tree.leaves)`.
-
-        SciPy's observation i is the node `leaves[i]`. Two children meet at the inertia of their parent, which never
-        falls towards the root; the last column counts leaves.
-
-        Raises `ValueError` for a tree of a single leaf.
-        """
-        if len(self) == 1:
-            raise ValueError("tree must have two leaves or more for a linkage; got one. Grow it with n_leaves=2.")
-        heights, counts, inertias = [0.0] * len(self), [1] * len(self), self.inertias.tolist()
-        inner = [node for node, pair in enumerate(self.children) if pair]
-        for node in reversed(inner):  # children come first, and rounding cannot lift them above their parent
-            pair = self.children[node]
-            heights[node] = max(inertias[node], *(heights[child] for child in pair))
-            counts[node] = sum(counts[child] for child in pair)
-        inner.sort(key=lambda node: (heights[node], -node))
-        place = {node: index for index, node in enumerate([*self.leaves, *inner])}
-        rows = [[*sorted(place[child] for child in self.children[node]), heights[node], counts[node]] for node in inner]
-        return np.array(rows, dtype=float)
 
 
 @torch.no_grad()
@@ -132,6 +52,63 @@ def bisect(
     >>> [tree.members[leaf].tolist() for leaf in tree.leaves]
     [[0, 1], [2, 3], [4]]
     """
+    growth = _grow(latents, n_leaves, split_by, n_init, space, pool, n_components)
+    right = None
+    while True:
+        try:
+            rows, squares, node = growth.send(right)
+        except StopIteration as grown:
+            return grown.value
+        right = split(rows, squares, n_init=n_init, draw=generator(seed, node))
+
+
+@torch.no_grad()
+def bisect_classes(
+    classes: Sequence[Float[Tensor, "_ ..."]],
+    *,
+    n_leaves: int,
+    split_by: str = "inertia",
+    n_init: int = 5,
+    seed: int = 0,
+    space: str = "raw",
+    pool: int = 2,
+    n_components: int | None = None,
+) -> list[ClusterTree]:
+    """One `bisect` per class, all grown in step: the splits of a round are one batch, padded to the largest, as long as
+    it stays below `linalg.BLOCK_BYTES`.
+
+    The trees are those of a loop over classes, but for ties that rounding decides. Worth it for many small classes,
+    above all on a GPU, where a loop would wait for one small operation after another.
+    """
+    growing = {
+        index: _grow(latents, n_leaves, split_by, n_init, space, pool, n_components)
+        for index, latents in enumerate(classes)
+    }
+    trees, answers = [None] * len(growing), dict.fromkeys(growing)
+    while growing:
+        asked = {}
+        for index, growth in list(growing.items()):
+            try:
+                asked[index] = growth.send(answers[index])
+            except StopIteration as grown:
+                trees[index] = grown.value
+                del growing[index]
+        # of like sizes together: little padding; and principal components may differ in number
+        order = sorted(asked, key=lambda index: asked[index][0].shape[::-1])
+        while order:
+            largest = asked[order[-1]][0]
+            count = max(1, BLOCK_BYTES // (largest.numel() * largest.element_size()))
+            chosen = [index for index in order[-count:] if asked[index][0].shape[1] == largest.shape[1]]
+            order = order[: -len(chosen)]
+            draws = [generator(seed, asked[index][2]) for index in chosen]
+            masks = split_many([asked[index][:2] for index in chosen], n_init=n_init, draws=draws)
+            answers |= dict(zip(chosen, masks, strict=True))
+    return trees
+
+
+def _grow(latents, n_leaves, split_by, n_init, space, pool, n_components):
+    """The growth of one tree, as a coroutine: it yields the rows that it wants split in two (centred), their squared
+    lengths and the node's number, is sent the mask of the right half, and returns the tree."""
     if split_by not in ("inertia", "variance"):
         raise ValueError(f"split_by must be 'inertia' or 'variance'; got {split_by!r}.")
     if n_init < 1:
@@ -183,7 +160,7 @@ def bisect(
         node = max(range(len(priorities)), key=priorities.__getitem__)
         priorities[node] = -math.inf
         start, size = starts[node], len(members[node])
-        right = split(work[start : start + size], squares[node], n_init=n_init, draw=generator(seed, node))
+        right = yield work[start : start + size], squares[node], node
         children[node] = (len(parents), len(parents) + 1)
         for side in (~right, right):
             add(node, members[node][side], start)

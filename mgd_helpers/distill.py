@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from mgd_helpers.clusters import bisect
+from mgd_helpers.clusters import bisect_classes
 from mgd_helpers.data import Dataset, load_data
 from mgd_helpers.guidance import Guidance, ManifoldPull, ModePull, window
 from mgd_helpers.latents import encode
@@ -125,16 +125,17 @@ def distill(
     out = Path(out)
     _check_settings(out, manifest["settings"])
 
-    plan = []
-    records = manifest["images"] = []
-    for label, name in enumerate(data.class_names):
-        rows = (data.train.labels == label).nonzero()[:, 0]
+    members_of = [(data.train.labels == label).nonzero()[:, 0] for label in range(len(data.class_names))]
+    for name, rows in zip(data.class_names, members_of, strict=True):
         if len(rows) < images_per_class:
             raise ValueError(
                 f"images_per_class must not exceed the {len(rows)} images of class {name!r}; got {images_per_class}."
             )
-        cloud = encode(pipe.vae, data.train.images[rows])
-        tree = bisect(cloud, n_leaves=images_per_class, seed=seed)
+    clouds = [encode(pipe.vae, data.train.images[rows]) for rows in members_of]
+    trees = bisect_classes(clouds, n_leaves=images_per_class, seed=seed)
+    plan = []
+    records = manifest["images"] = []
+    for label, (name, rows, cloud, tree) in enumerate(zip(data.class_names, members_of, clouds, trees, strict=True)):
         targets = pick_targets(
             tree, images_per_class=images_per_class, strategy=strategy, representative=representative
         )

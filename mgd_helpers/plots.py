@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
 from mgd_helpers._shapes import Float, Tensor
-from mgd_helpers.clusters import ClusterTree
+from mgd_helpers.trees import ClusterTree
 
 INK = "0.25"  # of text and lines that carry no series
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from mgd_helpers._shapes import Float, Int, Tensor
-from mgd_helpers.clusters import ClusterTree
+from mgd_helpers.trees import ClusterTree
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from mgd_helpers.clusters import ClusterTree, bisect
+from mgd_helpers import clusters
+from mgd_helpers.clusters import bisect, bisect_classes
 from mgd_helpers.seeding import generator
 
 
@@ -279,13 +280,6 @@ def test_half_precision_latents_are_clustered_in_float32(mixture):
     torch.testing.assert_close(tree.inertias[0], inertia(half.float()))
 
 
-def test_printing_shows_the_nodes_indented_by_depth():
-    text = str(bisect(torch.tensor([[0.0], [0.2], [5.0]]), n_leaves=2))
-    assert text.splitlines()[0].startswith("0: 3 latents, inertia 16")
-    assert sorted(line.split(":")[0] for line in text.splitlines()[1:]) == ["  1", "  2"]
-    assert text.count("leaf") == 2
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -311,61 +305,45 @@ def test_latents_whose_sums_overflow_are_refused():
         bisect(torch.tensor([[0.0], [1e31]]), n_leaves=2)
 
 
-def test_a_deep_tree_prints():
-    """A chain of a thousand splits: deeper than Python recurses."""
-    inner = range(0, 2000, 2)
-    tree = ClusterTree(
-        latents=torch.zeros(1001, 1),
-        parents=(-1, *(node for node in inner for _ in range(2))),
-        children=tuple((node + 1, node + 2) if node in inner else () for node in range(2001)),
-        depths=(0, *(node // 2 + 1 for node in inner for _ in range(2))),
-        members=(torch.zeros(1, dtype=torch.long),) * 2001,
-        centroids=torch.zeros(2001, 1),
-        inertias=torch.zeros(2001),
-        nearest=torch.zeros(2001, dtype=torch.long),
+def same_trees(one, other):
+    assert (one.parents, one.children, one.depths) == (other.parents, other.children, other.depths)
+    assert all(torch.equal(a, b) for a, b in zip(one.members, other.members, strict=True))
+    assert torch.equal(one.nearest, other.nearest)
+    torch.testing.assert_close(one.centroids, other.centroids)
+    torch.testing.assert_close(one.inertias, other.inertias, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("options", [{}, {"split_by": "variance", "n_init": 1}, {"space": "pca", "seed": 3}])
+def test_classes_grown_together_are_classes_grown_one_by_one(draw, device, options):
+    classes = [12 * part + draw(size, 10) for part, size in enumerate((50, 8, 120, 7, 31))]
+    classes = [latents.to(device) for latents in classes]
+    together = bisect_classes(classes, n_leaves=7, **options)
+    for latents, tree in zip(classes, together, strict=True):
+        same_trees(tree, bisect(latents, n_leaves=7, **options))
+
+
+def test_the_classes_of_digits_grown_together(digits):
+    latents = [digits.train.of_class(label)[:, :, ::2, ::2] for label in range(10)]
+    for one, tree in zip(latents, bisect_classes(latents, n_leaves=10), strict=True):
+        same_trees(tree, bisect(one, n_leaves=10))
+
+
+def test_a_small_budget_of_memory_changes_no_tree(draw, monkeypatch):
+    classes = [draw(40, 6) for _ in range(5)]
+    free = bisect_classes(classes, n_leaves=6)
+    batches = []
+    original = clusters.split_many
+    monkeypatch.setattr(clusters, "BLOCK_BYTES", 2 * 40 * 6 * 4)
+    monkeypatch.setattr(
+        clusters, "split_many", lambda asked, **more: batches.append(len(asked)) or original(asked, **more)
     )
-    lines = str(tree).splitlines()
-    assert len(lines) == 2001
-    assert lines[-1].startswith("  " * 1000 + "2000:")
-    assert tree.to_linkage()[-1, 3] == 1001
+    for tree, other in zip(bisect_classes(classes, n_leaves=6), free, strict=True):
+        same_trees(tree, other)
+    assert batches[:3] == [2, 2, 1]
 
 
-def test_networkx_graph_is_the_tree(mixture):
-    import networkx
-
-    tree = bisect(mixture, n_leaves=9)
-    graph = tree.to_networkx()
-    assert networkx.is_arborescence(graph)
-    assert list(graph) == list(range(len(tree)))
-    for node, about in graph.nodes(data=True):
-        assert tuple(graph.successors(node)) == tree.children[node]
-        assert about == {
-            "size": tree.sizes[node],
-            "inertia": tree.inertias[node].item(),
-            "depth": networkx.shortest_path_length(graph, 0, node),
-            "leaf": node in tree.leaves,
-        }
-
-
-@pytest.mark.parametrize("split_by", ["inertia", "variance"])
-def test_linkage_merges_what_the_tree_split(mixture, split_by):
-    from scipy.cluster import hierarchy
-
-    tree = bisect(mixture, n_leaves=9, split_by=split_by)
-    linkage = tree.to_linkage()
-    assert hierarchy.is_valid_linkage(linkage)
-    assert hierarchy.is_monotonic(linkage)
-    clusters = [frozenset(tree.members[leaf].tolist()) for leaf in tree.leaves]
-    for left, right, height, leaves in linkage:
-        together = clusters[int(left)] | clusters[int(right)]
-        clusters.append(together)
-        torch.testing.assert_close(torch.tensor(height), inertia(mixture[sorted(together)]))
-        assert leaves == sum(frozenset(tree.members[leaf].tolist()) <= together for leaf in tree.leaves)
-    assert set(clusters) == as_sets(tree)
-    drawn = hierarchy.dendrogram(linkage, no_plot=True, labels=tree.leaves)
-    assert sorted(drawn["ivl"]) == sorted(tree.leaves)
-
-
-def test_a_single_leaf_has_no_linkage(mixture):
-    with pytest.raises(ValueError, match="tree must have two leaves or more for a linkage; got one"):
-        bisect(mixture, n_leaves=1).to_linkage()
+def test_one_class_that_cannot_be_split_so_often_is_refused(draw):
+    with pytest.raises(ValueError, match="n_leaves must lie between 1 and the number of distinct latents, 3"):
+        bisect_classes([draw(9, 2), draw(3, 2)], n_leaves=4)
+    assert bisect_classes([], n_leaves=4) == []
+    assert [len(tree) for tree in bisect_classes([draw(9, 2), draw(3, 2)], n_leaves=1)] == [1, 1]

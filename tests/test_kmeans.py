@@ -63,7 +63,7 @@ def test_second_centre_is_drawn_by_squared_distance_and_the_best_candidate_taken
             expected[mask] = expected.get(mask, 0) + chances[list(drawn)].prod().item() / 4
     starts = 40_000
     _, block, squares, _ = centre(rows.to(device), torch.arange(4, device=device))
-    masks = _plus_plus(block, squares, starts, generator(0), candidates=candidates).T.tolist()
+    masks = _plus_plus(block[None], squares[None], starts, [generator(0)], candidates=candidates)[0].T.tolist()
     for mask, chance in expected.items():
         share = sum(tuple(row) == mask for row in masks) / starts
         assert abs(share - chance) <= 5 * (chance * (1 - chance) / starts) ** 0.5, mask

@@ -21,7 +21,7 @@ FLOORS = {
     3: ["guidance", "baselines", "students"],
     2: ["targets", "fidelity", "schedules", "clouds"],
     1: ["clusters", "tangent", "noise", "latents", "data", "pipelines", "dit"],
-    0: ["linalg", "kmeans", "seeding", "dimension"],
+    0: ["linalg", "kmeans", "trees", "seeding", "dimension"],
     -1: ["_shapes"],  # the words of the signatures
 }
 SIDE = {"toys", "plots", "runtime"}  # no floor of their own
