@@ -150,3 +150,21 @@ def test_a_pixel_model_with_a_learned_variance_is_steered_through_its_own_pipeli
     assert torch.equal(run(kind, pipe, ModePull(targets, strength=0.0)), run(kind, pipe, None))
     torch.testing.assert_close(run(kind, pipe, watched), targets, rtol=0, atol=1e-5)
     assert seen == [(3, 3, 8, 8)] * STEPS
+
+
+def test_a_dit_decodes_whatever_one_asks_for():
+    """Its latents are to be had from what its VAE is given, as here, or not at all."""
+    pipe = tiny.make("DiTPipeline", scheduler_of("DiTPipeline"))
+    images = pipe(class_labels=[1], num_inference_steps=2, output_type="latent", generator=generators(0, 0, [0])).images
+    assert images.shape[1:] == (16, 16, 1)  # an image, under another name
+
+
+def test_videos_have_one_more_axis_and_are_steered_like_images(draw):
+    sample, output, targets = draw(3, 2, 4, 3, 8, 8)  # batch, channels, frames, height, width
+    scheduler = diffusers.DDIMScheduler(clip_sample=False, timestep_spacing="trailing")
+    scheduler.set_timesteps(4)
+    pipe = type("Bare", (), {"scheduler": scheduler})()
+    with steer(pipe, ModePull(targets, strength=1.0)):
+        for timestep in scheduler.timesteps:
+            sample = scheduler.step(output, timestep, sample).prev_sample
+    torch.testing.assert_close(sample, targets, rtol=0, atol=1e-5)
