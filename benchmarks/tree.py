@@ -7,7 +7,7 @@ process with as many threads.
 """
 
 import torch
-from harness import arguments, report, seconds
+from harness import arguments, hot_spots, report, seconds
 from sklearn.cluster import BisectingKMeans
 
 from mgd_helpers.clusters import bisect
@@ -60,7 +60,8 @@ def main() -> None:
             }
             for init in ("k-means++", "random")
         ]
-    report("tree", rows, options=options, latents=[count, dim], n_leaves=n_leaves, n_init=N_INIT)
+    profile = hot_spots(ours, device=options.device, repeats=1)
+    report("tree", rows, options=options, latents=[count, dim], n_leaves=n_leaves, n_init=N_INIT, profile=profile)
 
 
 if __name__ == "__main__":
