@@ -28,7 +28,8 @@ def original_dit(pipe, *, variance: bool, cfg_channels: int | None) -> Iterator[
     def look(module, args, kwargs, output):
         predicted, labels = output.sample, kwargs["class_labels"]
         half = len(labels) // 2
-        if cfg_channels is not None and half and (labels[half:] == null).all():
+        doubled = half and (labels[half:] == null).all() and (labels[:half] != null).any()
+        if cfg_channels is not None and doubled:
             # guidance between equal predictions is none: the unconditional half takes over the conditional one
             predicted = predicted.clone()
             predicted[half:, cfg_channels:channels] = predicted[:half, cfg_channels:channels]
@@ -36,8 +37,13 @@ def original_dit(pipe, *, variance: bool, cfg_channels: int | None) -> Iterator[
         last["variance"] = predicted[:, channels:]
         return output
 
+    def complete(model_output):
+        if not variance or model_output.shape[1] > channels:  # where contexts are nested the first has done it
+            return model_output
+        return torch.cat([model_output, last["variance"]], 1)
+
     handle = pipe.transformer.register_forward_hook(look, with_kwargs=True)
     try:
-        yield lambda model_output: torch.cat([model_output, last["variance"]], 1) if variance else model_output
+        yield complete
     finally:
         handle.remove()

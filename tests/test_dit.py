@@ -69,6 +69,25 @@ def test_left_alone_the_pipeline_drops_the_variance_that_the_scheduler_needs():
     assert not pipe.transformer._forward_hooks  # and nothing is left behind
 
 
+def test_nested_guidances_share_one_variance():
+    pipe, targets = learned(), torch.randn(3, 4, 8, 8, generator=torch.Generator().manual_seed(2))
+    alone = run(pipe, ModePull(targets, strength=0.2))
+    with steer(pipe, None):
+        assert torch.equal(run(pipe, ModePull(targets, strength=0.2)), alone)
+
+
+def test_unconditional_images_are_not_taken_for_the_unconditional_half():
+    pipe = tiny.make("DiTPipeline", diffusers.DDIMScheduler(clip_sample=False))
+
+    def images(**options):
+        draws = generators(0, 0, range(2))
+        with steer(pipe, None, **options):
+            return pipe(class_labels=[1000] * 2, generator=draws, guidance_scale=1.0, num_inference_steps=3).images
+
+    for plain, limited in zip(images(), images(cfg_channels=3), strict=True):
+        assert plain == limited
+
+
 def test_three_channels_are_four_where_there_is_no_classifier_free_guidance():
     pipe = learned()
     assert torch.equal(run(pipe, scale=1.0, cfg_channels=3), run(pipe, scale=1.0))
