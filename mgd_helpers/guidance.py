@@ -146,7 +146,7 @@ def window(guidance: Guidance, *, above: float = 0.0, below: float = 1.0) -> Gui
 
 
 def check_targets(targets: Tensor) -> None:
-    """Raise `ValueError` unless targets are [K, *latent] and finite."""
+    """Raise `ValueError` unless `targets` are `[K, *latent]` and finite."""
     if targets.ndim < 2 or len(targets) == 0:
         raise ValueError(f"targets must be [K, *latent] with K at least 1; got {list(targets.shape)}.")
     if not torch.isfinite(targets).all():
