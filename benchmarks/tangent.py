@@ -38,21 +38,28 @@ def projection_alone():
     return space.tangent_part(vector)
 
 
-reference = dense()
-slow = seconds(dense, device=options.device, repeats=1, warm_up=0)  # half a minute on a CPU: once must do
-FAST = {
+METHODS = {
+    "dense covariance and its eigenvectors": dense,
     "thin singular value decomposition": thin,
     "local_tangent and tangent_part": gram,
     f"the same, neighbours sought among {n_cloud:,}": with_search,
     "tangent_part alone": projection_alone,
 }
-# not by turns: a search through the cloud would empty the cache before each of the short calls
-times = [seconds(method, device=options.device, repeats=101, warm_up=10) for method in FAST.values()]
-rows = [{"method": "dense covariance and its eigenvectors", "seconds": slow, "times_faster": 1.0, "difference": 0.0}]
-for (name, method), took in zip(FAST.items(), times, strict=True):
-    difference = (method() - reference).norm() / reference.norm()
-    rows.append({"method": name, "seconds": took, "times_faster": slow / took, "difference": difference.item()})
-for row, method in zip(rows, [dense, *FAST.values()], strict=True):
+reference, rows, all_threads = dense(), [], torch.get_num_threads()
+for name, method in METHODS.items():
+    # half a minute on a CPU: once must do. Not by turns: a search would empty the cache before each of the short calls
+    often = {"repeats": 1, "warm_up": 0} if method == dense else {"repeats": 101, "warm_up": 10}
+    taken = {}
+    for threads in sorted({1, all_threads}):  # waking a second thread may cost more than it helps
+        torch.set_num_threads(threads)
+        taken[threads] = seconds(method, device=options.device, **often)
+    torch.set_num_threads(all_threads)
+    threads = min(taken, key=taken.get)
+    difference = ((method() - reference).norm() / reference.norm()).item()
+    rows.append({"method": name, "threads": threads, "seconds": taken[threads], "difference": difference})
+for row in rows:
+    row["times_faster"] = rows[0]["seconds"] / row["seconds"]
+for row, method in zip(rows, METHODS.values(), strict=True):
     row["promised"] = 10_000 if method == gram and options.device == "cpu" else None
 report(
     "tangent",
