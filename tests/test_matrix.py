@@ -161,13 +161,24 @@ def test_every_scheduler_that_is_steered_was_tried_somewhere():
     assert tried == set(steering.EXACT + steering.NEAR)
 
 
+def label(name):
+    """A name as the page has it, short enough for six columns."""
+    return (
+        re.sub("Pipeline|Scheduler", "", name)
+        .replace("StableDiffusion", "Stable Diffusion ")
+        .replace(" ,", ",")
+        .strip()
+    )
+
+
 def on_page():
     """The cells of the page's tables by (pipeline, scheduler)."""
+    kinds, names = ({label(name): name for name in group} for group in (tiny.KINDS, [*DIFFUSION, *FLOW]))
     cells = {}
     for block in re.findall(r"(?:^\|.*\n)+", PAGE.read_text(), re.MULTILINE):
         rows = [[cell.strip(" `") for cell in line.strip("| \n").split(" | ")] for line in block.splitlines()]
         for name, *said in rows[2:]:
-            cells |= {(kind, name): cell for kind, cell in zip(rows[0][1:], said, strict=True)}
+            cells |= {(kinds[kind], names[name]): cell for kind, cell in zip(rows[0][1:], said, strict=True)}
     return cells
 
 
@@ -175,8 +186,8 @@ def table(flow):
     kinds = [kind for kind in tiny.KINDS if is_flow(kind) == flow and kind != "DDIMPipeline"]
     kinds = ["DDIMPipeline"] if flow is None else kinds
     names = [name for name in (FLOW if flow else DIFFUSION) if flow is not None or name == "DDIMScheduler"]
-    lines = ["| scheduler | " + " | ".join(f"`{kind}`" for kind in kinds) + " |", "|---" * (len(kinds) + 1) + "|"]
-    lines += [f"| `{name}` | " + " | ".join(measured(kind, name) for kind in kinds) + " |" for name in names]
+    lines = ["| scheduler | " + " | ".join(map(label, kinds)) + " |", "|---" * (len(kinds) + 1) + "|"]
+    lines += [f"| {label(name)} | " + " | ".join(measured(kind, name) for kind in kinds) + " |" for name in names]
     return "\n".join(lines)
 
 
