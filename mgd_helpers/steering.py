@@ -76,8 +76,7 @@ def steer(
     """
     scheduler = pipe.scheduler
     _check(pipe)
-    with contextlib.ExitStack() as stack:
-        complete = stack.enter_context(_completed(pipe, cfg_channels))
+    with _completed(pipe, cfg_channels) as complete:
         original = scheduler.step
         prediction = prediction_type(scheduler)
         takes_generator = "generator" in inspect.signature(original).parameters
