@@ -54,7 +54,7 @@ lock: $(READY)  ## resolve requirements.lock afresh (torch pins its CUDA package
 	$(BIN)/python -m pip install --quiet uv
 	mkdir -p build && rm -f build/resolved.txt && echo "torch==$(TORCH)" > build/torch.txt
 	$(BIN)/uv pip compile pyproject.toml --universal --fork-strategy fewest --python-version 3.11.5 \
-		--extra book --extra test --constraint build/torch.txt --no-annotate --no-header --quiet --output-file build/resolved.txt
+		--extra book --extra test --extra study --constraint build/torch.txt --no-annotate --no-header --quiet --output-file build/resolved.txt
 	head -n 1 requirements.lock > build/requirements.lock
 	grep -vE '^(nvidia-|cuda-|triton)' build/resolved.txt >> build/requirements.lock
 	mv build/requirements.lock requirements.lock

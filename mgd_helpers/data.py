@@ -1,7 +1,7 @@
 """Labelled image sets, in memory, as tensors: float32 [N, C, H, W] in [-1, 1] with int64 labels.
 
-`load_data` knows the bundled sets by name and reads any image folder with one sub-folder per class; `distill` writes
-just such folders.
+`load_data` knows the sets of the catalogue by name, and reads any image folder with one sub-folder per class (`distill`
+writes just such folders) and any `datasets.Dataset`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ import torch
 import torch.nn.functional as F
 
 from mgd_helpers._shapes import Float, Int, Tensor
+from mgd_helpers.catalog import PROFILES
+from mgd_helpers.hub import SPLITS, read_hugging_face, read_named
+from mgd_helpers.images import pixels, stack
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp"}
-DIGITS_TEST_SIZE = 297  # of 1,797 scans; stratified, chosen by random_state=0, the same for everybody
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,14 +54,22 @@ class Dataset:
     class_names: tuple[str, ...]
 
 
-def load_data(source: str | Path, *, image_size: int | None = None) -> Dataset:
-    """Load a labelled image set: the bundled `"digits"`, or a folder with one sub-folder per class.
+def load_data(source, *, image_size: int | None = None) -> Dataset:
+    """Load a labelled image set: one of the catalogue by name, an image folder, or a `datasets.Dataset`.
 
-    `"digits"` is scikit-learn's 1,797 scans of handwritten digits, resized from 8x8 to 1x32x32, with a fixed stratified
-    split into 1,500 training and 297 test scans. A folder becomes the training split, its sub-folders in alphabetical
-    order the classes; `image_size` resizes its images (shorter side, then centre crop), needed where they differ.
+    - A name. `"digits"` is bundled: scikit-learn's 1,797 scans, resized from 8x8 to 1x32x32, with a fixed stratified
+      split. `"fashion_mnist"`, `"cifar10"`, `"tiny_imagenet"`, `"imagenette"`, `"imagewoof"` and `"imagenet100"` are
+      read from the hub with the package `datasets`, or from the folder of that name inside `MGD_DATA_DIR`. Sizes and
+      class order are asserted against `mgd_helpers.catalog`.
+    - A folder with one sub-folder per class, in alphabetical order; it becomes the training split, unless its
+      sub-folders are called `train` and `test` (or `val`) and hold the classes.
+    - A `datasets.Dataset` (the training split) or `DatasetDict`, with one image and one class-label column.
 
-    Raises `ValueError` for an unknown name, an empty folder, or images of different sizes.
+    `image_size` resizes (shorter side, then centre crop); named sets come at the size of their pipeline by default.
+
+    Raises `ValueError` for an unknown name, an empty folder, images of different sizes, or a set that is not what its
+    name says; `FileNotFoundError`, with the way to get it, for a named set that is not at hand; `MemoryError` for one
+    that would not fit into memory at that size.
 
     >>> data = load_data("digits")
     >>> len(data.train), len(data.test), tuple(data.train.images.shape[1:])
@@ -69,10 +79,18 @@ def load_data(source: str | Path, *, image_size: int | None = None) -> Dataset:
         if image_size not in (None, 32):
             raise ValueError(f"image_size must be 32 for 'digits' (the shipped pipeline's size); got {image_size}.")
         return copy.deepcopy(_digits())  # so that no caller can change what the next one gets
-    if not Path(source).is_dir():
+    if isinstance(source, str) and source in PROFILES:
+        profile = PROFILES[source]
+        train, test = read_named(profile, image_size or profile.image_size)
+        return Dataset(source, ImageSet(*train), ImageSet(*test), profile.class_names)
+    if type(source).__module__.split(".")[0] == "datasets":
+        name, train, test, names = read_hugging_face(source, image_size)
+        train = ImageSet(*train)
+        return Dataset(name, train, ImageSet(*test) if test else _empty(train), names)
+    if not isinstance(source, str | Path) or not Path(source).is_dir():
         raise ValueError(
-            f"source must be 'digits' or a folder with one sub-folder of images per class; got {str(source)!r}, "
-            "which is neither. Check the spelling, or the working directory."
+            f"source must be one of {', '.join(PROFILES)}, a folder with one sub-folder of images per class, or a "
+            f"datasets.Dataset; got {str(source)!r}, which is none. Check the spelling, or the working directory."
         )
     return _folder(Path(source), image_size)
 
@@ -87,44 +105,50 @@ def _digits() -> Dataset:
     images = F.interpolate(images, size=32, mode="bicubic").clamp(-1, 1)
     labels = torch.from_numpy(labels).long()
     train, test = train_test_split(
-        np.arange(len(labels)), test_size=DIGITS_TEST_SIZE, stratify=labels.numpy(), random_state=0
-    )
+        np.arange(len(labels)), test_size=PROFILES["digits"].sizes[1], stratify=labels.numpy(), random_state=0
+    )  # the same split for everybody
     train, test = torch.from_numpy(np.sort(train)), torch.from_numpy(np.sort(test))
     return Dataset(
         name="digits",
         train=ImageSet(images[train], labels[train]),
         test=ImageSet(images[test], labels[test]),
-        class_names=tuple(str(digit) for digit in range(10)),
+        class_names=PROFILES["digits"].class_names,
     )
 
 
 def _folder(folder: Path, image_size: int | None) -> Dataset:
-    classes = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    inside = {path.name for path in _sub_folders(folder)}
+    if "train" in inside and inside <= {name for names in SPLITS.values() for name in names}:
+        test = next((folder / name for name in SPLITS["test"] if name in inside), None)
+        names = tuple(path.name for path in _sub_folders(folder / "train"))
+        train = _read_folder(folder / "train", names, image_size)
+        return Dataset(folder.name, train, _read_folder(test, names, image_size) if test else _empty(train), names)
+    names = tuple(path.name for path in _sub_folders(folder))
+    train = _read_folder(folder, names, image_size)
+    return Dataset(folder.name, train, _empty(train), names)
+
+
+def _empty(part: ImageSet) -> ImageSet:
+    return ImageSet(part.images[:0], part.labels[:0])
+
+
+def _sub_folders(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def _read_folder(folder: Path, class_names: tuple[str, ...], image_size: int | None) -> ImageSet:
+    from PIL import Image
+
+    unknown = [path.name for path in _sub_folders(folder) if path.name not in class_names]
+    if unknown:
+        raise ValueError(f"classes of {str(folder)!r} must be those of the training split; got also {unknown[:5]}.")
     images, labels = [], []
-    for label, class_folder in enumerate(classes):
-        for path in sorted(class_folder.iterdir()):
+    for label, name in enumerate(class_names):
+        for path in sorted((folder / name).iterdir()) if (folder / name).is_dir() else ():
             if path.suffix.lower() in IMAGE_SUFFIXES:
-                images.append(_read_image(path, image_size))
+                with Image.open(path) as image:
+                    images.append(pixels(image, image_size))
                 labels.append(label)
     if not images:
         raise ValueError(f"source must hold images in one sub-folder per class; {str(folder)!r} holds none.")
-    shapes = {tuple(image.shape) for image in images}
-    if len(shapes) > 1:
-        raise ValueError(
-            f"images of {str(folder)!r} must have one size and one number of channels; found {sorted(shapes)[:4]}. "
-            "Pass image_size=…, and convert the odd ones to grey or to colour."
-        )
-    train = ImageSet(torch.stack(images), torch.tensor(labels))
-    empty = ImageSet(train.images[:0], train.labels[:0])
-    return Dataset(folder.name, train, empty, tuple(path.name for path in classes))
-
-
-def _read_image(path: Path, image_size: int | None) -> Float[Tensor, "c h w"]:
-    from PIL import Image, ImageOps
-
-    with Image.open(path) as image:
-        image = image if image.mode in ("L", "RGB") else image.convert("RGB")
-        if image_size is not None:
-            image = ImageOps.fit(image, (image_size, image_size), Image.Resampling.BICUBIC)
-        pixels = torch.from_numpy(np.array(image)).float() / 127.5 - 1
-    return pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)
+    return ImageSet(stack(images, folder), torch.tensor(labels))

@@ -123,7 +123,7 @@ def test_what_distill_writes_comes_back_pixel_by_pixel(tmp_path, waves):
 
 
 def test_unknown_sources_are_refused():
-    message = "source must be 'digits' or a folder .*; got 'digit', which is neither. Check the spelling"
+    message = "source must be one of digits, .*, a folder .*; got 'digit', which is none. Check the spelling"
     with pytest.raises(ValueError, match=message):
         load_data("digit")
 

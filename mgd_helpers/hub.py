@@ -1,0 +1,117 @@
+"""Data sets read with the package `datasets`: those of the catalogue by name, and any other one."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+
+import torch
+
+from mgd_helpers._shapes import Tensor
+from mgd_helpers.catalog import Profile
+from mgd_helpers.images import pixels, stack
+from mgd_helpers.runtime import is_quiet, progress
+
+Part = tuple[Tensor, Tensor]  # images [N, C, H, W] in [-1, 1], labels [N]
+SPLITS = {"train": ("train",), "test": ("test", "validation", "valid", "val")}  # by the names they go by
+
+
+def read_named(profile: Profile, image_size: int) -> tuple[Part, Part]:
+    """The training and the test split of a set of the catalogue, from the local mirror or from the hub."""
+    _check_memory(sum(profile.sizes), profile.channels, image_size, profile.name)
+    with _quiet_datasets() as datasets:
+        local = profile.local()
+        try:
+            if local:
+                found = datasets.load_dataset(
+                    str(local), profile.config if (local / str(profile.config)).is_dir() else None
+                )
+            else:
+                found = datasets.load_dataset(profile.hub_id, profile.config, revision=profile.revision)
+        except (OSError, ValueError, RuntimeError) as error:
+            where = f"the local copy {str(local)!r}" if local else f"the hub ({profile.hub_id})"
+            raise FileNotFoundError(
+                f"{profile.name!r} could not be read from {where}. It is a download of about {profile.megabytes} MB "
+                f"(licence: {profile.licence}). Connect to the network once, or put a copy of the data set "
+                f"{profile.hub_id!r} into a folder {profile.name!r} and name its parent in MGD_DATA_DIR."
+            ) from error
+    parts = [found[split] for split in profile.splits]
+    sizes = tuple(len(part) for part in parts)
+    names = _class_names(parts[0], profile.columns[1])
+    if sizes != profile.sizes or (names and names != profile.class_names):
+        raise ValueError(
+            f"{profile.name!r} must hold {profile.sizes} images of the classes {list(profile.class_names)[:10]}, in "
+            f"this order; got {sizes} images of {list(names)[:10]}. Is {str(local or profile.hub_id)!r} complete?"
+        )
+    train, test = (_read(part, *profile.columns, image_size, profile.channels, profile.name) for part in parts)
+    return train, test
+
+
+def read_hugging_face(source, image_size: int | None) -> tuple[str, Part, Part | None, tuple[str, ...]]:
+    """Name, training split, test split (or `None`) and class names of a `datasets.Dataset` or `DatasetDict`."""
+    parts = source if hasattr(source, "keys") else {"train": source}
+    found = {ours: next((parts[name] for name in names if name in parts), None) for ours, names in SPLITS.items()}
+    if found["train"] is None:
+        raise ValueError(f"source must have a split 'train'; got {list(parts)}.")
+    kinds = {type(feature).__name__: column for column, feature in found["train"].features.items()}
+    if not {"Image", "ClassLabel"} <= set(kinds):
+        raise ValueError(
+            f"source must have a column of images and one of class labels (datasets.Image, datasets.ClassLabel); got "
+            f"{ {column: type(feature).__name__ for column, feature in found['train'].features.items()} }. "
+            "dataset.cast_column(…) declares them, class_encode_column(…) makes labels of text."
+        )
+    columns, name = (kinds["Image"], kinds["ClassLabel"]), found["train"].info.dataset_name or "dataset"
+    first = found["train"][0][columns[0]]
+    channels = 1 if first.mode in ("1", "L") else 3
+    train, test = (part and _read(part, *columns, image_size, channels, name) for part in found.values())
+    return name, train, test, _class_names(found["train"], columns[1])
+
+
+def _class_names(part, column: str) -> tuple[str, ...]:
+    """Names that can be folders, too."""
+    names = getattr(part.features[column], "names", None) or ()
+    return tuple(name.replace(" / ", " or ").replace("/", " or ") for name in names)
+
+
+def _read(part, image_column: str, label_column: str, image_size, channels, name) -> Part:
+    """Encoded images by the thousand, for reading row by row takes five times as long."""
+    import datasets
+    from PIL import Image
+
+    part = part.with_format(None).cast_column(image_column, datasets.Image(decode=False))
+    images, labels = [], []
+    for start in progress(range(0, len(part), 1000), f"read {name}", unit="thousand"):
+        rows = part[start : start + 1000]
+        labels += rows[label_column]
+        for row in rows[image_column]:
+            with Image.open(row["path"] if row["bytes"] is None else io.BytesIO(row["bytes"])) as image:
+                images.append(pixels(image, image_size, channels))
+    return stack(images, name), torch.tensor(labels)
+
+
+def _check_memory(count: int, channels: int, image_size: int, name: str) -> None:
+    need = 4 * count * channels * image_size**2
+    have = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else need
+    if need > have:
+        raise MemoryError(
+            f"{name!r} at image_size={image_size} takes {need / 2**30:.0f} GiB, and this machine has "
+            f"{have / 2**30:.0f}. Pass a smaller image_size, or a datasets.Dataset with fewer rows or classes."
+        )
+
+
+@contextlib.contextmanager
+def _quiet_datasets():
+    """The package `datasets`, with its progress bars only where ours are shown."""
+    try:
+        import datasets
+    except ImportError as error:
+        raise ImportError("Data sets from the hub need the package datasets: pip install datasets") from error
+    shown = datasets.is_progress_bar_enabled()
+    if is_quiet():
+        datasets.disable_progress_bars()
+    try:
+        yield datasets
+    finally:
+        if shown:
+            datasets.enable_progress_bars()
