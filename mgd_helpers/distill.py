@@ -6,7 +6,6 @@ interrupted run goes on where it stopped, and runs with and without a guidance a
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import json
 import time
@@ -16,10 +15,12 @@ from pathlib import Path
 
 import torch
 
+from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.clusters import bisect_classes
 from mgd_helpers.data import Dataset, load_data
 from mgd_helpers.guidance import Guidance, ManifoldPull, ModePull, window
 from mgd_helpers.latents import encode
+from mgd_helpers.manifest import MANIFEST, check_settings, data_hash, describe, plain, write
 from mgd_helpers.pipelines import load_pipeline, weights_hash
 from mgd_helpers.released import WINDOW, ReleasedPull
 from mgd_helpers.runtime import package_versions, progress
@@ -28,8 +29,6 @@ from mgd_helpers.steering import steer
 from mgd_helpers.targets import Targets, pick_targets
 
 Factory = Callable[[Targets, torch.Tensor, int], Guidance | None]
-
-MANIFEST = "manifest.json"
 
 # classifier-free guidance that suits a pipeline, by name of the data set; others get the pipeline's own default
 GUIDANCE_SCALES = {"digits": 1.5}
@@ -67,6 +66,7 @@ def distill(
     guidance: str | Factory = "manifold",
     pipeline=None,
     class_labels: Sequence[int] | None = None,
+    latents: Float[Tensor, "n ..."] | None = None,
     strategy: str = "levels",
     representative: str = "centroid",
     steps: int = 50,
@@ -78,9 +78,11 @@ def distill(
 
     `data` is a name, a folder or a `Dataset`. `guidance` is `"none"`, `"mode"`, `"manifold"` or `"released"`, or a
     factory `(targets, cloud, seed) -> guidance`, called for each batch with its targets, the latents of the class, and
-    an integer of this run and class for guidances that draw; the manifest knows a factory by its name alone.
+    an integer of this run and class for guidances that draw. The manifest knows a factory by its name, and by its
+    options where it is a `functools.partial`.
     `pipeline` is a class-conditional pipeline, or what `load_pipeline` takes; by default the one shipped for `data`.
     `class_labels` are the pipeline's labels of the classes, by default looked up by name in `pipe.labels`.
+    `latents` are those of the training images, where they are at hand: encoding is most of the work of a large set.
     `guidance_scale` is classifier-free guidance, in the pipeline's own sense.
 
     A second call with the same settings makes only the images that are missing. Raises `ValueError` where `out` holds
@@ -103,27 +105,27 @@ def distill(
     manifest = {
         "settings": {
             "data": data.name,
-            "data_hash": _hash(data),
+            "data_hash": data_hash(data),
             "classes": list(data.class_names),
             "class_labels": list(class_labels),
             "images_per_class": images_per_class,
-            "guidance": guidance if isinstance(guidance, str) else _describe(guidance),
+            "guidance": guidance if isinstance(guidance, str) else describe(guidance),
             "strategy": strategy,
             "representative": representative,
             "scheduler": type(pipe.scheduler).__name__,
-            "scheduler_config": {key: _plain(value) for key, value in sorted(pipe.scheduler.config.items())},
+            "scheduler_config": {key: plain(value) for key, value in sorted(pipe.scheduler.config.items())},
             "steps": steps,
             "guidance_scale": guidance_scale,
             "seed": seed,
             "weights": weights_hash(pipe),
         },
-        "pipeline": str(pipeline or data.name) if isinstance(pipeline, str | Path | None) else _describe(pipe),
+        "pipeline": str(pipeline or data.name) if isinstance(pipeline, str | Path | None) else describe(pipe),
         "versions": package_versions(),
         "device": str(pipe.device),
         "complete": False,
     }
     out = Path(out)
-    _check_settings(out, manifest["settings"])
+    check_settings(out, manifest["settings"])
 
     members_of = [(data.train.labels == label).nonzero()[:, 0] for label in range(len(data.class_names))]
     for name, rows in zip(data.class_names, members_of, strict=True):
@@ -131,7 +133,13 @@ def distill(
             raise ValueError(
                 f"images_per_class must not exceed the {len(rows)} images of class {name!r}; got {images_per_class}."
             )
-    clouds = [encode(pipe.vae, data.train.images[rows]) for rows in members_of]
+    if latents is None:
+        latents = encode(pipe.vae, data.train.images)
+    if len(latents) != len(data.train):
+        raise ValueError(
+            f"latents must be those of the {len(data.train)} training images, in their order; got {len(latents)}."
+        )
+    clouds = [latents[rows] for rows in members_of]
     trees = bisect_classes(clouds, n_leaves=images_per_class, seed=seed)
     plan = []
     records = manifest["images"] = []
@@ -149,7 +157,7 @@ def distill(
         plan += [(label, cloud, _take(targets, missing[i : i + batch_size]), missing[i : i + batch_size])
                  for i in range(0, len(missing), batch_size)]  # fmt: skip
 
-    _write(out / MANIFEST, lambda path: path.write_text(json.dumps(manifest, indent=1)))
+    write(out / MANIFEST, lambda path: path.write_text(json.dumps(manifest, indent=1)))
     new = 0
     for label, cloud, targets, indices in progress(plan, f"distill {data.name}", unit="batch"):
         draws = generators(seed, label, indices)
@@ -164,10 +172,10 @@ def distill(
             ).images
         for index, image in zip(indices, images, strict=True):
             file = out / data.class_names[label] / f"{index:05d}.png"
-            _write(file, lambda path, image=image: image.save(path, format="PNG"))
+            write(file, lambda path, image=image: image.save(path, format="PNG"))
             new += 1
     manifest["complete"] = True
-    _write(out / MANIFEST, lambda path: path.write_text(json.dumps(manifest, indent=1)))
+    write(out / MANIFEST, lambda path: path.write_text(json.dumps(manifest, indent=1)))
     return Report(out, len(records), new, time.perf_counter() - started, manifest)
 
 
@@ -198,49 +206,9 @@ def _class_labels(class_labels, pipe, data):
     return list(class_labels)
 
 
-def _hash(data: Dataset) -> str:
-    """SHA-256 of the training split: a name alone does not say which images a run was made from."""
-    digest = hashlib.sha256(data.train.images.contiguous().numpy())
-    digest.update(data.train.labels.contiguous().numpy())
-    return digest.hexdigest()
-
-
 def _take(targets: Targets, indices: list[int]) -> Targets:
     return Targets(
         targets.latents[indices],
         tuple(targets.nodes[index] for index in indices),
         tuple(targets.members[index] for index in indices),
     )
-
-
-def _check_settings(out: Path, settings: dict) -> None:
-    if not (out / MANIFEST).exists():
-        if out.exists() and any(out.iterdir()):
-            raise ValueError(
-                f"out must be a new or empty folder, or one made by distill; {str(out)!r} holds other files."
-            )
-        return
-    before = json.loads((out / MANIFEST).read_text())["settings"]
-    changed = [key for key in settings if before.get(key) != json.loads(json.dumps(settings[key]))]
-    if changed:
-        raise ValueError(
-            f"out {str(out)!r} holds images of other settings: {', '.join(changed)} differ "
-            f"({changed[0]}: {before.get(changed[0])!r} there, {settings[changed[0]]!r} now). Choose another folder."
-        )
-
-
-def _write(file: Path, save: Callable[[Path], object]) -> None:
-    """Under a temporary name, then renamed: a file that exists is whole."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f".{file.name}.part")
-    save(part)
-    part.replace(file)
-
-
-def _describe(thing) -> str:
-    thing = thing if hasattr(thing, "__qualname__") else type(thing)
-    return f"{thing.__module__}.{thing.__qualname__}"
-
-
-def _plain(value):
-    return value if isinstance(value, str | int | float | bool | None) else str(value)

@@ -301,3 +301,11 @@ def test_unknown_class_names_are_refused(run, waves):
     named = Dataset("named", waves.train, waves.test, ("zero", "llama"))
     with pytest.raises(ValueError, match=r"class_labels must be given: the pipeline knows no class named \['llama'\]"):
         run(data=named)
+
+
+def test_latents_at_hand_give_the_same_images(run, waves, tiny, tmp_path):
+    encoded = files(run().folder)
+    given = files(run(latents=encode(tiny.vae, waves.train.images), out=tmp_path / "other").folder)
+    assert encoded == given
+    with pytest.raises(ValueError, match="latents must be those of the 12 training images"):
+        run(latents=torch.zeros(3, 4, 4, 4), out=tmp_path / "third")

@@ -18,7 +18,7 @@ FLOORS = {
     6: ["cli", "__main__", "widgets", "checks"],
     5: ["distill"],
     4: ["steering", "evaluation", "audit", "released"],
-    3: ["guidance", "baselines", "students"],
+    3: ["guidance", "manifest", "baselines", "students"],
     2: ["data", "targets", "fidelity", "schedules", "clouds", "networks", "augment"],
     1: ["clusters", "tangent", "noise", "latents", "hub", "pipelines", "dit"],
     0: ["catalog", "images", "linalg", "kmeans", "trees", "seeding", "dimension"],
