@@ -10,7 +10,6 @@ import argparse
 import itertools
 import json
 import os
-import platform
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -20,7 +19,7 @@ import pandas
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from mgd_helpers.runtime import package_versions
+from mgd_helpers.runtime import hardware, package_versions
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -135,23 +134,6 @@ def report(name: str, rows: list[dict], *, options: argparse.Namespace, **settin
 def device_name(device: str) -> str:
     """`cpu`, or the GPU's name: `nvidia-h200`."""
     return "cpu" if device == "cpu" else torch.cuda.get_device_name(device).lower().replace(" ", "-")
-
-
-def hardware(device: str) -> dict:
-    """What the times depend on: processor, cores, threads, GPU."""
-    cpu = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-        cpu = names[0] if names else cpu
-    found = {
-        "processor": cpu,
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-    }
-    found["threads"] = torch.get_num_threads()
-    if device != "cpu":
-        found["gpu"] = torch.cuda.get_device_name(device)
-    return found
 
 
 def _rounded(value):

@@ -41,7 +41,8 @@ def write(file: Path, save: Callable[[Path], object]) -> None:
 def describe(thing) -> str:
     """The name of a function or class, with the options of a `functools.partial`."""
     if isinstance(thing, functools.partial):
-        options = ", ".join(f"{key}={value!r}" for key, value in sorted(thing.keywords.items()))
+        values = {key: describe(value) if callable(value) else repr(value) for key, value in thing.keywords.items()}
+        options = ", ".join(f"{key}={value}" for key, value in sorted(values.items()))
         return f"{describe(thing.func)}({options})"
     thing = thing if hasattr(thing, "__qualname__") else type(thing)
     return f"{thing.__module__}.{thing.__qualname__}"

@@ -162,6 +162,24 @@ def draw_scores(scores: Mapping[str, Sequence[float]], *, xlabel: str, title: st
     return figure
 
 
+def draw_intervals(
+    series: Mapping[str, Mapping[str, tuple[float, float, float]]], *, xlabel: str, title: str = ""
+) -> Figure:
+    """Differences (mean, low, high) as dots with whiskers: a line per row, a colour and a marker per series."""
+    rows = list(dict.fromkeys(row for intervals in series.values() for row in intervals))
+    figure, axis = plt.subplots(figsize=(6.5, (0.22 + 0.16 * len(series)) * len(rows) + 1.1))
+    axis.axvline(0, color="0.5", linewidth=1, zorder=0)
+    for index, (label, intervals) in enumerate(series.items()):
+        places = [rows.index(row) + 0.18 * (index - (len(series) - 1) / 2) for row in intervals]
+        means, lows, highs = np.array(list(intervals.values())).reshape(-1, 3).T
+        axis.errorbar(means, places, xerr=[means - lows, highs - means], fmt=MARKERS[index], markersize=5, label=label)
+    axis.set(yticks=range(len(rows)), yticklabels=rows, xlabel=xlabel, title=title)
+    axis.invert_yaxis()
+    if len(series) > 1:
+        axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
 def draw_map(
     points: Float[Tensor, "n 2"],
     labels: Sequence[int],

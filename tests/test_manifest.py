@@ -15,6 +15,9 @@ def rule(targets, cloud, seed, *, strength=0.3):
 def test_a_function_is_described_with_its_bound_options():
     assert describe(rule).endswith("test_manifest.rule")
     assert describe(functools.partial(rule, strength=0.5)).endswith("test_manifest.rule(strength=0.5)")
+    nested = describe(functools.partial(rule, strength=functools.partial(rule, strength=1)))
+    assert nested.endswith("test_manifest.rule(strength=1))")
+    assert " at 0x" not in nested
     assert describe(torch.nn.Linear(1, 1)) == "torch.nn.modules.linear.Linear"
 
 

@@ -119,3 +119,16 @@ def test_lines_share_their_x_and_may_end_early(x, scale):
     assert [len(line.get_xdata()) for line in axis.lines] == [3, 2]
     assert list(axis.lines[0].get_xdata()) == x
     assert axis.get_xscale() == scale
+
+
+def test_intervals_share_rows_and_mark_zero():
+    one = {"a": (0.1, 0.0, 0.3), "b": (-0.2, -0.4, -0.1)}
+    figure = plots.draw_intervals({"first": one, "second": {"b": (0.0, -0.1, 0.1)}}, xlabel="difference")
+    axis = figure.axes[0]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["a", "b"]
+    dots = {container.get_label(): container.lines[0] for container in axis.containers}
+    np.testing.assert_allclose(dots["first"].get_xdata(), [0.1, -0.2])
+    assert dots["first"].get_ydata()[1] < 1 < dots["second"].get_ydata()[0]  # side by side, on the line of "b"
+    ends = axis.containers[0].lines[2][0].get_segments()
+    np.testing.assert_allclose([segment[:, 0] for segment in ends], [[0.0, 0.3], [-0.4, -0.1]], atol=1e-12)
+    assert axis.lines[0].get_xdata()[0] == 0

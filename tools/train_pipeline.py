@@ -12,11 +12,9 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import platform
 import statistics
 import time
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -28,7 +26,7 @@ import mgd_helpers as mgd
 from mgd_helpers import plots
 from mgd_helpers.evaluation import nearest_neighbor_accuracy
 from mgd_helpers.linalg import nearest
-from mgd_helpers.runtime import progress
+from mgd_helpers.runtime import hardware, package_versions, progress
 from mgd_helpers.seeding import generator, generators
 from mgd_helpers.students import Recipe, accuracy, train_student
 
@@ -420,15 +418,11 @@ def write_card(out: Path, name: str, profile: Profile, pipe, data: mgd.Dataset, 
     (out / "README.md").write_text(text)
 
 
-def machine() -> str:
-    """The processor, and what ran on it."""
-    cpu = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        names = [line.split(":")[1] for line in lines if line.startswith("model name")]
-        cpu = names[0].strip() if names else cpu
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{cpu}, {torch.get_num_threads()} threads"
-    return f"{device}; Python {platform.python_version()}, torch {torch.__version__}, diffusers {version('diffusers')}"
+def machine(device: str) -> str:
+    """What it was trained on, in one line."""
+    found, versions = hardware(device), package_versions()
+    where = found.get("gpu", f"{found['processor']}, {found['threads']} threads")
+    return f"{where}; Python {versions['python']}, torch {versions['torch']}, diffusers {versions['diffusers']}"
 
 
 def main():
@@ -463,7 +457,7 @@ def main():
     pipe.to(getattr(torch, profile.stored_as)).save_pretrained(out, safe_serialization=True)
     pipe = mgd.load_pipeline(out, device="cpu")  # what is measured is what was written
     metrics, samples = measure(pipe, profile, data)
-    metrics["training"] = {"vae_seconds": vae_seconds, "dit_seconds": dit_seconds, "machine": machine()}
+    metrics["training"] = {"vae_seconds": vae_seconds, "dit_seconds": dit_seconds, "machine": machine(device)}
     metrics["profile"] = asdict(profile)
     (out / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
     plots.use_style()
