@@ -39,6 +39,15 @@ test: $(READY)  ## lint, unit tests, every lab against its recorded results, the
 bench: $(READY)  ## run all benchmarks on this machine and keep their tables in benchmarks/results/
 	for file in $(filter-out %/harness.py %/models.py,$(wildcard benchmarks/*.py)); do $(BIN)/python "$$file" $(BENCH); done
 
+.PHONY: study
+# Hours on two cores. Every cell is kept as soon as it is known, so it may be stopped and called again
+study: export OMP_NUM_THREADS := 1
+study: $(READY)  ## compute what is missing of the tables in studies/results/ (MGD_DATA_DIR names local data sets)
+	for data in $(or $(DATA),digits fashion_mnist cifar10); do \
+		for table in tune main_table measures ablations; do $(BIN)/python studies/$$table.py $$data; done; \
+	done
+	$(BIN)/python studies/claimed.py
+
 .PHONY: lab
 lab: $(READY)  ## open the labs in JupyterLab
 	JUPYTER_PREFER_ENV_PATH=1 $(BIN)/jupyter-lab --notebook-dir=notebooks

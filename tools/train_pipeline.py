@@ -65,11 +65,11 @@ PROFILES = {
     ),
     "fashion_mnist": Profile(
         data="fashion_mnist", vae_channels=(16, 32, 64), vae_steps=2400, vae_batch=32, kl_weight=2e-5,
-        layers=5, heads=4, head_dim=40, dit_steps=12_000, dit_batch=64,
+        layers=5, heads=4, head_dim=40, dit_steps=9000, dit_batch=64,
     ),
     "cifar10": Profile(
-        data="cifar10", vae_channels=(16, 32, 64), vae_steps=3600, vae_batch=32, kl_weight=2e-5, latent_channels=8,
-        layers=6, heads=4, head_dim=48, dit_steps=9000, dit_batch=64, learning_rate=8e-4, guidance_scale=2.0,
+        data="cifar10", vae_channels=(16, 32, 64), vae_steps=2400, vae_batch=32, kl_weight=2e-5, latent_channels=8,
+        layers=6, heads=4, head_dim=48, dit_steps=7000, dit_batch=64, learning_rate=8e-4, guidance_scale=2.0,
     ),
 }  # fmt: skip
 
