@@ -1,7 +1,11 @@
-"""Students: the networks that are trained on a small set of images, to see what the set is worth."""
+"""Students: the networks that are trained on a small set of images, to see what the set is worth.
+
+A student minimises the mean over its batch of -sum_c y_c log softmax(logits)_c, where y is a label or a soft label.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -9,85 +13,94 @@ import torch.nn.functional as F
 from torch import nn
 
 from mgd_helpers._shapes import Float, Int, Tensor
+from mgd_helpers.augment import apply_augmentation, cutmix, draw_augmentation, draw_cutmix
+from mgd_helpers.networks import build
 from mgd_helpers.runtime import progress
-
-
-class ConvNet(nn.Module):
-    """The field's ConvNet: blocks of 3x3 convolution, instance norm, ReLU and 2x2 mean pooling, then one linear layer.
-
-    `features` gives what enters the linear layer, [B, width * h * w].
-    """
-
-    def __init__(self, channels: int, n_classes: int, *, image_size: int, depth: int = 3, width: int = 32):
-        super().__init__()
-        if image_size < 2**depth:
-            raise ValueError(f"image_size must be at least 2**depth = {2**depth}; got {image_size}. Take fewer blocks.")
-        blocks = []
-        for block in range(depth):
-            blocks += [
-                nn.Conv2d(channels if block == 0 else width, width, 3, padding=1),
-                nn.GroupNorm(width, width),  # one group per channel is instance norm
-                nn.ReLU(),
-                nn.AvgPool2d(2),
-            ]
-        self.features = nn.Sequential(*blocks, nn.Flatten())
-        self.head = nn.Linear(width * (image_size // 2**depth) ** 2, n_classes)
-
-    def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b classes"]:
-        return self.head(self.features(images))
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a student is trained: SGD with momentum 0.9 and cosine decay, images shifted by up to `max_shift` pixels.
+    """How a student is trained: SGD with momentum 0.9 for `steps` batches.
 
-    The default is a short recipe for small grey images on a CPU, set by hand and not tuned on any test split.
+    The default is a short recipe for small grey images on a CPU, set by hand and not tuned on any test split; `field`
+    gives the one that the field's tables share. `network` is a name that `networks.build` knows, `width` its width
+    (None: the field's). `schedule` is `cosine`, a decay to zero, or `steps`, times 0.2 after 2/3 and 5/6 of all steps.
+    `augmentation` is one of `augment.augment`; `max_shift`, in pixels, counts for `shift` only.
     """
 
     steps: int = 150
     batch_size: int = 50
     learning_rate: float = 0.02
     weight_decay: float = 5e-4
-    depth: int = 3
-    width: int = 32
+    network: str = "convnet3"
+    width: int | None = 32
     max_shift: int = 2
+    augmentation: str = "shift"
+    cutmix: bool = False
+    schedule: str = "cosine"
+    nesterov: bool = True
+
+    def __post_init__(self):
+        if self.schedule not in ("cosine", "steps"):
+            raise ValueError(f"schedule must be 'cosine' or 'steps'; got {self.schedule!r}.")
+
+    @classmethod
+    def field(
+        cls, images_per_class: int, *, image_size: int, n_classes: int = 10, network: str | None = None
+    ) -> Recipe:
+        """The hard-label recipe that the field's tables share, from the code of Kim et al. (2022).
+
+        For photographs, by default with `convnet6`: 3000 epochs of 1 image per class, 2000 of up to 10, 1500 of up to
+        50, 1000 of up to 200, 500 of up to 500, else 300; of 100 classes two thirds of that, in hundreds. Batches of
+        64, learning rate 0.01, weight decay 5e-4 (1000 classes: 128, 0.1, 1e-4); times 0.2 after 2/3 and 5/6; the
+        augmentation `imagenet`, and CutMix always. Images of up to 64 pixels, by default with `convnet3`: 1000 epochs
+        of the `dsa` augmentation without CutMix.
+
+        An epoch is as many steps as there. A batch here is always full, across the ends of epochs, so that images pass
+        a little more often. Images stay in [-1, 1] rather than standardised, which instance norm makes nearly equal.
+        """
+        small = image_size <= 64
+        bounds = {1: 3000, 10: 2000, 50: 1500, 200: 1000, 500: 500}
+        epochs = next((epochs for most, epochs in bounds.items() if images_per_class <= most), 300)
+        if n_classes == 100:
+            epochs = 2 * epochs // 300 * 100
+        if small:
+            epochs = 1000
+        many = n_classes >= 1000
+        count, most = images_per_class * n_classes, 128 if many else 64
+        return cls(
+            steps=epochs * -(-count // most),
+            batch_size=min(most, count),
+            learning_rate=0.1 if many else 0.01,
+            weight_decay=1e-4 if many else 5e-4,
+            network=network or ("convnet3" if small else "convnet6"),
+            width=None,
+            augmentation="dsa" if small else "imagenet",
+            cutmix=not small,
+            schedule="steps",
+            nesterov=False,
+        )
 
 
 def train_student(
     images: Float[Tensor, "n c h w"],
-    labels: Int[Tensor, " n"],
+    targets: Int[Tensor, " n"] | Float[Tensor, "n classes"],
     *,
     n_classes: int,
     recipe: Recipe = Recipe(),
     seed: int = 0,
-) -> ConvNet:
-    """Train a ConvNet on hard labels by a recipe.
+) -> nn.Module:
+    """Train one network by a recipe on labels, or on soft labels (rows that sum to 1).
 
-    `seed` fixes weights, order and shifts, so that students of equal seed on different sets are paired. The weights of
-    the last step are returned, never the best ones. Images in [-1, 1], on the device to train on.
+    `seed` fixes weights, order and changes of the images, so that students of equal seed on different sets are paired.
+    The weights of the last step are returned, never the best ones. Images in [-1, 1], on the device to train on.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        student = ConvNet(
-            images.shape[1], n_classes, image_size=images.shape[-1], depth=recipe.depth, width=recipe.width
-        ).to(images.device)
-    draw = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.SGD(
-        student.parameters(),
-        lr=recipe.learning_rate,
-        momentum=0.9,
-        weight_decay=recipe.weight_decay,
-        nesterov=True,
-    )
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.steps)
-    student.train()
-    order = torch.empty(0, dtype=torch.long)
-    for _ in progress(range(recipe.steps), "student"):
-        while len(order) < recipe.batch_size:
-            order = torch.cat([order, torch.randperm(len(images), generator=draw)])
-        rows, order = order[: recipe.batch_size].to(images.device), order[recipe.batch_size :]
-        shifts = torch.randint(-recipe.max_shift, recipe.max_shift + 1, (recipe.batch_size, 2), generator=draw)
-        loss = F.cross_entropy(student(shifted(images[rows], shifts)), labels[rows])
+    _check(images, targets, n_classes)
+    student = _start(images, n_classes, recipe, seed)
+    optimizer, schedule = _optimizer(student.parameters(), recipe)
+    batches = _batches(images, targets, n_classes, recipe, [seed])
+    for batch, expected in progress(batches, "student", total=recipe.steps):
+        loss = F.cross_entropy(student(batch), expected)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -95,19 +108,85 @@ def train_student(
     return student.eval()
 
 
-def shifted(images: Float[Tensor, "b c h w"], shifts: Int[Tensor, "b 2"]) -> Float[Tensor, "b c h w"]:
-    """Move each image by whole pixels (down, right), repeating its border; on the device, no loop over images."""
-    height, width = images.shape[-2:]
-    shifts = shifts.to(images.device)
-    rows = (torch.arange(height, device=images.device) - shifts[:, :1]).clamp(0, height - 1)
-    columns = (torch.arange(width, device=images.device) - shifts[:, 1:]).clamp(0, width - 1)
-    batch = torch.arange(len(images), device=images.device)
-    moved = images.permute(0, 2, 3, 1)[batch[:, None, None], rows[:, :, None], columns[:, None, :]]
-    return moved.permute(0, 3, 1, 2)
-
-
 @torch.no_grad()
 def accuracy(student: nn.Module, images: Float[Tensor, "n c h w"], labels: Int[Tensor, " n"]) -> float:
     """The share of images that the student labels correctly, in [0, 1]."""
     correct = sum((student(x).argmax(1) == y).sum() for x, y in zip(images.split(500), labels.split(500), strict=True))
     return float(correct) / len(labels)
+
+
+@torch.no_grad()
+def soft_labels(
+    teacher: nn.Module, images: Float[Tensor, "n c h w"], *, temperature: float = 1.0
+) -> Float[Tensor, "n classes"]:
+    """What a trained network thinks of images: softmax(logits / `temperature`), rows that sum to 1."""
+    if temperature <= 0:
+        raise ValueError(
+            f"temperature must be positive; got {temperature}. 1 leaves the teacher's probabilities alone."
+        )
+    return torch.cat([(teacher(block) / temperature).softmax(1) for block in images.split(500)])
+
+
+def _start(images, n_classes, recipe, seed) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        channels, image_size = images.shape[1], images.shape[-1]
+        student = build(
+            recipe.network, channels=channels, n_classes=n_classes, image_size=image_size, width=recipe.width
+        )
+    return student.to(images.device).train()
+
+
+def _optimizer(parameters, recipe):
+    optimizer = torch.optim.SGD(
+        parameters,
+        lr=recipe.learning_rate,
+        momentum=0.9,
+        weight_decay=recipe.weight_decay,
+        nesterov=recipe.nesterov,
+    )
+    if recipe.schedule == "cosine":
+        return optimizer, torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.steps)
+    milestones = [2 * recipe.steps // 3, 5 * recipe.steps // 6]
+    return optimizer, torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones, gamma=0.2)
+
+
+def _batches(images, targets, n_classes, recipe, seeds) -> Iterator[tuple[Tensor, Tensor]]:
+    """The changed images and the targets of every step, for the students of all seeds one after the other."""
+    if recipe.cutmix and targets.ndim == 1:
+        targets = F.one_hot(targets, n_classes).to(images.dtype)
+    for draws in zip(*(_draws(images.shape, recipe, seed) for seed in seeds), strict=True):
+        drawn = {name: torch.cat([draw[name] for draw in draws]).to(images.device) for name in draws[0]}
+        rows = drawn.pop("rows")
+        mix = {name: drawn.pop(name) for name in ("partners", "boxes") if name in drawn}
+        batch, expected = apply_augmentation(images[rows], drawn), targets[rows]
+        if mix:
+            student = torch.arange(len(rows), device=rows.device) // recipe.batch_size
+            mix["partners"] += student * recipe.batch_size  # a partner is of the same student
+            batch, expected = cutmix(batch, expected, **mix)
+        yield batch, expected
+
+
+def _draws(shape, recipe, seed) -> Iterator[dict[str, Tensor]]:
+    """All that is drawn for one student: in every step the rows of its batch, and how to change them."""
+    draw = torch.Generator().manual_seed(seed)
+    order = torch.empty(0, dtype=torch.long)
+    batch_shape = (recipe.batch_size, *shape[1:])
+    for _ in range(recipe.steps):
+        while len(order) < recipe.batch_size:
+            order = torch.cat([order, torch.randperm(shape[0], generator=draw)])
+        rows, order = order[: recipe.batch_size], order[recipe.batch_size :]
+        drawn = draw_augmentation(recipe.augmentation, batch_shape, draw=draw, max_shift=recipe.max_shift)
+        yield {"rows": rows} | drawn | (draw_cutmix(batch_shape, draw=draw) if recipe.cutmix else {})
+
+
+def _check(images, targets, n_classes):
+    if len(targets) != len(images):
+        raise ValueError(f"targets must be one per image, {len(images)}; got {len(targets)}.")
+    if not targets.is_floating_point():
+        return
+    if targets.ndim != 2 or targets.shape[1] != n_classes:
+        raise ValueError(f"soft targets must be [{len(images)}, {n_classes}]; got {list(targets.shape)}.")
+    if (sums := targets.sum(1)).sub(1).abs().max() > 1e-3:
+        worst = sums[sums.sub(1).abs().argmax()].item()
+        raise ValueError(f"the rows of soft targets must sum to 1; one sums to {worst:.3g}. Apply softmax to logits.")

@@ -8,7 +8,7 @@ from mgd_helpers.evaluation import evaluate, nearest_neighbor_accuracy, read_gen
 from mgd_helpers.fidelity import mmd
 from mgd_helpers.students import Recipe, accuracy, train_student
 
-SHORT = Recipe(steps=10, batch_size=4, depth=1, width=4)
+SHORT = Recipe(steps=10, batch_size=4, network="convnet1", width=4)
 
 
 def write_folder(folder, images: ImageSet, names):

@@ -1,44 +1,14 @@
 import pytest
 import torch
-import torch.nn.functional as F
 
-from mgd_helpers.students import ConvNet, Recipe, accuracy, shifted, train_student
+from mgd_helpers.students import Recipe, accuracy, train_student
 
-SHORT = Recipe(steps=30, batch_size=8, depth=2, width=8)
+SHORT = Recipe(steps=30, batch_size=8, network="convnet2", width=8)
 
 
 def same_weights(one, other):
     pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
     return all(torch.equal(a, b) for a, b in pairs)
-
-
-def test_shifting_is_padding_with_the_border_and_cropping(draw, device):
-    images, shifts = draw(9, 2, 5, 7), torch.cartesian_prod(torch.arange(-1, 2), torch.arange(-1, 2)) * 2
-    found = shifted(images.to(device), shifts).cpu()
-    for image, moved, (down, right) in zip(images, found, shifts.tolist(), strict=True):
-        padded = F.pad(image[None], (2, 2, 2, 2), mode="replicate")[0]
-        assert torch.equal(moved, padded[:, 2 - down : 7 - down, 2 - right : 9 - right])
-
-
-def test_no_shift_changes_nothing(draw):
-    images = draw(3, 1, 4, 4)
-    assert torch.equal(shifted(images, torch.zeros(3, 2, dtype=torch.long)), images)
-
-
-def test_blocks_are_convolution_instance_norm_relu_and_mean_pooling(draw):
-    student, images = ConvNet(1, 3, image_size=8, depth=1, width=4), draw(2, 1, 8, 8)
-    convolution = student.features[0]
-    expected = F.conv2d(images, convolution.weight, convolution.bias, padding=1)
-    expected = F.avg_pool2d(F.relu(F.instance_norm(expected)), 2).flatten(1)
-    torch.testing.assert_close(student.features(images), expected, rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(student(images), student.head(student.features(images)))
-
-
-@pytest.mark.parametrize(("depth", "size", "features"), [(3, 32, 16 * 4 * 4), (1, 9, 16 * 4 * 4)])
-def test_features_have_the_size_of_the_last_map(draw, depth, size, features):
-    student = ConvNet(3, 5, image_size=size, depth=depth, width=16)
-    assert student.features(draw(2, 3, size, size)).shape == (2, features)
-    assert student(draw(2, 3, size, size)).shape == (2, 5)
 
 
 def test_a_student_learns_what_can_be_learnt(waves, device):
@@ -76,12 +46,25 @@ def test_training_leaves_global_randomness_and_images_alone(waves):
 def test_every_image_is_seen_equally_often(waves, monkeypatch):
     from mgd_helpers import students
 
-    seen = []
-    monkeypatch.setattr(students, "shifted", lambda images, shifts: seen.append(images[:, 0, 0, 0]) or images)
+    seen, unchanged = [], students.apply_augmentation
+
+    def watched(images, drawn):
+        seen.append(images[:, 0, 0, 0])
+        return unchanged(images, drawn)
+
+    monkeypatch.setattr(students, "apply_augmentation", watched)
     tagged = torch.arange(5.0).view(5, 1, 1, 1).expand(5, 1, 8, 8)
-    recipe = Recipe(steps=10, batch_size=4, depth=1, width=4)
+    recipe = Recipe(steps=10, batch_size=4, network="convnet1", width=4)
     train_student(tagged, torch.tensor([0, 1, 0, 1, 0]), n_classes=2, recipe=recipe)
     assert torch.cat(seen).long().bincount().tolist() == [8] * 5
+
+
+def test_one_hot_soft_labels_teach_what_labels_teach(waves, device):
+    images, labels = waves.train.images.to(device), waves.train.labels.to(device)
+    one_hot = torch.eye(2, device=device)[labels]
+    hard, soft = (train_student(images, targets, n_classes=2, recipe=SHORT) for targets in (labels, one_hot))
+    for one, other in zip(hard.parameters(), soft.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
 
 def test_accuracy_is_the_share_of_right_answers():
