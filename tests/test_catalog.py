@@ -1,4 +1,6 @@
 import dataclasses
+import re
+from pathlib import Path
 
 import pytest
 
@@ -105,3 +107,47 @@ def test_the_mirror_is_found_by_name_or_hub_id(tmp_path, monkeypatch):
     assert profile.local() == tmp_path / "uoft-cs" / "cifar10"
     (tmp_path / "cifar10").mkdir()
     assert profile.local() == tmp_path / "cifar10"
+
+
+PAGE = Path(__file__).parents[1] / "book" / "data.md"
+
+
+def rows():
+    """The table and the notes of the book's page, from the catalogue."""
+    table, notes = [], []
+    for profile in PROFILES.values():
+        gigabytes = 4 * sum(profile.sizes) * profile.channels * profile.image_size**2 / 2**30
+        cells = (
+            f"`{profile.name}`",
+            " + ".join(f"{size:,}" for size in profile.sizes),
+            str(len(profile.class_names)),
+            f"{profile.image_size} × {profile.image_size}, {'grey' if profile.channels == 1 else 'colour'}",
+            f"{profile.megabytes:,} MB, `{profile.hub_id}`" if profile.hub_id else "none, it is bundled",
+            f"{gigabytes:.1f} GiB" if gigabytes < 10 else f"{gigabytes:.0f} GiB",
+            f"`{profile.pipeline}`" if profile.pipeline else "none",
+            profile.licence,
+        )
+        table.append(f"| {' | '.join(cells)} |")
+        if profile.note:
+            notes.append(f"- `{profile.name}`: {profile.note}")
+    return table, notes
+
+
+def written(text):
+    """The page with the rows of the catalogue."""
+    table, notes = rows()
+    text = re.sub(r"(\|---\|[-|]+\n)(\|.*\n)*", lambda found: found[1] + "\n".join(table) + "\n", text, count=1)
+    heading = "What a table made with a set has to say:\n\n"
+    return re.sub(f"{heading}(- .*\n)*\n*", lambda _: heading + "\n".join(notes) + "\n\n", text, count=1)
+
+
+def test_the_page_of_the_book_says_what_the_catalogue_says():
+    text = PAGE.read_text(encoding="utf-8")
+    table, notes = rows()
+    assert re.findall(r"^\| `.*$", text, re.MULTILINE) == table
+    assert re.findall(r"^- `.*$", text, re.MULTILINE) == notes
+    assert written(text) == text, "python tests/test_catalog.py writes the page"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

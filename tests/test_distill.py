@@ -366,7 +366,7 @@ def test_its_vae_makes_four_channels_of_32_from_256_pixels():
     assert sum(weight.numel() for weight in vae.parameters()) == pytest.approx(83.65e6, rel=1e-3)
 
 
-def test_imagenet_labels_are_for_the_pipeline_of_the_catalogue_alone(run, tiny, tmp_path):
+def test_imagenet_labels_are_for_the_pipeline_of_the_catalogue_alone(run, tmp_path):
     data = of_profile("imagenette", ["church", "tench"], side=16)
     grey = Dataset(
         data.name, ImageSet(data.train.images[:, :1].contiguous(), data.train.labels), data.test, ("zero", "one")
