@@ -60,10 +60,11 @@ def _imagenet(name: str, hub_id: str, sizes: tuple[int, int], classes: dict[str,
     """A subset of ImageNet at 256 pixels, distilled by the public DiT; `classes` maps names to ImageNet indices."""
     return Profile(
         name, hub_id, sizes, tuple(classes), 256, pipeline=DIT, labels=tuple(classes.values()),
-        splits=("train", "validation"), licence="images: ImageNet terms, non-commercial research", **other,
+        splits=("train", "validation"), **other,
     )  # fmt: skip
 
 
+TERMS = "images: ImageNet terms, non-commercial research"
 # the hub runs no loading scripts any more, but keeps what they once made
 CONVERTED = {"folder": "320px", "revision": "refs/convert/parquet"}
 
@@ -89,9 +90,10 @@ PROFILES = {
         ),
         Profile(
             "tiny_imagenet", "zh-plus/tiny-imagenet", (100_000, 10_000), tuple(LISTS["tiny_imagenet"]), 64,
-            splits=("train", "valid"), megabytes=161, licence="images: ImageNet terms, non-commercial research",
+            splits=("train", "valid"), megabytes=161, licence=TERMS,
             note="Tested on its validation split, for the test split has no labels. Some images are grey. Classes are "
-            "called by their WordNet number; 18 of the 200 are not among ImageNet's 1000.",
+            "called by their WordNet number; 18 of the 200 are not among ImageNet's 1000. Their order comes from programs "
+            "that read this copy, not from its card.",
         ),
         _imagenet(
             "imagenette", "frgfm/imagenette", (9_469, 3_925),
@@ -99,7 +101,7 @@ PROFILES = {
              "French horn": 566, "garbage truck": 569, "gas pump": 571, "golf ball": 574, "parachute": 701},
             other_names=(("n01440764", "n02102040", "n02979186", "n03000684", "n03028079", "n03394916", "n03417042",
                           "n03425413", "n03445777", "n03888257"),),
-            megabytes=349, note="The pipeline has seen these images.", **CONVERTED,
+            megabytes=349, licence=f"Apache 2.0; {TERMS}", note="The pipeline has seen these images.", **CONVERTED,
         ),
         _imagenet(
             "imagewoof", "frgfm/imagewoof", (9_025, 3_929),
@@ -112,14 +114,15 @@ PROFILES = {
                           "Rhodesian ridgeback", "Dingo", "Golden retriever", "Old English sheepdog"),
                          ("n02086240", "n02087394", "n02088364", "n02089973", "n02093754", "n02096294", "n02099601",
                           "n02105641", "n02111889", "n02115641")),
-            megabytes=334,
+            megabytes=334, licence=f"Apache 2.0; {TERMS}",
             note="The pipeline has seen these images. The hub's class names are in a wrong order; those here follow "
             "the labels. That was read from the hub's loading script, not seen in the images.", **CONVERTED,
         ),
         _imagenet(
             "imagenet100", "clane9/imagenet-100", (126_689, 5_000), dict(LISTS["imagenet100"].values()),
-            megabytes=8_500, note="The pipeline has seen these images. The 100 classes are those of CMC (Tian, "
-            "Krishnan & Isola 2019); other papers mean other ones.",
+            megabytes=8_500, licence=TERMS, note="The pipeline has seen these images. The 100 classes are those of "
+            "CMC (Tian, Krishnan & Isola 2019); other papers mean other ones. Its card was read in "
+            "part: the exact sizes, the class names after the first 30 and the download are from elsewhere.",
         ),
     )
 }  # fmt: skip
