@@ -13,19 +13,21 @@ from mgd_helpers.evaluation import evaluate
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command; a `ValueError` becomes one line on stderr and exit status 2."""
+    """Run one command; what it refuses becomes one line on stderr and exit status 2."""
     parser = argparse.ArgumentParser(
         prog="mgd", description="Training-free dataset distillation with diffusion models."
     )
     commands = parser.add_subparsers(dest="command", required=True)
 
     command = commands.add_parser("distill", help="make a folder of images, some per class; resumes")
-    command.add_argument("data", help="'digits', or a folder with one sub-folder of images per class")
+    command.add_argument(
+        "data", help="a data set by name (digits, imagenette, …), or a folder with one sub-folder per class"
+    )
     command.add_argument("--images-per-class", type=int, required=True)
     command.add_argument("--out", required=True, help="folder for the images and the manifest")
     command.add_argument("--guidance", choices=sorted(GUIDANCES), default="manifold")
     command.add_argument(
-        "--pipeline", help="shipped name, local folder or hub id; default: the one shipped for the data"
+        "--pipeline", help="shipped name, local folder or hub id; default: the one that belongs to the data"
     )
     command.add_argument("--steps", type=int, default=50)
     command.add_argument("--batch-size", type=int, default=32)
@@ -45,6 +47,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         else:
             folders = {folder: folder for folder in options.pop("generated")}
             print(evaluate(folders, **options).round(4).to_string())
-    except ValueError as error:
+    except (ValueError, FileNotFoundError, MemoryError) as error:
         print(f"mgd {command}: {error}", file=sys.stderr)
         raise SystemExit(2) from None

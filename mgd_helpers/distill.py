@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 
 from mgd_helpers._shapes import Float, Tensor
+from mgd_helpers.catalog import PROFILES
 from mgd_helpers.clusters import bisect_classes
 from mgd_helpers.data import Dataset, load_data
 from mgd_helpers.guidance import Guidance, ManifoldPull, ModePull, window
@@ -30,8 +31,6 @@ from mgd_helpers.targets import Targets, pick_targets
 
 Factory = Callable[[Targets, torch.Tensor, int], Guidance | None]
 
-# classifier-free guidance that suits a pipeline, by name of the data set; others get the pipeline's own default
-GUIDANCE_SCALES = {"digits": 1.5}
 
 # guidance is on while the noise share exceeds one half; the released code guides the first half of its 50 DDPM steps
 GUIDANCES: dict[str, Factory] = {
@@ -80,10 +79,10 @@ def distill(
     factory `(targets, cloud, seed) -> guidance`, called for each batch with its targets, the latents of the class, and
     an integer of this run and class for guidances that draw. The manifest knows a factory by its name, and by its
     options where it is a `functools.partial`.
-    `pipeline` is a class-conditional pipeline, or what `load_pipeline` takes; by default the one shipped for `data`.
-    `class_labels` are the pipeline's labels of the classes, by default looked up by name in `pipe.labels`.
+    `pipeline` is a class-conditional pipeline, or what `load_pipeline` takes. `class_labels` are its labels of the
+    classes, by default looked up by name in `pipe.labels`; `guidance_scale` is classifier-free guidance, in its own
+    sense. For data of `mgd_helpers.catalog` all three have their defaults there.
     `latents` are those of the training images, where they are at hand: encoding is most of the work of a large set.
-    `guidance_scale` is classifier-free guidance, in the pipeline's own sense.
 
     A second call with the same settings makes only the images that are missing. Raises `ValueError` where `out` holds
     images of other settings; nothing is overwritten.
@@ -95,19 +94,22 @@ def distill(
     for name, value in (("images_per_class", images_per_class), ("batch_size", batch_size), ("steps", steps)):
         if value < 1:
             raise ValueError(f"{name} must be at least 1; got {value}.")
-    pipe = _pipeline(pipeline, data)
-    class_labels = _class_labels(class_labels, pipe, data)
+    profile = PROFILES.get(data.name)
+    pipeline = _own_pipeline(data.name) if pipeline is None else pipeline
+    pipe = load_pipeline(pipeline) if isinstance(pipeline, str | Path) else pipeline
+    default_scale = _default_scale(pipe)
+    is_own = profile and profile.labels and pipeline in (profile.name, profile.pipeline)
+    known = dict(zip(profile.class_names, profile.labels, strict=True)) if is_own else getattr(pipe, "labels", {})
+    class_labels = _class_labels(class_labels, known, data.class_names)
     factory = GUIDANCES[guidance] if isinstance(guidance, str) else guidance
     if guidance_scale is None:
-        guidance_scale = GUIDANCE_SCALES.get(
-            data.name, inspect.signature(pipe.__call__).parameters["guidance_scale"].default
-        )
+        guidance_scale = profile.guidance_scale if profile else default_scale
     manifest = {
         "settings": {
             "data": data.name,
             "data_hash": data_hash(data),
             "classes": list(data.class_names),
-            "class_labels": list(class_labels),
+            "class_labels": class_labels,
             "images_per_class": images_per_class,
             "guidance": guidance if isinstance(guidance, str) else describe(guidance),
             "strategy": strategy,
@@ -119,7 +121,7 @@ def distill(
             "seed": seed,
             "weights": weights_hash(pipe),
         },
-        "pipeline": str(pipeline or data.name) if isinstance(pipeline, str | Path | None) else describe(pipe),
+        "pipeline": str(pipeline) if isinstance(pipeline, str | Path) else describe(pipe),
         "versions": package_versions(),
         "device": str(pipe.device),
         "complete": False,
@@ -143,10 +145,9 @@ def distill(
     trees = bisect_classes(clouds, n_leaves=images_per_class, seed=seed)
     plan = []
     records = manifest["images"] = []
+    pick = {"images_per_class": images_per_class, "strategy": strategy, "representative": representative}
     for label, (name, rows, cloud, tree) in enumerate(zip(data.class_names, members_of, clouds, trees, strict=True)):
-        targets = pick_targets(
-            tree, images_per_class=images_per_class, strategy=strategy, representative=representative
-        )
+        targets = pick_targets(tree, **pick)
         for index, (node, members) in enumerate(zip(targets.nodes, targets.members, strict=True)):
             file = f"{name}/{index:05d}.png"
             records.append(
@@ -179,30 +180,34 @@ def distill(
     return Report(out, len(records), new, time.perf_counter() - started, manifest)
 
 
-def _pipeline(pipeline, data):
-    if pipeline is None or isinstance(pipeline, str | Path):
-        pipeline = load_pipeline(pipeline or data.name)
-    parameters = inspect.signature(pipeline.__call__).parameters
-    if not ({"class_labels", "guidance_scale"} <= set(parameters) and hasattr(pipeline, "vae")):
+def _own_pipeline(name: str) -> str:
+    if name not in PROFILES:
+        known = ", ".join(PROFILES)
+        raise ValueError(f"pipeline must be given, trained on such images: none belongs to {name!r}, only to {known}.")
+    return PROFILES[name].pipeline or name  # the name of a set without one is refused with its remedy
+
+
+def _default_scale(pipe) -> float:
+    parameters = inspect.signature(pipe.__call__).parameters
+    if not ({"class_labels", "guidance_scale"} <= set(parameters) and hasattr(pipe, "vae")):
         raise ValueError(
             "pipeline must be latent and class-conditional (a vae, class_labels and guidance_scale, like DiTPipeline); "
-            f"got {type(pipeline).__name__}. Others can be steered with mgd.steer."
+            f"got {type(pipe).__name__}. Others can be steered with mgd.steer."
         )
-    return pipeline
+    return parameters["guidance_scale"].default
 
 
-def _class_labels(class_labels, pipe, data):
+def _class_labels(class_labels, known: dict[str, int], class_names: tuple[str, ...]) -> list[int]:
     if class_labels is None:
-        known = getattr(pipe, "labels", None) or {}
-        missing = [name for name in data.class_names if name not in known]
+        missing = [name for name in class_names if name not in known]
         if missing:
             raise ValueError(
                 f"class_labels must be given: the pipeline knows no class named {missing[:5]}. Pass the pipeline's "
                 "label of each class, in the order of data.class_names."
             )
-        class_labels = [known[name] for name in data.class_names]
-    if len(class_labels) != len(data.class_names):
-        raise ValueError(f"class_labels must be one per class, {len(data.class_names)}; got {len(class_labels)}.")
+        class_labels = [known[name] for name in class_names]
+    if len(class_labels) != len(class_names):
+        raise ValueError(f"class_labels must be one per class, {len(class_names)}; got {len(class_labels)}.")
     return list(class_labels)
 
 

@@ -24,11 +24,10 @@ def read_named(profile: Profile, image_size: int) -> tuple[Part, Part]:
         local = profile.local()
         try:
             if local:
-                found = datasets.load_dataset(
-                    str(local), profile.config if (local / str(profile.config)).is_dir() else None
-                )
+                folder = profile.folder if profile.folder and (local / profile.folder).is_dir() else None
+                found = datasets.load_dataset(str(local), data_dir=folder)
             else:
-                found = datasets.load_dataset(profile.hub_id, profile.config, revision=profile.revision)
+                found = datasets.load_dataset(profile.hub_id, data_dir=profile.folder, revision=profile.revision)
         except (OSError, ValueError, RuntimeError) as error:
             where = f"the local copy {str(local)!r}" if local else f"the hub ({profile.hub_id})"
             raise FileNotFoundError(
@@ -36,14 +35,8 @@ def read_named(profile: Profile, image_size: int) -> tuple[Part, Part]:
                 f"(licence: {profile.licence}). Connect to the network once, or put a copy of the data set "
                 f"{profile.hub_id!r} into a folder {profile.name!r} and name its parent in MGD_DATA_DIR."
             ) from error
+    _check_contents(found, profile, str(local or profile.hub_id))
     parts = [found[split] for split in profile.splits]
-    sizes = tuple(len(part) for part in parts)
-    names = _class_names(parts[0], profile.columns[1])
-    if sizes != profile.sizes or (names and names != profile.class_names):
-        raise ValueError(
-            f"{profile.name!r} must hold {profile.sizes} images of the classes {list(profile.class_names)[:10]}, in "
-            f"this order; got {sizes} images of {list(names)[:10]}. Is {str(local or profile.hub_id)!r} complete?"
-        )
     train, test = (_read(part, *profile.columns, image_size, profile.channels, profile.name) for part in parts)
     return train, test
 
@@ -66,6 +59,32 @@ def read_hugging_face(source, image_size: int | None) -> tuple[str, Part, Part |
     channels = 1 if first.mode in ("1", "L") else 3
     train, test = (part and _read(part, *columns, image_size, channels, name) for part in found.values())
     return name, train, test, _class_names(found["train"], columns[1])
+
+
+def _check_contents(found, profile: Profile, where: str) -> None:
+    """Splits and columns by name, sizes, and the classes in one of the ways that copies of the set name them."""
+    wanted = {split: profile.columns for split in profile.splits}
+    got = {split: tuple(part.features) for split, part in found.items()}
+    if any(not set(columns) <= set(got.get(split, ())) for split, columns in wanted.items()):
+        raise ValueError(
+            f"{profile.name!r} must have the splits and columns {wanted}; got {got}. Is {where!r} that data set?"
+        )
+    sizes = tuple(len(found[split]) for split in profile.splits)
+    if sizes != profile.sizes:
+        raise ValueError(
+            f"{profile.name!r} must hold {profile.sizes} images (training, test); got {sizes}. Is {where!r} complete?"
+        )
+    known = (profile.class_names, *profile.other_names)
+    for split in profile.splits:
+        # of ImageNet's synonyms the first one, as a name
+        names = tuple(name.split(",")[0] for name in _class_names(found[split], profile.columns[1]))
+        if names and names not in known:
+            position = next((i for i, pair in enumerate(zip(names, known[0], strict=False)) if pair[0] != pair[1]), 0)
+            raise ValueError(
+                f"{profile.name!r} must have the {len(known[0])} classes {list(known[0])[:10]}, in this order; split "
+                f"{split!r} of {where!r} has {len(names)}, and class {position} is {names[position]!r}. Labels of "
+                "another order would mean other classes: pass it as a datasets.Dataset instead."
+            )
 
 
 def _class_names(part, column: str) -> tuple[str, ...]:

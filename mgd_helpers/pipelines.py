@@ -9,19 +9,30 @@ from pathlib import Path
 
 import torch
 
+from mgd_helpers.catalog import PIPELINE_REVISIONS, PROFILES
 from mgd_helpers.runtime import is_quiet
 
 PRETRAINED = Path(__file__).parent / "pretrained"
 
 
 def load_pipeline(name: str | Path, *, device: str | torch.device | None = None, dtype: torch.dtype | None = None):
-    """A stock diffusers pipeline, ready to sample: a shipped name (`"digits"`), a local folder, or a hub id.
+    """A stock diffusers pipeline, ready to sample: by a shipped name (`"digits"`), a local folder, or a hub id.
 
-    Shipped pipelines and folders need no network. `device` defaults to CUDA where there is one, `dtype` to
-    float32. Only safetensors are read, and no remote code runs.
+    The name of a data set of `mgd_helpers.catalog` stands for its pipeline: `"imagenette"` for
+    `"facebook/DiT-XL-2-256"`. Shipped pipelines and folders need no network. `device` defaults to CUDA where there is
+    one, `dtype` to float32. Only safetensors are read, and no remote code runs.
 
-    Raises `ValueError` where the name is neither shipped, nor a folder, nor shaped like a hub id.
+    Raises `ValueError` where the name is neither shipped, nor a folder, nor shaped like a hub id, and for a data set
+    without a pipeline.
     """
+    if str(name) in PROFILES:
+        profile = PROFILES[str(name)]
+        if not profile.pipeline:
+            raise ValueError(
+                f"{profile.name!r} is a data set without a pipeline of its own. Train one, or name a class-conditional "
+                f"one that knows its classes: distill({profile.name!r}, pipeline=…, class_labels=…)."
+            )
+        name = profile.pipeline
     folder = PRETRAINED / str(name)
     if not (folder / "model_index.json").is_file():
         folder = Path(name)
@@ -40,7 +51,12 @@ def load_pipeline(name: str | Path, *, device: str | torch.device | None = None,
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()  # it warns that the keys of id2label are text, as they are in any JSON file
     try:
-        pipe = DiffusionPipeline.from_pretrained(str(folder), use_safetensors=True, local_files_only=local)
+        pipe = DiffusionPipeline.from_pretrained(
+            str(folder),
+            use_safetensors=True,
+            local_files_only=local,
+            revision=None if local else PIPELINE_REVISIONS.get(str(name)),
+        )
     finally:
         logging.enable_progress_bar()
         logging.set_verbosity(verbosity)

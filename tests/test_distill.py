@@ -1,10 +1,13 @@
+import dataclasses
 import json
 
 import diffusers
 import pytest
+import tiny as kinds
 import torch
 from PIL import Image
 
+from mgd_helpers.catalog import PROFILES
 from mgd_helpers.clusters import bisect
 from mgd_helpers.data import Dataset, ImageSet, load_data
 from mgd_helpers.distill import distill
@@ -309,3 +312,83 @@ def test_latents_at_hand_give_the_same_images(run, waves, tiny, tmp_path):
     assert encoded == given
     with pytest.raises(ValueError, match="latents must be those of the 12 training images"):
         run(latents=torch.zeros(3, 4, 4, 4), out=tmp_path / "third")
+
+
+# the sets of the catalogue
+
+
+def of_profile(name, label_names, *, count=3, side=256):
+    """Blurred noise in colour, called as some classes of a set of the catalogue."""
+    source = torch.Generator().manual_seed(0)
+    small = torch.rand(count * len(label_names), 3, 8, 8, generator=source) * 2 - 1
+    images = torch.nn.functional.interpolate(small, size=side, mode="bilinear")
+    part = ImageSet(images, torch.arange(len(label_names)).repeat_interleave(count))
+    return Dataset(name, part, ImageSet(images[:0], part.labels[:0]), tuple(label_names))
+
+
+def with_pipeline(monkeypatch, name, where, **other):
+    monkeypatch.setitem(PROFILES, name, dataclasses.replace(PROFILES[name], pipeline=str(where), **other))
+
+
+def test_imagenette_flows_through_a_small_dit_of_the_public_kind(tmp_path, monkeypatch):
+    kinds.imagenet_pipeline().save_pretrained(tmp_path / "pipe")
+    with_pipeline(monkeypatch, "imagenette", tmp_path / "pipe", guidance_scale=2.5)
+    seen = []
+    forward = diffusers.DiTTransformer2DModel.forward
+    spy = lambda self, *rows, **options: seen.append((rows, options)) or forward(self, *rows, **options)  # noqa: E731
+    monkeypatch.setattr(diffusers.DiTTransformer2DModel, "forward", spy)
+    data = of_profile("imagenette", ["church", "tench"], count=14)
+    report = distill(data, images_per_class=1, out=tmp_path / "out", steps=3)  # guided along the manifold
+    settings = report.manifest["settings"]
+    assert settings["class_labels"] == [497, 0]
+    assert settings["guidance_scale"] == 2.5
+    assert report.manifest["pipeline"] == str(tmp_path / "pipe")
+    labels = [options["class_labels"].tolist() for _, options in seen]
+    assert labels == [[497, 1000]] * 3 + [[0, 1000]] * 3  # with no class beside it, for classifier-free guidance
+    assert {rows[0].shape for rows, _ in seen} == {(2, 4, 32, 32)}
+    for name in ("church", "tench"):
+        with Image.open(tmp_path / "out" / name / "00000.png") as image:
+            assert (image.size, image.mode) == ((256, 256), "RGB")
+
+
+def test_the_denoiser_of_the_public_dit_has_the_shapes_that_we_count_on():
+    with torch.device("meta"):  # shapes alone: 750 million numbers stay out of memory
+        model = kinds.imagenet_dit()
+        output = model(
+            torch.empty(2, 4, 32, 32), timestep=torch.empty(2).long(), class_labels=torch.empty(2).long()
+        ).sample
+    assert output.shape == (2, 8, 32, 32)
+    count = lambda module: sum(weight.numel() for weight in module.parameters())  # noqa: E731
+    # diffusers keeps the same embedding of time and class in each of the 28 blocks; the authors count it once
+    embedding = count(model.transformer_blocks[0].norm1.emb)
+    assert count(model) - 27 * embedding == pytest.approx(675e6, rel=0.01)
+
+
+def test_its_vae_makes_four_channels_of_32_from_256_pixels():
+    with torch.device("meta"):
+        vae = kinds.imagenet_vae(128, 256, 512, 512)
+        latents = vae.encode(torch.empty(1, 3, 256, 256)).latent_dist.mean
+        images = vae.decode(latents).sample
+    assert latents.shape == (1, 4, 32, 32)
+    assert images.shape == (1, 3, 256, 256)
+    assert sum(weight.numel() for weight in vae.parameters()) == pytest.approx(83.65e6, rel=1e-3)
+
+
+def test_imagenet_labels_are_for_the_pipeline_of_the_catalogue_alone(run, tmp_path):
+    data = of_profile("imagenette", ["church", "tench"], side=16)
+    grey = Dataset(
+        data.name, ImageSet(data.train.images[:, :1].contiguous(), data.train.labels), data.test, ("zero", "one")
+    )
+    assert run(data=grey).manifest["settings"]["class_labels"] == [0, 1]
+    with pytest.raises(ValueError, match="class_labels must be given: the pipeline knows no class named"):
+        run(data=data, out=tmp_path / "other")
+
+
+def test_a_set_without_a_pipeline_is_refused_with_the_remedy(run, waves, tmp_path):
+    tiny_imagenet = dataclasses.replace(waves, name="tiny_imagenet")
+    with pytest.raises(ValueError, match=r"without a pipeline of its own.*pipeline=…, class_labels=…"):
+        run(data=tiny_imagenet, pipeline=None)
+    with pytest.raises(ValueError, match=r"pipeline must be given, .*: none belongs to 'waves', only to digits, "):
+        run(pipeline=None)
+    assert not (tmp_path / "set").exists()
+    assert run(data=tiny_imagenet, class_labels=[3, 4]).new == 6  # the remedy

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import re
 
@@ -6,6 +7,7 @@ import pytest
 import torch
 
 from mgd_helpers import pipelines
+from mgd_helpers.catalog import DIT, PIPELINE_REVISIONS, PROFILES
 from mgd_helpers.data import ImageSet
 from mgd_helpers.evaluation import nearest_neighbor_accuracy
 from mgd_helpers.latents import decode, encode
@@ -83,6 +85,36 @@ def test_loading_leaves_the_logging_of_diffusers_as_it_was(tiny, tmp_path):
     before = logging.get_verbosity()
     load_pipeline(tmp_path, device="cpu")
     assert logging.get_verbosity() == before
+
+
+def test_a_data_set_stands_for_its_pipeline(tiny, tmp_path, monkeypatch):
+    tiny.save_pretrained(tmp_path)
+    monkeypatch.setitem(PROFILES, "imagenette", dataclasses.replace(PROFILES["imagenette"], pipeline=str(tmp_path)))
+    assert weights_hash(load_pipeline("imagenette", device="cpu")) == weights_hash(tiny)
+
+
+@pytest.mark.parametrize("name", ["imagenette", "imagewoof", "imagenet100", DIT])
+def test_the_public_dit_is_asked_for_at_a_commit_that_has_safetensors(name, tiny, monkeypatch):
+    asked = []
+    load = lambda *where, **options: asked.append((where, options)) or tiny  # noqa: E731
+    monkeypatch.setattr(diffusers.DiffusionPipeline, "from_pretrained", load)
+    load_pipeline(name, device="cpu")
+    (where, options) = asked[0]
+    assert where == ("facebook/DiT-XL-2-256",)
+    assert options == {"use_safetensors": True, "local_files_only": False, "revision": PIPELINE_REVISIONS[DIT]}
+    assert re.fullmatch("[0-9a-f]{40}", options["revision"])  # a commit: nobody can put other weights there
+
+
+def test_a_folder_needs_no_revision(tiny, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tiny.save_pretrained(tmp_path / DIT)  # a copy of one's own, under the hub's name
+    assert weights_hash(load_pipeline(DIT, device="cpu")) == weights_hash(tiny)
+
+
+def test_a_data_set_without_a_pipeline_names_the_remedy():
+    message = r"'tiny_imagenet' is a data set without a pipeline of its own\. Train one, .*pipeline=…, class_labels=…"
+    with pytest.raises(ValueError, match=message):
+        load_pipeline("tiny_imagenet")
 
 
 # what ships inside the package

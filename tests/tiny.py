@@ -244,3 +244,56 @@ def make(kind: str, scheduler, **options):
         if isinstance(part, torch.nn.Module):
             part.requires_grad_(False)
     return pipe
+
+
+def imagenet_dit(**shrunk):
+    """The denoiser of facebook/DiT-XL-2-256, random, or `shrunk` in layers and width; all else as in its config."""
+    from diffusers import DiTTransformer2DModel
+
+    config = {"num_layers": 28, "num_attention_heads": 16, "attention_head_dim": 72, "sample_size": 32} | shrunk
+    return DiTTransformer2DModel(
+        in_channels=4,
+        out_channels=8,
+        patch_size=2,
+        num_embeds_ada_norm=1000,
+        norm_type="ada_norm_zero",
+        norm_elementwise_affine=False,
+        activation_fn="gelu-approximate",
+        attention_bias=True,
+        **config,
+    )
+
+
+def imagenet_vae(*widths, layers=2, groups=32):
+    """A VAE of eightfold reduction, like sd-vae-ft-mse; of its size with widths 128, 256, 512, 512."""
+    from diffusers import AutoencoderKL
+
+    return AutoencoderKL(
+        in_channels=3,
+        out_channels=3,
+        latent_channels=4,
+        block_out_channels=widths,
+        down_block_types=["DownEncoderBlock2D"] * 4,
+        up_block_types=["UpDecoderBlock2D"] * 4,
+        layers_per_block=layers,
+        norm_num_groups=groups,
+        sample_size=256,
+        scaling_factor=0.18215,
+    )
+
+
+def imagenet_pipeline():
+    """The public DiT pipeline for 256 pixels, small and random. Its classes have no names one could look up."""
+    from diffusers import DDIMScheduler, DiTPipeline
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        parts = (
+            imagenet_dit(num_layers=1, num_attention_heads=2, attention_head_dim=4),
+            imagenet_vae(4, 4, 4, 4, layers=1, groups=2),
+        )
+    names = {index: f"class {index}" for index in range(1000)}
+    pipe = DiTPipeline(*parts, DDIMScheduler(clip_sample=False), id2label=names)
+    pipe.register_to_config(id2label=names)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
