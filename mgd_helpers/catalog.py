@@ -92,8 +92,8 @@ PROFILES = {
             "tiny_imagenet", "zh-plus/tiny-imagenet", (100_000, 10_000), tuple(LISTS["tiny_imagenet"]), 64,
             splits=("train", "valid"), megabytes=161, licence=TERMS,
             note="Tested on its validation split, for the test split has no labels. Some images are grey. Classes are "
-            "called by their WordNet number; 18 of the 200 are not among ImageNet's 1000. Their order comes from programs "
-            "that read this copy, not from its card.",
+            "called by their WordNet number; 18 of the 200 are not among ImageNet's 1000. Their order comes from "
+            "programs that read this copy, not from its card.",
         ),
         _imagenet(
             "imagenette", "frgfm/imagenette", (9_469, 3_925),
@@ -116,7 +116,8 @@ PROFILES = {
                           "n02105641", "n02111889", "n02115641")),
             megabytes=334, licence=f"Apache 2.0; {TERMS}",
             note="The pipeline has seen these images. The hub's class names are in a wrong order; those here follow "
-            "the labels. That was read from the hub's loading script, not seen in the images.", **CONVERTED,
+            "the labels. That was concluded from the loading scripts of Imagewoof (its list of numbers) and Imagenette "
+            "(how labels come from such a list), not seen in the images.", **CONVERTED,
         ),
         _imagenet(
             "imagenet100", "clane9/imagenet-100", (126_689, 5_000), dict(LISTS["imagenet100"].values()),
