@@ -25,8 +25,8 @@ class Profile:
     `sizes` are those of the training and the test split; `other_names` what copies of the set call the same classes, in
     the same order; `image_size` the side its pipeline works at; `folder` the part of the hub's repository to read;
     `pipeline` is empty where there is none; `labels` are the pipeline's label of each class where it knows the classes
-    by other names (ImageNet indices), else `None`; `megabytes` is the download; `note` what a table made with the set
-    has to say.
+    by other names (ImageNet indices), else `None`; `lossless` says that the original's pixels are exact; `megabytes` is
+    the download; `note` what a table made with the set has to say.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Profile:
     other_names: tuple[tuple[str, ...], ...] = ()
     folder: str | None = None
     revision: str | None = None
+    lossless: bool = False
     megabytes: int = 0
     licence: str = ""
     note: str = ""
@@ -79,13 +80,13 @@ PROFILES = {
             "fashion_mnist", "zalando-datasets/fashion_mnist", (60_000, 10_000),
             ("T - shirt or top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag",
              "Ankle boot"),
-            32, channels=1, megabytes=31, licence="MIT, Xiao, Rasul & Vollgraf (2017)",
+            32, channels=1, lossless=True, megabytes=31, licence="MIT, Xiao, Rasul & Vollgraf (2017)",
             pipeline="fashion_mnist", guidance_scale=1.5,
         ),
         Profile(
             "cifar10", "uoft-cs/cifar10", (50_000, 10_000),
             ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
-            32, columns=("img", "label"), megabytes=144, licence="research use, cite Krizhevsky (2009)",
+            32, columns=("img", "label"), lossless=True, megabytes=144, licence="research use, cite Krizhevsky (2009)",
             pipeline="cifar10", guidance_scale=2.0,
         ),
         Profile(
@@ -116,8 +117,8 @@ PROFILES = {
                           "n02105641", "n02111889", "n02115641")),
             megabytes=334, licence=f"Apache 2.0; {TERMS}",
             note="The pipeline has seen these images. The hub's class names are in a wrong order; those here follow "
-            "the labels. That was concluded from the loading scripts of Imagewoof (its list of numbers) and Imagenette (how "
-            "labels come from such a list), not seen in the images.", **CONVERTED,
+            "the labels. That was concluded from the loading scripts of Imagewoof (its list of numbers) and Imagenette "
+            "(how labels come from such a list), not seen in the images.", **CONVERTED,
         ),
         _imagenet(
             "imagenet100", "clane9/imagenet-100", (126_689, 5_000), dict(LISTS["imagenet100"].values()),

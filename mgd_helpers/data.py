@@ -46,12 +46,16 @@ class ImageSet:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A named data set with a train and a test split (empty for a folder); class `i` is called `class_names[i]`."""
+    """A named data set with a train and a test split (empty for a folder); class `i` is called `class_names[i]`.
+
+    `note` is what a table made with it has to say, for instance that the images are a copy of lower quality.
+    """
 
     name: str
     train: ImageSet
     test: ImageSet
     class_names: tuple[str, ...]
+    note: str = ""
 
 
 def load_data(source, *, image_size: int | None = None) -> Dataset:
@@ -81,8 +85,8 @@ def load_data(source, *, image_size: int | None = None) -> Dataset:
         return copy.deepcopy(_digits())  # so that no caller can change what the next one gets
     if isinstance(source, str) and source in PROFILES:
         profile = PROFILES[source]
-        train, test = read_named(profile, image_size or profile.image_size)
-        return Dataset(source, ImageSet(*train), ImageSet(*test), profile.class_names)
+        train, test, note = read_named(profile, image_size or profile.image_size)
+        return Dataset(source, ImageSet(*train), ImageSet(*test), profile.class_names, note)
     if type(source).__module__.split(".")[0] == "datasets":
         name, train, test, names = read_hugging_face(source, image_size)
         train = ImageSet(*train)

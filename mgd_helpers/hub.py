@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+from pathlib import Path
 
 import torch
 
@@ -14,11 +15,12 @@ from mgd_helpers.images import pixels, stack
 from mgd_helpers.runtime import is_quiet, progress
 
 Part = tuple[Tensor, Tensor]  # images [N, C, H, W] in [-1, 1], labels [N]
+JPEG_COPY = "The images are a JPEG copy, not the original bytes: figures do not compare with published ones."
 SPLITS = {"train": ("train",), "test": ("test", "validation", "valid", "val")}  # by the names they go by
 
 
-def read_named(profile: Profile, image_size: int) -> tuple[Part, Part]:
-    """The training and the test split of a set of the catalogue, from the local mirror or from the hub."""
+def read_named(profile: Profile, image_size: int) -> tuple[Part, Part, str]:
+    """Training split, test split, and what a table made with them has to say; from the local mirror or from the hub."""
     _check_memory(sum(profile.sizes), profile.channels, image_size, profile.name)
     with _quiet_datasets() as datasets:
         local = profile.local()
@@ -38,7 +40,8 @@ def read_named(profile: Profile, image_size: int) -> tuple[Part, Part]:
     _check_contents(found, profile, str(local or profile.hub_id))
     parts = [found[split] for split in profile.splits]
     train, test = (_read(part, *profile.columns, image_size, profile.channels, profile.name) for part in parts)
-    return train, test
+    copied = profile.lossless and _encoded(parts[0], profile.columns[0])[:2] == b"\xff\xd8"
+    return train, test, " ".join(filter(None, [profile.note, JPEG_COPY if copied else ""]))
 
 
 def read_hugging_face(source, image_size: int | None) -> tuple[str, Part, Part | None, tuple[str, ...]]:
@@ -91,6 +94,14 @@ def _class_names(part, column: str) -> tuple[str, ...]:
     """Names that can be folders, too."""
     names = getattr(part.features[column], "names", None) or ()
     return tuple(name.replace(" / ", " or ").replace("/", " or ") for name in names)
+
+
+def _encoded(part, column: str) -> bytes:
+    """The file of the first image, as it is stored."""
+    import datasets
+
+    first = part.with_format(None).cast_column(column, datasets.Image(decode=False))[0][column]
+    return first["bytes"] or Path(first["path"]).read_bytes()
 
 
 def _read(part, image_column: str, label_column: str, image_size, channels, name) -> Part:

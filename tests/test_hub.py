@@ -1,4 +1,5 @@
 import dataclasses
+import io
 import shutil
 
 import numpy as np
@@ -92,6 +93,19 @@ def mirror(tmp_path, monkeypatch):
         return tmp_path / "mirror" / name
 
     return write
+
+
+def test_a_jpeg_copy_of_a_lossless_set_says_so(mirror):
+    folder = mirror("cifar10")
+    assert load_data("cifar10").note == ""
+    labels = datasets.ClassLabel(names=list(PROFILES["cifar10"].class_names))
+    columns = datasets.Features({"img": datasets.Image(), "label": labels})
+    for split, size in zip(("train", "test"), SIZES, strict=True):
+        content = io.BytesIO()
+        Image.new("RGB", (32, 32)).save(content, "JPEG")
+        rows = {"img": [{"bytes": content.getvalue(), "path": None}] * size, "label": [0] * size}
+        datasets.Dataset.from_dict(rows, columns).to_parquet(folder / LAYOUTS["cifar10"].format(split=split))
+    assert "JPEG copy" in load_data("cifar10").note
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
