@@ -5,12 +5,14 @@ A student minimises the mean over its batch of -sum_c y_c log softmax(logits)_c,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.func import functional_call, stack_module_state, vmap
 
 from mgd_helpers._shapes import Float, Int, Tensor
 from mgd_helpers.augment import apply_augmentation, cutmix, draw_augmentation, draw_cutmix
@@ -84,7 +86,7 @@ class Recipe:
 
 def train_student(
     images: Float[Tensor, "n c h w"],
-    targets: Int[Tensor, " n"] | Float[Tensor, "n classes"],
+    targets: Int[Tensor, " m"] | Float[Tensor, "m classes"],
     *,
     n_classes: int,
     recipe: Recipe = Recipe(),
@@ -108,6 +110,34 @@ def train_student(
     return student.eval()
 
 
+def train_students(
+    images: Float[Tensor, "n c h w"],
+    targets: Int[Tensor, " m"] | Float[Tensor, "m classes"],
+    *,
+    n_classes: int,
+    recipe: Recipe = Recipe(),
+    seeds: Sequence[int],
+    together: int | None = None,
+) -> list[nn.Module]:
+    """The students that `train_student` gives for each of `seeds`, but for rounding, `together` of them at once.
+
+    Networks at once share every call (torch.func.vmap over their stacked weights), and the memory adds up. By default
+    all on a GPU and one on a CPU, where vmap gains nothing (benchmarks/students.py).
+    """
+    seeds = list(seeds)
+    if together is None:
+        together = 1 if images.device.type == "cpu" else max(len(seeds), 1)
+    if together < 1:
+        raise ValueError(f"together must be at least 1; got {together}. None lets the device decide.")
+    if together == 1:
+        return [train_student(images, targets, n_classes=n_classes, recipe=recipe, seed=seed) for seed in seeds]
+    _check(images, targets, n_classes)
+    students = []
+    for start in range(0, len(seeds), together):
+        students += _train_together(images, targets, n_classes, recipe, seeds[start : start + together])
+    return students
+
+
 @torch.no_grad()
 def accuracy(student: nn.Module, images: Float[Tensor, "n c h w"], labels: Int[Tensor, " n"]) -> float:
     """The share of images that the student labels correctly, in [0, 1]."""
@@ -125,6 +155,30 @@ def soft_labels(
             f"temperature must be positive; got {temperature}. 1 leaves the teacher's probabilities alone."
         )
     return torch.cat([(teacher(block) / temperature).softmax(1) for block in images.split(500)])
+
+
+def _train_together(images, targets, n_classes, recipe, seeds) -> list[nn.Module]:
+    students = [_start(images, n_classes, recipe, seed) for seed in seeds]
+    weights, _ = stack_module_state(students)  # name: [students, ...]
+    skeleton = copy.deepcopy(students[0]).to("meta")
+    optimizer, schedule = _optimizer(weights.values(), recipe)
+
+    def loss_of(weights, batch, expected):
+        return F.cross_entropy(functional_call(skeleton, weights, (batch,)), expected)
+
+    batches = _batches(images, targets, n_classes, recipe, seeds)
+    for batch, expected in progress(batches, f"{len(seeds)} students", total=recipe.steps):
+        batch, expected = (rows.unflatten(0, (len(seeds), -1)) for rows in (batch, expected))
+        loss = vmap(loss_of)(weights, batch, expected).sum()  # the sum, lest students share one gradient's length
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    with torch.no_grad():
+        for index, student in enumerate(students):
+            for name, weight in student.named_parameters():
+                weight.copy_(weights[name][index])
+    return [student.eval() for student in students]
 
 
 def _start(images, n_classes, recipe, seed) -> nn.Module:
@@ -147,7 +201,7 @@ def _optimizer(parameters, recipe):
     )
     if recipe.schedule == "cosine":
         return optimizer, torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.steps)
-    milestones = [2 * recipe.steps // 3, 5 * recipe.steps // 6]
+    milestones = [max(recipe.steps * part // 6, 1) for part in (4, 5)]
     return optimizer, torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones, gamma=0.2)
 
 
