@@ -292,7 +292,7 @@ def measure(pipe, profile: Profile, data: mgd.Dataset, *, seeds: int = 5) -> tup
             "all_real_training": nearest_neighbor_accuracy(data.train, data.test),
         },
         "classifier_trained_on_real": {
-            "kind": f"ConvNet-{CLASSIFIER.depth}, width {CLASSIFIER.width}, {CLASSIFIER.steps} steps",
+            "kind": f"{CLASSIFIER.network}, width {CLASSIFIER.width}, {CLASSIFIER.steps} steps",
             "held_out": accuracy(classifier, data.test.images, data.test.labels),
             "held_out_round_trip": accuracy(classifier, round_trip, data.test.labels),
             "generated_mean": statistics.mean(accuracy(classifier, one.images, one.labels) for one in sets),
