@@ -20,8 +20,9 @@ def main() -> None:
     draw, on_gpu = generator(options.seed), options.device != "cpu"
     images = torch.randn(100, 3, SIZE, SIZE, generator=draw).clamp(-1, 1).to(options.device)
     labels = (torch.arange(100) % CLASSES).to(options.device)
-    widths = (4,) if options.quick else (32, 128)
-    networks = [("convnet3", width) for width in widths] + ([("resnet18", 64)] if on_gpu and not options.quick else [])
+    networks = [("convnet3", 4)] if options.quick else [("convnet3", 32)]
+    if on_gpu and not options.quick:
+        networks += [("convnet3", 128), ("resnet18", 64)]
     steps, repeats = (2, 1) if options.quick else (50 if on_gpu else 5, 3)
     rows = []
     for network, width in networks:
