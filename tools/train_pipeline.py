@@ -24,10 +24,11 @@ from tqdm.auto import tqdm
 
 import mgd_helpers as mgd
 from mgd_helpers import plots
+from mgd_helpers.baselines import random_real
 from mgd_helpers.evaluation import nearest_neighbor_accuracy
 from mgd_helpers.linalg import nearest
 from mgd_helpers.runtime import hardware, package_versions, progress
-from mgd_helpers.seeding import generator, generators
+from mgd_helpers.seeding import generators
 from mgd_helpers.students import Recipe, accuracy, train_student
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -274,7 +275,7 @@ def measure(pipe, profile: Profile, data: mgd.Dataset, *, seeds: int = 5) -> tup
 
     n_classes = len(data.class_names)
     sets = [generate(pipe, profile, n_classes, per_class=10, seed=seed) for seed in range(seeds)]
-    draws = [random_real(data.train, n_classes, per_class=10, seed=seed) for seed in range(seeds)]
+    draws = [random_real(data.train, images_per_class=10, seed=seed) for seed in range(seeds)]
     classifier = train_student(data.train.images, data.train.labels, n_classes=n_classes, recipe=CLASSIFIER)
     generated, held_out = nearest_distance(torch.cat([one.images for one in sets])), nearest_distance(data.test.images)
     quantiles = torch.tensor([0.05, 0.5])
@@ -306,15 +307,6 @@ def measure(pipe, profile: Profile, data: mgd.Dataset, *, seeds: int = 5) -> tup
         "sampling": f"{type(pipe.scheduler).__name__}, {profile.sampling_steps} steps, guidance_scale "
         f"{profile.guidance_scale}, seeds 0 to {seeds - 1}",
     }, sets[0].images
-
-
-def random_real(train: mgd.ImageSet, n_classes: int, *, per_class: int, seed: int) -> mgd.ImageSet:
-    rows = []
-    for label in range(n_classes):
-        members = (train.labels == label).nonzero()[:, 0]
-        rows.append(members[torch.randperm(len(members), generator=generator(seed, label))[:per_class]])
-    rows = torch.cat(rows)
-    return mgd.ImageSet(train.images[rows], train.labels[rows])
 
 
 CARD = """---

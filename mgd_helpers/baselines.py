@@ -1,0 +1,118 @@
+"""What a distilled set is compared with: rules that choose real images, and targets without any denoising.
+
+herding:   argmin_x ‖ mean of the class - mean of the chosen and x ‖    k-centre:   argmax_x min over the chosen ‖x - c‖
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+
+from mgd_helpers._shapes import Float, Int, Tensor
+from mgd_helpers.data import ImageSet
+from mgd_helpers.latents import decode, encode
+from mgd_helpers.linalg import at_least_float32, squared_distances
+from mgd_helpers.seeding import generator
+
+Features = Callable[[Tensor], Tensor]
+
+
+def random_real(train: ImageSet, *, images_per_class: int, seed: int) -> ImageSet:
+    """Images drawn without replacement, class by class: what no cleverness achieves."""
+
+    def choose(label, images):
+        return torch.randperm(len(images), generator=generator(seed, label))[:images_per_class]
+
+    return _per_class(train, images_per_class, choose)
+
+
+def herding(train: ImageSet, *, images_per_class: int, features: Features | None = None) -> ImageSet:
+    """Images whose mean feature stays closest to the mean of their class (Welling 2009), greedily and without
+    replacement. `features` maps images to rows [n, d], by default their pixels.
+    """
+
+    def choose(label, images):
+        rows = _rows(images, features)
+        rows = rows - rows.mean(0)
+        total, free, chosen = torch.zeros_like(rows[0]), torch.ones(len(rows), dtype=torch.bool), []
+        for _ in range(images_per_class):
+            # ‖total + x‖² is smallest; the division by the number of images is the same for all
+            badness = (rows.square().sum(1) + 2 * rows @ total).masked_fill(~free.to(rows.device), torch.inf)
+            chosen.append(badness.argmin().item())
+            total, free[chosen[-1]] = total + rows[chosen[-1]], False
+        return torch.tensor(chosen)
+
+    return _per_class(train, images_per_class, choose)
+
+
+def k_center(train: ImageSet, *, images_per_class: int, features: Features | None = None) -> ImageSet:
+    """Images that leave no other one far from its nearest (greedy k-centre, Sener & Savarese 2018): first the one
+    nearest to the class mean, then always the one farthest from all chosen. `features` as in `herding`.
+    """
+
+    def choose(label, images):
+        rows = _rows(images, features)
+        chosen = [squared_distances(rows.mean(0, keepdim=True), rows)[0].argmin().item()]
+        nearest = squared_distances(rows[chosen], rows)[0]
+        while len(chosen) < images_per_class:
+            nearest[chosen] = -1  # without replacement, also among equal images
+            chosen.append(nearest.argmax().item())
+            nearest = torch.minimum(nearest, squared_distances(rows[chosen[-1:]], rows)[0])
+        return torch.tensor(chosen)
+
+    return _per_class(train, images_per_class, choose)
+
+
+def nearest_real(
+    train: ImageSet, latents: Float[Tensor, "n ..."], targets: Sequence[Float[Tensor, "k ..."]]
+) -> ImageSet:
+    """For each target the training image whose latent is nearest, none taken twice; one entry of `targets` per class.
+
+    `latents` are those of `train`. Targets of a class choose in their order.
+    """
+    if len(latents) != len(train):
+        raise ValueError(f"latents must be those of the {len(train)} training images; got {len(latents)}.")
+    counts = {len(of_class) for of_class in targets}
+    if len(counts) != 1:
+        raise ValueError(f"targets must be equally many in every class; got {sorted(counts)}.")
+
+    def choose(label, images):
+        distances = squared_distances(targets[label].flatten(1), latents[train.labels == label].flatten(1))
+        chosen = []
+        for line in distances:
+            line[chosen] = torch.inf
+            chosen.append(line.argmin().item())
+        return torch.tensor(chosen)
+
+    return _per_class(train, counts.pop(), choose)
+
+
+def round_trip(vae, images: ImageSet) -> ImageSet:
+    """The same images, encoded and decoded: what the autoencoder alone costs."""
+    return ImageSet(decode(vae, encode(vae, images.images)), images.labels)
+
+
+def decoded_targets(vae, targets: Sequence[Float[Tensor, "k ..."]]) -> ImageSet:
+    """The targets themselves, sent through the decoder: whether diffusion is needed at all. One entry per class."""
+    labels = torch.cat([torch.full((len(of_class),), label) for label, of_class in enumerate(targets)])
+    return ImageSet(decode(vae, torch.cat(list(targets))), labels)
+
+
+def _rows(images: Float[Tensor, "n c h w"], features: Features | None) -> Float[Tensor, "n d"]:
+    return at_least_float32(images.flatten(1) if features is None else features(images).flatten(1))
+
+
+def _per_class(train: ImageSet, images_per_class: int, choose: Callable[[int, Tensor], Int[Tensor, " k"]]) -> ImageSet:
+    """What `choose(label, images of the class)` picks, class after class."""
+    images, labels = [], []
+    for label in range(int(train.labels.max()) + 1):
+        members = train.of_class(label)
+        if not 1 <= images_per_class <= len(members):
+            raise ValueError(
+                f"images_per_class must lie between 1 and the {len(members)} images of class {label}; "
+                f"got {images_per_class}."
+            )
+        images.append(members[choose(label, members).to(members.device)])
+        labels.append(torch.full((images_per_class,), label))
+    return ImageSet(torch.cat(images), torch.cat(labels))
