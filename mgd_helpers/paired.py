@@ -1,8 +1,6 @@
-"""Paired statistics: is one rule better than another, and how sure are we?
+"""Is one way of making sets better than another? Paired differences of accuracy with intervals; robust scores.
 
-d_g = mean over students t of (a_gt - b_gt),    interval: mean(d) -/+ t(0.975, G - 1) sd(d) / sqrt(G)
-
-Sets g of both rules are made from the same seed, students t of both start from the same weights.
+δ_g = mean over students t of (a_gt - b_gt); the answer is mean(δ) ± t(G - 1) · sd(δ) / √G over the G generated sets.
 """
 
 from __future__ import annotations
@@ -14,107 +12,164 @@ from dataclasses import dataclass
 import torch
 
 from mgd_helpers._shapes import Float, Tensor
+from mgd_helpers.intervals import middle
 from mgd_helpers.seeding import generator
+
+METHODS = ("t", "bootstrap")
 
 
 @dataclass(frozen=True)
 class Difference:
-    """The mean of a - b with its interval, over how many sets and students; the interval is NaN for a single set."""
+    """Mean of a - b with its interval, from `sets` pairs of sets with `students` students each.
+
+    `verdict` is "better" or "worse" (of a) where the interval leaves zero out, else "not told apart"; `p_value` is
+    two-sided, for `holm`.
+    """
 
     mean: float
     low: float
     high: float
     sets: int
     students: int
-
-    @property
-    def verdict(self) -> str:
-        """`"better"` or `"worse"` where the interval excludes zero, else `"not told apart"`."""
-        return "better" if self.low > 0 else "worse" if self.high < 0 else "not told apart"
+    verdict: str
+    p_value: float
 
     def __str__(self) -> str:
-        return f"{self.mean:+.4f} [{self.low:+.4f}, {self.high:+.4f}] over {self.sets} sets: {self.verdict}"
+        return (
+            f"{self.mean:+.4f} ({self.low:+.4f} to {self.high:+.4f}; {self.sets} sets, {self.students} students each): "
+            f"{self.verdict}"
+        )
 
 
 def paired_difference(
     a: Float[Tensor, "sets students"] | Sequence[Sequence[float]],
     b: Float[Tensor, "sets students"] | Sequence[Sequence[float]],
     *,
-    method: str = "t",
     confidence: float = 0.95,
+    method: str = "t",
     rounds: int = 10_000,
     seed: int = 0,
 ) -> Difference:
-    """How much higher the scores `a` are than `b`: [G, T] each, G sets made from the same seeds, T students of each.
+    """Compare accuracies [G, T] of two ways `a` and `b`: G sets, the same noise in row g, the same student in [g, t].
 
-    The unit is the set, for only another set shows what another seed gives; its students are averaged. `"t"` is
-    Student's interval of the G set differences. `"bootstrap"` draws sets with replacement and takes percentiles, which
-    assumes nothing about the shape of the distribution and is too short where sets are few: in simulation (normal
-    differences, one to three students) its 95 % interval covers 75 % at G = 3, 84 % at 5, 90 % at 10 and 93 % at 20;
-    Student's covers 94 to 96 % at all of them.
+    `"t"` (default) is Student's interval on the G differences of set means. `"bootstrap"` draws sets with replacement,
+    then students within each set drawn, the same for a and b, and takes percentiles of `rounds` means.
 
-    Raises `ValueError` for unequal shapes, or values that are not finite.
+    Few sets make the bootstrap too narrow: no percentile of means of G numbers leaves their range, so with one student
+    it covers at most 1 - 2^(1 - G), 75 % for three sets. Simulated coverage of nominal 95 % (1,500 normal draws, sets
+    spread as much as students):
+
+    ====  ====  ====  ==========  ==================  ====
+    G     T     t     bootstrap   of set means alone  BCa
+    ====  ====  ====  ==========  ==================  ====
+    3     1     95    74          74                  72
+    3     3     95    84          75                  73
+    5     1     95    84          84                  84
+    5     3     94    90          82                  82
+    10    1     94    90          90                  89
+    10    3     95    94          89                  90
+    ====  ====  ====  ==========  ==================  ====
+
+    Where sets do not differ at all, drawing students too makes the bootstrap too wide (98 % for G = 10, T = 3); t stays
+    at 95. Neither sees what all sets share: where the same T student seeds serve every set and favour one way, half as
+    much as sets differ, t covers 84 to 95 % (worst for ten sets and one student). Give every set student seeds of its
+    own, the same for a and b, and this is gone.
+
+    Raises `ValueError` for less than two sets, unequal shapes, or accuracies that are not finite.
     """
-    a, b = (torch.as_tensor(scores, dtype=torch.float64) for scores in (a, b))
-    if a.ndim != 2 or a.shape != b.shape or a.numel() == 0:
-        raise ValueError(f"a and b must both be [sets, students], pair by pair; got {list(a.shape)}, {list(b.shape)}.")
-    if not torch.isfinite(a - b).all():
-        raise ValueError("a and b must be finite; got NaN or infinite scores. Leave out the pairs that failed.")
-    if method not in ("t", "bootstrap"):
-        raise ValueError(f"method must be 't' or 'bootstrap'; got {method!r}.")
-    differences = (a - b).mean(1)
-    mean, (count, students) = differences.mean().item(), a.shape
-    if count == 1:
-        return Difference(mean, math.nan, math.nan, count, students)
+    a, b = (torch.as_tensor(side, dtype=torch.float64).cpu() for side in (a, b))
+    if a.shape != b.shape or a.ndim != 2 or len(a) < 2 or a.shape[1] == 0:
+        raise ValueError(
+            f"a and b must be accuracies [sets, students] of equal shape, of two sets at least; got {list(a.shape)} "
+            f"and {list(b.shape)}. One student per set is a column, [sets, 1]."
+        )
+    if not (a.isfinite().all() and b.isfinite().all()):
+        raise ValueError("a and b must be finite; got NaN or infinite accuracies.")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie between 0 and 1; got {confidence}.")
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}; got {method!r}.")
+    differences = (a - b).round(decimals=12)  # equal differences must not differ by rounding
+    mean = differences.mean().item()
     if method == "t":
-        half = _t_quantile(0.5 + confidence / 2, count - 1) * differences.std().item() / math.sqrt(count)
-        return Difference(mean, mean - half, mean + half, count, students)
-    rows = torch.randint(count, (rounds, count), generator=generator(seed))
-    ends = torch.tensor([0.5 - confidence / 2, 0.5 + confidence / 2], dtype=torch.float64)
-    low, high = differences[rows].mean(1).quantile(ends).tolist()
-    return Difference(mean, low, high, count, students)
+        low, high, p_value = _student_t(differences.mean(1), confidence)
+    else:
+        means = _resampled_means(differences, rounds, seed)
+        low, high = middle(means, share=confidence)
+        p_value = min(1.0, 2 * min((means <= 0).double().mean().item(), (means >= 0).double().mean().item()))
+    verdict = "better" if low > 0 else "worse" if high < 0 else "not told apart"
+    return Difference(mean, low, high, len(a), a.shape[1], verdict, p_value)
 
 
-def _t_quantile(share: float, degrees: int) -> float:
-    from scipy.stats import t
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p-values for all comparisons of a table at once (Holm, 1979): below 0.05, each errs in 5 % of tables at most.
 
-    return float(t.ppf(share, degrees))
+    >>> [round(p, 3) for p in holm([0.01, 0.04, 0.03])]
+    [0.03, 0.06, 0.06]
+    """
+    adjusted, largest = [0.0] * len(p_values), 0.0
+    for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        adjusted[place] = largest
+    return adjusted
 
 
 def label_robust_score(
-    *, real_hard: float, generated_hard: float, generated: float, random: float, weight: float = 0.5
+    *, real_hard: float, generated_hard: float, generated_any: float, random_any: float, weight: float = 0.5
 ) -> float:
-    """DD-Ranking's label-robust score, between 0 and 1 (Li et al. 2025, arXiv 2505.13300).
+    """DD-Ranking's label-robust score (arXiv 2505.13300), in [0, 1]: what images are worth apart from soft labels.
 
-    With HLR = `real_hard` - `generated_hard`, what hard labels lose against all real images, and IOR = `generated` -
-    `random`, what the set gains over random real images under the same labels: the score is
-    (exp(alpha) - exp(-1)) / (exp(1) - exp(-1)), alpha = weight * IOR - (1 - weight) * HLR.
-
-    All four are accuracies as fractions. The published code passes percentages, with which the exponential saturates.
+    α = w (generated_any - random_any) - (1 - w) (real_hard - generated_hard), normalised as (e^α - e^-1) / (e - e^-1).
+    `hard` is trained on hard labels; `any` with the labels of the method's own recipe, which `random_any` gives to
+    random real images, as many. Accuracies are fractions: no gain and no loss is 0.269. The original code feeds
+    percentages, for which the exponential saturates: every α below -5 points reads -0.156, and +5 points read 63.
+    Raises `ValueError` for accuracies outside [0, 1].
     """
-    _check_fractions(real_hard=real_hard, generated_hard=generated_hard, generated=generated, random=random)
-    return _scaled(weight * (generated - random) - (1 - weight) * (real_hard - generated_hard))
+    _check_fractions(locals())
+    gain, gap = generated_any - random_any, real_hard - generated_hard
+    return _normalised(weight * gain - (1 - weight) * gap)
 
 
 def augmentation_robust_score(
-    *, generated_augmented: float, random_augmented: float, generated: float, random: float, weight: float = 0.5
+    *,
+    generated_augmented: float,
+    random_augmented: float,
+    generated_plain: float,
+    random_plain: float,
+    weight: float = 0.5,
 ) -> float:
-    """DD-Ranking's augmentation-robust score, between 0 and 1 (Li et al. 2025, arXiv 2505.13300).
+    """DD-Ranking's augmentation-robust score (arXiv 2505.13300), in [0, 1]: the gain over random images, twice.
 
-    The gain over random real images with augmentation, weighed with the gain without:
-    beta = weight * (`generated_augmented` - `random_augmented`) + (1 - weight) * (`generated` - `random`), scaled like
-    `label_robust_score`. Accuracies as fractions.
+    β = w (generated_augmented - random_augmented) + (1 - w) (generated_plain - random_plain), with and without data
+    augmentation; normalised like `label_robust_score`, and as much in need of fractions.
     """
-    gains = {"generated_augmented": generated_augmented, "random_augmented": random_augmented}
-    _check_fractions(**gains, generated=generated, random=random)
-    return _scaled(weight * (generated_augmented - random_augmented) + (1 - weight) * (generated - random))
+    _check_fractions(locals())
+    augmented, plain = generated_augmented - random_augmented, generated_plain - random_plain
+    return _normalised(weight * augmented + (1 - weight) * plain)
 
 
-def _scaled(value: float) -> float:
-    return (math.exp(value) - math.exp(-1)) / (math.exp(1) - math.exp(-1))
+def _student_t(values, confidence):
+    from scipy import stats
+
+    mean, error = values.mean().item(), values.std().item() / math.sqrt(len(values))
+    if error == 0:
+        return mean, mean, float(mean == 0)
+    half = stats.t.ppf((1 + confidence) / 2, len(values) - 1) * error
+    return mean - half, mean + half, float(2 * stats.t.sf(abs(mean) / error, len(values) - 1))
 
 
-def _check_fractions(**accuracies: float) -> None:
-    for name, value in accuracies.items():
-        if not 0 <= value <= 1:
-            raise ValueError(f"{name} must be an accuracy between 0 and 1; got {value}. Divide percentages by 100.")
+def _resampled_means(differences, rounds, seed):
+    sets, students = differences.shape
+    source = generator(seed)
+    drawn = torch.randint(sets, (rounds, sets, 1), generator=source)
+    return differences[drawn, torch.randint(students, (rounds, sets, students), generator=source)].mean((1, 2))
+
+
+def _check_fractions(values):
+    wrong = {name: value for name, value in values.items() if not 0 <= value <= 1}
+    if wrong:
+        raise ValueError(f"accuracies and weight must be fractions in [0, 1]; got {wrong}. Divide percentages by 100.")
+
+
+def _normalised(exponent):
+    return (math.exp(exponent) - math.exp(-1)) / (math.e - math.exp(-1))

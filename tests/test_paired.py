@@ -3,95 +3,210 @@ import math
 import numpy as np
 import pytest
 import torch
-from scipy import stats
 
-from mgd_helpers.paired import augmentation_robust_score, label_robust_score, paired_difference
+from mgd_helpers.paired import (
+    _normalised,
+    augmentation_robust_score,
+    holm,
+    label_robust_score,
+    paired_difference,
+)
 
-
-def test_the_interval_is_that_of_a_paired_t_test(draw):
-    a, b = draw(6, 3, dtype=torch.float64), draw(6, 3, dtype=torch.float64)
-    found = paired_difference(a, b)
-    known = stats.ttest_rel(a.mean(1), b.mean(1)).confidence_interval(0.95)
-    assert (found.low, found.high) == pytest.approx((known.low, known.high), abs=1e-12)
-    assert (found.sets, found.students) == (6, 3)
-
-
-def test_what_pairs_share_cancels(draw):
-    shared, own = 5 * draw(8, 2), draw(8, 2)
-    alone = paired_difference(own, torch.zeros(8, 2))
-    paired = paired_difference(shared + own, shared)
-    assert paired.mean == pytest.approx(alone.mean, abs=1e-5)
-    assert paired.high - paired.low == pytest.approx(alone.high - alone.low, rel=1e-4)
+METHODS = ["t", "bootstrap"]
 
 
-@pytest.mark.parametrize("method", ["t", "bootstrap"])
-def test_swapping_the_sides_mirrors_the_interval(draw, method):
-    a, b = draw(7, 1), draw(7, 1)
-    there, back = paired_difference(a, b, method=method), paired_difference(b, a, method=method)
-    assert (there.mean, there.low, there.high) == pytest.approx((-back.mean, -back.high, -back.low), abs=1e-9)
+def accuracies(draw, sets, students):
+    """Sets that differ, students that differ, and what is left; a and b of one seed share the first two."""
+    shared = 0.7 + 0.1 * draw(sets, 1) + 0.05 * draw(1, students)
+    return shared + 0.01 * draw(sets, students), shared + 0.01 * draw(sets, students)
 
 
-def test_the_bootstrap_resamples_sets_and_not_students(draw):
-    per_set = draw(5, 1)
-    found = paired_difference(per_set.expand(5, 40), torch.zeros(5, 40), method="bootstrap")
-    once = paired_difference(per_set, torch.zeros(5, 1), method="bootstrap")
-    assert (found.low, found.high) == pytest.approx((once.low, once.high))
-    reference = stats.bootstrap((per_set[:, 0].numpy(),), np.mean, method="percentile", n_resamples=20_000, rng=0)
-    assert (found.low, found.high) == pytest.approx(tuple(reference.confidence_interval), abs=0.05)
+@pytest.mark.parametrize("method", METHODS)
+def test_turning_sides_turns_the_answer(draw, method):
+    a, b = accuracies(draw, 5, 3)
+    ours, theirs = paired_difference(a + 0.1, b, method=method), paired_difference(b, a + 0.1, method=method)
+    assert (ours.verdict, theirs.verdict) == ("better", "worse")
+    assert (ours.mean, ours.low, ours.high) == pytest.approx((-theirs.mean, -theirs.high, -theirs.low), abs=0.002)
+    assert ours.p_value == pytest.approx(theirs.p_value)
+    assert (ours.sets, ours.students) == (5, 3)
 
 
-@pytest.mark.parametrize(("sets", "bootstrap"), [(5, 0.84), (10, 0.90)])
-def test_students_interval_covers_and_the_bootstrap_is_too_short(sets, bootstrap):
-    source = torch.Generator().manual_seed(1)
-    hits = {"t": 0, "bootstrap": 0}
-    rounds = 1500
-    for _ in range(rounds):
-        differences = torch.randn(sets, 1, generator=source) + torch.randn(sets, 2, generator=source)
-        for method in hits:
-            found = paired_difference(differences, torch.zeros(sets, 2), method=method, rounds=400)
-            hits[method] += found.low <= 0 <= found.high
-    assert 0.935 < hits["t"] / rounds < 0.965
-    assert abs(hits["bootstrap"] / rounds - bootstrap) < 0.03
+@pytest.mark.parametrize("method", METHODS)
+def test_what_both_sides_share_does_not_matter(draw, method):
+    a, b = accuracies(draw, 5, 2)
+    shared = draw(5, 2).double()
+    plain, moved = paired_difference(a, b, method=method), paired_difference(a + shared, b + shared, method=method)
+    assert (moved.mean, moved.low, moved.high) == pytest.approx((plain.mean, plain.low, plain.high), abs=1e-6)
+    doubled = paired_difference(a.double() * 2, b.double() * 2, method=method)
+    assert (doubled.low, doubled.high) == pytest.approx((2 * plain.low, 2 * plain.high), abs=1e-6)
 
 
-def test_verdicts_follow_the_interval():
-    rising = torch.tensor([[0.1], [0.12], [0.11], [0.13]])
-    zero = torch.zeros(4, 1)
-    assert paired_difference(rising, zero).verdict == "better"
-    assert paired_difference(zero, rising).verdict == "worse"
-    assert paired_difference(rising - 0.115, zero).verdict == "not told apart"
-    assert "better" in str(paired_difference(rising, zero))
+@pytest.mark.parametrize("method", METHODS)
+def test_the_mean_lies_inside_and_confidence_widens(draw, method):
+    a, b = accuracies(draw, 6, 2)
+    narrow, wide = (paired_difference(a, b, method=method, confidence=level) for level in (0.5, 0.99))
+    assert wide.low < narrow.low < narrow.mean < narrow.high < wide.high
+    assert narrow.mean == pytest.approx((a - b).mean().item(), abs=1e-6)
 
 
-def test_a_single_set_has_no_interval():
-    found = paired_difference([[0.5, 0.7]], [[0.4, 0.4]])
-    assert found.mean == pytest.approx(0.2)
-    assert math.isnan(found.low)
-    assert found.verdict == "not told apart"
+def test_t_is_the_paired_test_of_scipy_on_set_means(draw):
+    from scipy import stats
+
+    a, b = (side.double() for side in accuracies(draw, 7, 3))
+    found = paired_difference(a, b, confidence=0.9)
+    expected = stats.ttest_rel(a.mean(1), b.mean(1))
+    interval = expected.confidence_interval(0.9)
+    assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
+    assert found.p_value == pytest.approx(expected.pvalue)
 
 
-def test_scores_that_are_no_pairs_are_refused():
-    with pytest.raises(ValueError, match=r"a and b must both be \[sets, students\]"):
-        paired_difference([[0.1, 0.2]], [[0.1], [0.2]])
+def test_the_bootstrap_is_a_loop_over_sets_and_students(draw):
+    a, b = accuracies(draw, 4, 3)
+    found = paired_difference(a, b, method="bootstrap", rounds=40_000)
+    random = np.random.default_rng(1)
+    gaps = (a - b).double().numpy()
+    means = []
+    for _ in range(20_000):
+        rows = random.integers(4, size=4)
+        means.append(np.mean([[gaps[row, random.integers(3)] for _ in range(3)] for row in rows]))
+    spread = np.std(means)
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(means, [0.025, 0.975])), abs=0.06 * spread)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("gap", [0.0, 0.1])
+def test_differences_that_do_not_differ_leave_no_width(method, gap):
+    b = torch.tensor([[0.1], [0.25], [0.7], [0.8]], dtype=torch.float64)
+    found = paired_difference(b + gap, b, method=method)
+    assert (found.low, found.high) == pytest.approx((gap, gap))
+    assert found.verdict == ("better" if gap else "not told apart")
+    assert found.p_value == (0 if gap else 1)
+
+
+def test_one_seed_gives_one_answer_and_lists_will_do(draw):
+    a, b = accuracies(draw, 4, 2)
+    one, same, other = (paired_difference(a, b, method="bootstrap", rounds=500, seed=seed) for seed in (0, 0, 1))
+    assert one == same != other
+    assert paired_difference(a.tolist(), b.tolist()) == paired_difference(a, b)
+    assert "4 sets, 2 students each" in str(one)
+
+
+def coverage(*, sets, students, method, between, trials, common=0.0, rounds=300):
+    source = torch.Generator().manual_seed(0)
+    hits = 0
+    for _ in range(trials):
+        noise = (between, (sets, 1)), (common, (1, students)), (1.0, (sets, students))
+        a = sum(scale * torch.randn(*shape, generator=source, dtype=torch.float64) for scale, shape in noise)
+        found = paired_difference(a, torch.zeros_like(a), method=method, rounds=rounds)
+        hits += found.low <= 0 <= found.high
+    return hits / trials
+
+
+@pytest.mark.parametrize("between", [0.0, 1.0])
+@pytest.mark.parametrize(("sets", "students"), [(3, 2), (5, 1), (5, 3), (10, 1), (10, 2)])
+def test_the_default_covers_what_it_says(sets, students, between):
+    assert 0.92 < coverage(sets=sets, students=students, method="t", between=between, trials=1000) < 0.98
+
+
+@pytest.mark.parametrize(
+    ("sets", "students", "low", "high"), [(3, 1, 0.68, 0.80), (5, 3, 0.85, 0.94), (5, 1, 0.79, 0.89)]
+)
+def test_the_bootstrap_of_few_sets_is_too_narrow_as_its_docstring_says(sets, students, low, high):
+    assert low < coverage(sets=sets, students=students, method="bootstrap", between=1.0, trials=400) < high
+
+
+def test_nothing_sees_what_all_sets_share():
+    assert coverage(sets=10, students=1, method="t", between=1.0, common=0.5, trials=400) < 0.9
+
+
+@pytest.mark.parametrize(
+    ("shapes", "words"),
+    [
+        (((3, 2), (3, 1)), r"of equal shape, of two sets at least; got \[3, 2\] and \[3, 1\]"),
+        (((1, 2), (1, 2)), r"of two sets at least; got \[1, 2\]"),
+        (((3, 0), (3, 0)), r"got \[3, 0\]"),
+    ],
+)
+def test_accuracies_that_do_not_pair_are_refused(shapes, words):
+    a, b = (np.zeros(shape).tolist() for shape in shapes)
+    with pytest.raises(ValueError, match=words):
+        paired_difference(a, b)
+
+
+def test_other_values_that_make_no_sense_are_refused():
+    two = torch.zeros(2, 1)
     with pytest.raises(ValueError, match="a and b must be finite"):
-        paired_difference([[math.nan]], [[0.1]])
-    with pytest.raises(ValueError, match="method must be 't' or 'bootstrap'; got 'z'"):
-        paired_difference([[0.1]], [[0.1]], method="z")
+        paired_difference(two, two + float("nan"))
+    for confidence in (0.0, 1.0, 95.0):
+        with pytest.raises(ValueError, match="confidence must lie between 0 and 1"):
+            paired_difference(two, two, confidence=confidence)
+    with pytest.raises(ValueError, match="method must be one of t, bootstrap; got 'z'"):
+        paired_difference(two, two, method="z")
 
 
-def test_robust_scores_reach_their_limits():
-    best = label_robust_score(real_hard=0.0, generated_hard=1.0, generated=1.0, random=0.0)
-    worst = label_robust_score(real_hard=1.0, generated_hard=0.0, generated=0.0, random=1.0)
-    assert (best, worst) == pytest.approx((1, 0))
-    equal = label_robust_score(real_hard=0.8, generated_hard=0.8, generated=0.5, random=0.5)
-    assert equal == pytest.approx((1 - math.exp(-1)) / (math.e - math.exp(-1)))
-    gains = {"generated": 1.0, "random": 0.0}
-    assert augmentation_robust_score(generated_augmented=1.0, random_augmented=0.0, **gains) == pytest.approx(1)
-    gains = {"generated_augmented": 0.6, "random_augmented": 0.5}
-    one = augmentation_robust_score(**gains, generated=0.9, random=0.2, weight=1.0)
-    assert one == pytest.approx((math.exp(0.1) - math.exp(-1)) / (math.e - math.exp(-1)))
+def test_holm_grows_keeps_order_and_ends_at_bonferroni():
+    p_values = [0.04, 0.001, 0.03, 0.6, 0.001]
+    adjusted = holm(p_values)
+    assert adjusted == pytest.approx([0.09, 0.005, 0.09, 0.6, 0.005])
+    assert all(after >= before for after, before in zip(adjusted, p_values, strict=True))
+    assert holm([0.2]) == [0.2]
+    assert holm([]) == []
+    assert holm([0.9, 0.8]) == [1, 1]
 
 
-def test_percentages_are_refused_since_they_saturate():
-    with pytest.raises(ValueError, match=r"real_hard must be an accuracy between 0 and 1; got 80\.0\. Divide"):
-        label_robust_score(real_hard=80.0, generated_hard=70.0, generated=70.0, random=60.0)
+def test_holm_rejects_as_its_step_down_rule_does():
+    random = np.random.default_rng(0)
+    for _ in range(200):
+        p_values = (random.random(6) * 0.1).tolist()
+        rejected = set()
+        for rank, place in enumerate(np.argsort(p_values)):
+            if p_values[place] > 0.05 / (6 - rank):
+                break
+            rejected.add(int(place))
+        assert {place for place, p in enumerate(holm(p_values)) if p <= 0.05} == rejected
+
+
+LABELS = {"real_hard": 0.9, "generated_hard": 0.6, "generated_any": 0.7, "random_any": 0.55}
+AUGMENTED = {"generated_augmented": 0.7, "random_augmented": 0.6, "generated_plain": 0.5, "random_plain": 0.45}
+
+
+def test_scores_at_their_limits():
+    best = {"real_hard": 0.0, "generated_hard": 1.0, "generated_any": 1.0, "random_any": 0.0}
+    assert label_robust_score(**best) == pytest.approx(1)
+    assert label_robust_score(**{name: 1 - value for name, value in best.items()}) == pytest.approx(0)
+    best = dict.fromkeys(AUGMENTED, 0.0) | {"generated_augmented": 1.0, "generated_plain": 1.0}
+    assert augmentation_robust_score(**best) == pytest.approx(1)
+    assert augmentation_robust_score(**{name: 1 - value for name, value in best.items()}) == pytest.approx(0)
+    neither = (1 - 1 / math.e) / (math.e - 1 / math.e)
+    assert label_robust_score(**dict.fromkeys(LABELS, 0.3)) == pytest.approx(neither) == pytest.approx(0.269, abs=5e-4)
+    assert augmentation_robust_score(**dict.fromkeys(AUGMENTED, 0.3)) == pytest.approx(neither)
+
+
+def test_scores_are_the_formula():
+    for weight in (0.0, 0.3, 1.0):
+        alpha = weight * (0.7 - 0.55) - (1 - weight) * (0.9 - 0.6)
+        expected = math.expm1(alpha + 1) / math.expm1(2)
+        assert label_robust_score(**LABELS, weight=weight) == pytest.approx(expected)
+        beta = weight * 0.1 + (1 - weight) * 0.05
+        assert augmentation_robust_score(**AUGMENTED, weight=weight) == pytest.approx(
+            math.expm1(beta + 1) / math.expm1(2)
+        )
+
+
+@pytest.mark.parametrize("score,values", [(label_robust_score, LABELS), (augmentation_robust_score, AUGMENTED)])
+def test_scores_move_the_right_way_and_refuse_percentages(score, values):
+    for name, value in values.items():
+        gain = score(**values | {name: value + 0.05}) - score(**values)
+        assert (gain > 0) == name.startswith("generated")
+    for name in values:
+        with pytest.raises(ValueError, match=f"must be fractions in .0, 1.; got .*{name}.*Divide percentages by 100"):
+            score(**values | {name: 55.0})
+    with pytest.raises(ValueError, match="weight"):
+        score(**values, weight=-0.1)
+
+
+def test_percentages_would_saturate():
+    assert _normalised(-5) == pytest.approx(_normalised(-50), abs=0.003)
+    assert _normalised(-50) == pytest.approx(-0.1565, abs=1e-4)
+    assert _normalised(5) > 60
+    assert _normalised(-0.05) - _normalised(-0.5) > 0.1  # the same losses as fractions are told apart
