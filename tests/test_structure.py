@@ -19,7 +19,7 @@ FLOORS = {
     5: ["distill"],
     4: ["steering", "evaluation", "audit", "released"],
     3: ["guidance", "baselines", "students"],
-    2: ["data", "targets", "fidelity", "schedules", "clouds", "networks", "augment"],
+    2: ["data", "targets", "fidelity", "neighborhoods", "schedules", "clouds", "networks", "augment"],
     1: ["clusters", "tangent", "noise", "latents", "hub", "pipelines", "dit"],
     0: ["catalog", "images", "linalg", "kmeans", "trees", "seeding", "dimension"],
     -1: ["_shapes"],  # the words of the signatures
