@@ -1,12 +1,21 @@
-"""Distances between two sets of features.
+"""Distances between two sets of features, `generated` first: MMD, Fréchet, kernel (KID) and class-mean distance.
 
 MMD² = E k(x, x') + E k(y, y') - 2 E k(x, y), with the kernel k(x, y) = exp(-‖x - y‖² / (2 h²)).
 """
 
 from __future__ import annotations
 
-from mgd_helpers._shapes import Float, Tensor
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from mgd_helpers._shapes import Float, Int, Tensor
 from mgd_helpers.linalg import squared_distances
+from mgd_helpers.runtime import progress
+from mgd_helpers.seeding import generator
+
+LARGEST_SUBSET = 1000  # rows per subset of the kernel distance, as in the paper
 
 
 def mmd(*, generated: Float[Tensor, "n d"], real: Float[Tensor, "m d"], bandwidth: float | None = None) -> float:
@@ -38,3 +47,152 @@ def mmd(*, generated: Float[Tensor, "n d"], real: Float[Tensor, "m d"], bandwidt
         squares.fill_diagonal_(0)  # but for rounding it is
     across = kernel(squared_distances(generated, real)).mean()
     return (unbiased_mean(within_generated) + unbiased_mean(within_real) - 2 * across).item()
+
+
+def frechet_distance(*, generated: Float[Tensor, "n d"], real: Float[Tensor, "m d"]) -> float:
+    """The squared Fréchet distance between the Gaussians of both sets (Heusel et al., 2017), through torchmetrics.
+
+    ‖μ - μ'‖² + tr(S + S' - 2 (S S')^½), in float64, with covariances S over n - 1. It is called FID where the features
+    are those of Inception-v3 (`inception_features`), and nowhere else: name yours. It is biased by the number of rows,
+    upwards for few: compare at equal n and equal m only. Never negative. Raises `ImportError` without torchmetrics.
+    """
+    try:
+        from torchmetrics.image.fid import FrechetInceptionDistance
+    except ImportError as error:
+        raise ImportError("frechet_distance needs torchmetrics: pip install torchmetrics.") from error
+    generated, real = _doubles(generated, real)
+    rows = torch.cat([generated, real]) - real.mean(0)  # torchmetrics sums squares: an offset would cost digits
+    if len(rows) < rows.shape[1]:  # coordinates in the rows' own span: the same distances, smaller matrices
+        rows = torch.linalg.qr(rows.mT).R.mT
+    as_they_are = torch.nn.Identity()
+    as_they_are.num_features = rows.shape[1]
+    metric = FrechetInceptionDistance(feature=as_they_are).to(rows.device)
+    metric.update(rows[: len(generated)], real=False)
+    metric.update(rows[len(generated) :], real=True)
+    return max(metric.compute().item(), 0.0)
+
+
+def kernel_distance(
+    *,
+    generated: Float[Tensor, "n d"],
+    real: Float[Tensor, "m d"],
+    subsets: int = 50,
+    subset_size: int | None = None,
+    seed: int = 0,
+) -> float:
+    """The unbiased squared MMD with the kernel (x·y / d + 1)³ (KID; Bińkowski et al., 2018), through torchmetrics.
+
+    The mean over `subsets` draws, without replacement and by `seed`, of `subset_size` rows from each set. The default,
+    the size of the smaller set but at most 1000, wastes no generated row. Its expectation depends on neither size nor
+    number of subsets, which only make it steadier: unlike `frechet_distance` it compares across unequal n. Near zero
+    it is at times negative. Where a subset holds all rows of both sets, one is enough. Runs in float64. Name your
+    features. Raises `ImportError` without torchmetrics.
+    """
+    try:
+        from torchmetrics.image.kid import poly_mmd
+    except ImportError as error:
+        raise ImportError("kernel_distance needs torchmetrics: pip install torchmetrics.") from error
+    generated, real = _doubles(generated, real)
+    fewest = min(len(generated), len(real))
+    size = min(fewest, LARGEST_SUBSET) if subset_size is None else subset_size
+    if not 2 <= size <= fewest:
+        raise ValueError(f"subset_size must lie between 2 and the rows of the smaller set, {fewest}; got {size}.")
+    if subsets < 1:
+        raise ValueError(f"subsets must be at least 1; got {subsets}.")
+    if size == len(generated) == len(real):
+        return poly_mmd(real, generated).item()
+    total = 0.0
+    for subset in progress(range(subsets), "kernel distance", unit="subset"):
+        draw = generator(seed, subset)
+        chosen, other = (torch.randperm(len(rows), generator=draw)[:size] for rows in (generated, real))
+        total += poly_mmd(real[other.to(real.device)], generated[chosen.to(generated.device)]).item()
+    return total / subsets
+
+
+def embedding_distance(
+    *,
+    generated: Float[Tensor, "n d"],
+    real: Float[Tensor, "m d"],
+    generated_labels: Int[Tensor, " n"],
+    real_labels: Int[Tensor, " m"],
+) -> float:
+    """The Euclidean distance between the mean unit-length feature of a class in both sets, averaged over classes.
+
+    Between 0 and 2; every class counts the same, however many rows it has. Both sets need the same classes. Name your
+    features.
+    """
+
+    def between_means(*, generated, real):
+        means = [torch.nn.functional.normalize(rows.double(), dim=1).mean(0) for rows in (generated, real)]
+        return torch.dist(*means).item()
+
+    found = per_class(
+        between_means, generated=generated, real=real, generated_labels=generated_labels, real_labels=real_labels
+    )
+    return sum(found.values()) / len(found)
+
+
+def per_class(
+    metric: Callable[..., Any],
+    *,
+    generated: Float[Tensor, "n d"],
+    real: Float[Tensor, "m d"],
+    generated_labels: Int[Tensor, " n"],
+    real_labels: Int[Tensor, " m"],
+) -> dict[int, Any]:
+    """What `metric(generated=…, real=…)` says of each class alone, by label; both sets need the same classes.
+
+    Options go in by `functools.partial`. The Fréchet distance of a class is the more biased, the fewer rows it has.
+    """
+    if (len(generated_labels), len(real_labels)) != (len(generated), len(real)):
+        raise ValueError(
+            "generated_labels and real_labels need one label per row, "
+            f"{len(generated)} and {len(real)}; got {len(generated_labels)} and {len(real_labels)}."
+        )
+    classes = sorted(set(generated_labels.tolist()))
+    if odd := set(classes) ^ set(real_labels.tolist()):
+        raise ValueError(
+            f"generated and real must hold the same classes; got {sorted(odd)[:5]} in one of them only. "
+            "Leave these rows out of both."
+        )
+    return {
+        label: metric(generated=generated[generated_labels == label], real=real[real_labels == label])
+        for label in classes
+    }
+
+
+def inception_features(images: Float[Tensor, "n c h w"], *, batch_size: int = 64) -> Float[Tensor, "n 2048"]:
+    """The 2048 pooled features of Inception-v3 with the weights of FID, through torchmetrics; images in [-1, 1].
+
+    Images become bytes, grey ones three equal channels, and the network resizes them to 299 pixels as torchmetrics
+    does by default. The first call downloads the weights (about 90 MB). Raises `ImportError` where torchmetrics or
+    torch-fidelity is missing.
+    """
+    if images.shape[1] not in (1, 3):
+        raise ValueError(f"images must have 1 or 3 channels; got {images.shape[1]}. Decode latents first.")
+    try:
+        from torchmetrics.image.fid import NoTrainInceptionV3
+
+        network = NoTrainInceptionV3(name="inception-v3-compat", features_list=["2048"]).to(images.device)
+    except ImportError as error:
+        raise ImportError(
+            "inception_features needs torchmetrics and torch-fidelity: pip install torchmetrics torch-fidelity."
+        ) from error
+    found = []
+    with torch.no_grad():
+        for batch in progress(images.split(batch_size), "Inception features", unit="batch"):
+            pixels = ((batch.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+            found.append(network(pixels.expand(-1, 3, -1, -1)))
+    return torch.cat(found)
+
+
+def _doubles(generated, real):
+    """Both sets in float64, or the `ValueError` that names what does not fit."""
+    if min(len(generated), len(real)) < 2:
+        raise ValueError(f"generated and real need at least two rows; got {len(generated)} and {len(real)}.")
+    if generated.shape[1] != real.shape[1]:
+        raise ValueError(
+            f"generated and real must have features of one width; got {generated.shape[1]} and {real.shape[1]}. "
+            "Take both from one network."
+        )
+    return generated.double(), real.double()

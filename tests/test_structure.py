@@ -18,8 +18,8 @@ FLOORS = {
     6: ["cli", "__main__", "widgets", "checks"],
     5: ["distill"],
     4: ["steering", "evaluation", "audit", "released"],
-    3: ["guidance", "manifest", "baselines", "students"],
-    2: ["data", "targets", "fidelity", "paired", "schedules", "clouds", "networks", "augment"],
+    3: ["guidance", "manifest", "baselines", "trained_baselines", "students"],
+    2: ["data", "targets", "fidelity", "neighborhoods", "paired", "schedules", "clouds", "networks", "augment"],
     1: ["intervals", "clusters", "tangent", "noise", "latents", "hub", "pipelines", "dit"],
     0: ["catalog", "images", "linalg", "kmeans", "trees", "seeding", "dimension"],
     -1: ["_shapes"],  # the words of the signatures
