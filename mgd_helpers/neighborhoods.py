@@ -61,7 +61,7 @@ def representativeness(
     that of Minimax Diffusion (Gu et al., CVPR 2024), which trains by a loss: it pulls a generated latent towards the
     *least* similar real one in memory. The score in the released code of ManifoldGD goes the other way: the highest
     similarity of a generated row to a real one, and of these the minimum, so that one row decides, and real rows that
-    nothing stands for do not count. That is this function with the sets swapped and `quantile=0`.
+    nothing stands for do not count. That is this function with the sets swapped and `quantile=0.0`.
     """
     _check(generated, real, at_least=1, remedy="Generate more.")
     return _summary(_highest_similarities(real, generated), quantile)
@@ -73,7 +73,7 @@ def diversity(*, generated: Float[Tensor, "n d"], quantile: float | None = None)
 
     Falls with n: compare at equal n only, best class by class. Noise is diverse, too: read it beside precision. Minimax
     Diffusion (Gu et al., CVPR 2024) has the similarity as a loss, of a generated latent to the most similar one in
-    memory. The score in the released code of ManifoldGD is that of the one closest pair: `quantile=0`.
+    memory. The score in the released code of ManifoldGD is that of the one closest pair: `quantile=0.0`.
     """
     if len(generated) < 2:
         raise ValueError(f"generated needs at least two rows; got {len(generated)}.")

@@ -106,6 +106,14 @@ def test_representativeness_and_diversity_are_the_double_loop(draw, device, monk
     assert diversity(generated=generated, quantile=quantile) == pytest.approx(summary(apart), rel=1e-9)
 
 
+def test_the_released_scores_are_the_minimum_with_the_sets_swapped(draw):
+    generated, real = draw(6, 4), draw(9, 4)
+    to_real = np.array(cosines(generated, real))
+    among = np.array(cosines(generated, generated)) - 9 * np.eye(6)
+    assert representativeness(generated=real, real=generated, quantile=0.0) == pytest.approx(to_real.max(1).min())
+    assert diversity(generated=generated, quantile=0.0) == pytest.approx(1 - among.max())
+
+
 def test_both_scores_know_directions_only(draw):
     generated, real = draw(8, 4), draw(9, 4)
     turn = torch.linalg.qr(draw(4, 4)).Q
@@ -122,7 +130,7 @@ def test_more_rows_represent_better_and_differ_less(draw):
     served = [representativeness(generated=generated[:n], real=real) for n in (2, 5, 15, 30)]
     assert served == sorted(served)
     assert diversity(generated=generated) < diversity(generated=generated[:3])
-    assert representativeness(generated=real[:, :], real=real) == pytest.approx(1)
+    assert representativeness(generated=real, real=real) == pytest.approx(1)
 
 
 def test_limits_of_diversity():
@@ -134,7 +142,7 @@ def test_limits_of_diversity():
 
 def test_one_pair_of_copies_decides_the_minimum_not_the_mean():
     rows = torch.cat([torch.eye(20), torch.eye(20)[:1]])
-    assert diversity(generated=rows, quantile=0) == pytest.approx(0)
+    assert diversity(generated=rows, quantile=0.0) == pytest.approx(0)
     assert diversity(generated=rows, quantile=0.2) == pytest.approx(1)
     assert diversity(generated=rows) == pytest.approx(19 / 21)
 
@@ -149,7 +157,7 @@ def test_any_dtype_goes_and_runs_in_float64(draw, dtype):
 
 
 def test_too_few_rows_are_refused(draw):
-    with pytest.raises(ValueError, match="generated and real need at least 6 rows; got 5 and 9. Lower n_neighbors"):
+    with pytest.raises(ValueError, match=r"generated and real need at least 6 rows; got 5 and 9.+Lower n_neighbors"):
         precision_recall(generated=draw(5, 2), real=draw(9, 2))
     with pytest.raises(ValueError, match="generated and real need at least 1 rows; got 0 and 9"):
         representativeness(generated=draw(0, 2), real=draw(9, 2))
