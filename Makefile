@@ -47,6 +47,7 @@ study: $(READY)  ## compute what is missing of the tables in studies/results/ (M
 		for table in tune main_table measures ablations; do $(BIN)/python studies/$$table.py $$data; done; \
 	done
 	$(BIN)/python studies/claimed.py
+	$(BIN)/python studies/vae_quality.py
 
 .PHONY: lab
 lab: $(READY)  ## open the labs in JupyterLab
