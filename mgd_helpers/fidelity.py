@@ -54,7 +54,8 @@ def frechet_distance(*, generated: Float[Tensor, "n d"], real: Float[Tensor, "m 
 
     ‖μ - μ'‖² + tr(S + S' - 2 (S S')^½), in float64, with covariances S over n - 1. It is called FID where the features
     are those of Inception-v3 (`inception_features`), and nowhere else: name yours. It is biased by the number of rows,
-    upwards for few: compare at equal n and equal m only. Never negative. Raises `ImportError` without torchmetrics.
+    upwards for few: compare at equal n and equal m only. Never negative. Costs min(n + m, d)³: ten seconds for 1024
+    features on one core, a minute or two for 2048. Raises `ImportError` without torchmetrics.
     """
     try:
         from torchmetrics.image.fid import FrechetInceptionDistance
