@@ -1,14 +1,17 @@
 """tools/train_pipeline.py: what makes the shipped pipelines."""
 
 import importlib.util
+import json
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from mgd_helpers.latents import decode, encode
+from mgd_helpers.pipelines import PRETRAINED, load_pipeline
 
 TOOL = Path(__file__).resolve().parent.parent / "tools" / "train_pipeline.py"
 
@@ -152,3 +155,15 @@ def test_generated_sets_are_labelled_images_in_range(tool, profile, tiny):
     assert images.images.shape == (6, 1, 16, 16)
     assert images.images.abs().max() <= 1
     assert images.labels.tolist() == [0, 0, 0, 1, 1, 1]
+
+
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in PRETRAINED.glob("*/model_index.json")))
+def test_shipped_cards_state_the_figures_of_their_weights(tool, name):
+    folder = PRETRAINED / name
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["profile"] == json.loads(json.dumps(asdict(tool.PROFILES[name])))
+    assert (folder / "README.md").read_text() == tool.card(name, tool.PROFILES[name], load_pipeline(name), metrics)
+    assert sum(file.stat().st_size for file in folder.rglob("*.safetensors")) < 25e6
+    stored = load_file(next((folder / "transformer").glob("*.safetensors")))
+    assert {weight.dtype for weight in stored.values()} == {getattr(torch, tool.PROFILES[name].stored_as)}
+    assert load_pipeline(name).transformer.dtype == torch.float32

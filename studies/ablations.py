@@ -1,0 +1,105 @@
+"""What does each part contribute? One at a time is changed, on the validation split: `python studies/ablations.py`.
+
+    python studies/ablations.py digits
+
+The base is the strict tangent pull with the settings that won in `tune.py`. Every variant is paired with the base: same
+trees (unless they are what is changed), same noise, same students. The defaults of `ManifoldPull` follow from here, so
+the test split stays out of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+
+import protocol
+import rules
+import tune
+
+PER_CLASS, SETS, STUDENTS = 10, 5, 1
+
+
+def variants(data: str) -> dict[str, dict]:
+    """Factor -> variant -> rule. "base" is in every factor, computed once."""
+    settings = tune.chosen(data)["tangent"].keywords
+    base = functools.partial(rules.guided, pull=functools.partial(rules.manifold_pull, **settings))
+
+    def pull(**changed):
+        return functools.partial(rules.guided, pull=functools.partial(rules.manifold_pull, **(settings | changed)))
+
+    def targets(**changed):
+        return functools.partial(rules.guided, pull=base.keywords["pull"], **changed)
+
+    def sampled(sampler, steps):
+        return functools.partial(rules.guided, pull=base.keywords["pull"], sampler=sampler, steps=steps)
+
+    strength = settings["strength"]
+    return {
+        "part": {
+            "no guidance": rules.unguided,
+            "mode, same strength": functools.partial(
+                rules.guided, pull=functools.partial(rules.mode_pull, strength=strength)
+            ),
+            **{f"softness {value}": pull(softness=value) for value in (0.25, 0.5, 0.75)},
+        },
+        "targets": {
+            "leaves": targets(strategy="leaves"),
+            "k-means": targets(strategy="kmeans"),
+            "tree on pooled latents": targets(space="pooled"),
+            "tree on principal components": targets(space="pca"),
+            "nearest member": targets(representative="nearest_member"),
+        },
+        "tangent": {"at the target": pull(tangent_at="target"), "at the noisy sample": pull(tangent_at="sample")},
+        "neighbourhood": {
+            f"k {k}, d {d}": pull(n_neighbors=k, rank=d)
+            for k, d in ((6, 2), (12, 3), (24, 8), (48, 16), (100, 32), ("auto", "auto"))
+        },
+        "strength": {f"{value}": pull(strength=value) for value in (0.05, 0.15, 0.4, 1.0)}
+        | {
+            "per log-SNR 0.3": pull(strength=functools.partial(rules.scheduled, rule="per_log_snr", rate=0.3)),
+            "score 0.1": pull(strength=functools.partial(rules.scheduled, rule="score", rate=0.1)),
+            "posterior 0.1": pull(strength=functools.partial(rules.scheduled, rule="posterior", rate=0.1)),
+        },
+        "stop": {f"noise share {value}": pull(above=value) for value in (0.0, 0.25, 0.75, 0.9)},
+        "sampler": {
+            f"{name} {steps}": sampled(sampler, steps)
+            for name, sampler, counts in (
+                ("DDIM", "DDIMScheduler", (10, 50, 250)),
+                ("DDPM", "DDPMScheduler", (50,)),
+                ("DPM++", "DPMSolverMultistepScheduler", (10, 25)),
+            )
+            for steps in counts
+        },
+    } | {
+        "sampler, unguided": {
+            f"DDIM {steps}": functools.partial(rules.unguided, steps=steps) for steps in (10, 50, 250)
+        }
+    }, base
+
+
+def cell(stand, rule, seed) -> dict:
+    images, _ = protocol.kept_set(stand, PER_CLASS, rule, seed)
+    how = protocol.recipe(stand.name, PER_CLASS, "convnet3")
+    return {
+        "students": protocol.student_scores(stand, images, how, protocol.student_seeds(seed, STUDENTS)),
+        "nearest_neighbor": protocol.nearest_neighbor(stand, images),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", choices=("digits", "fashion_mnist", "cifar10"))
+    parser.add_argument("--factors", nargs="+", help="by default all")
+    asked = parser.parse_args()
+    stand = protocol.bench(asked.data, "validation")
+    cells = protocol.Cells("ablations", asked.data, note=stand.data.note, images_per_class=PER_CLASS, students=STUDENTS)
+    factors, base = variants(asked.data)
+    for seed in range(SETS):
+        cells(f"base/base/{seed}", functools.partial(cell, stand, base, seed))
+        for factor in asked.factors or factors:
+            for name, rule in factors[factor].items():
+                cells(f"{factor}/{name}/{seed}", functools.partial(cell, stand, rule, seed))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""The main table: every row, on one data set, by students and by measures that need none.
+
+python studies/main_table.py digits
+python studies/main_table.py cifar10 --images-per-class 10 --network resnet18 --sets 3
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+
+import protocol
+import rules
+import tune
+
+from mgd_helpers.students import Recipe, accuracy, train_student
+
+MATCHING_STEPS, MINIMAX_STEPS = 300, 300
+REAL = Recipe(steps=2000, batch_size=64)  # for the student of all real images
+
+
+def rows(data: str) -> dict:
+    """The rules of the table by name; guided ones with the settings that won on the validation split."""
+    winners = tune.chosen(data)
+    return {
+        "random real": rules.random_real,
+        "herding": rules.herding,
+        "k-centre": rules.k_center,
+        "nearest real": rules.nearest_real,
+        "round trip": rules.round_trip,
+        "decoded targets": rules.decoded_targets,
+        "unguided": rules.unguided,
+        "mgd3": rules.mgd3,
+        **{name: functools.partial(rules.guided, pull=pull) for name, pull in winners.items()},
+        "distribution matching": functools.partial(rules.distribution_matching, steps=MATCHING_STEPS),
+        "minimax": functools.partial(rules.minimax, steps=MINIMAX_STEPS),
+    }
+
+
+def students_cell(stand, images_per_class, rule, seed, network, students) -> dict:
+    """Accuracies of students of one set, and of its nearest neighbours."""
+    images, seconds = protocol.kept_set(stand, images_per_class, rule, seed)
+    how = protocol.recipe(stand.name, images_per_class, network)
+    return {
+        "students": protocol.student_scores(stand, images, how, protocol.student_seeds(seed, students)),
+        "nearest_neighbor": protocol.nearest_neighbor(stand, images),
+        "seconds": round(seconds, 2),
+    }
+
+
+def full_real(stand, seed: int) -> float:
+    """The end of the scale: a student of all training images."""
+    train, test = stand.data.train, stand.data.test
+    student = train_student(train.images, train.labels, n_classes=stand.n_classes, recipe=REAL, seed=seed)
+    return round(accuracy(student, test.images, test.labels), 5)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", choices=("digits", "fashion_mnist", "cifar10"))
+    parser.add_argument("--images-per-class", type=int, nargs="+", default=[10, 1, 50])
+    parser.add_argument("--network", default="convnet3")
+    parser.add_argument("--rows", nargs="+", help="by default all")
+    parser.add_argument("--sets", type=int, default=protocol.SETS)
+    parser.add_argument("--students", type=int, default=protocol.STUDENTS)
+    asked = parser.parse_args()
+    stand, table = protocol.bench(asked.data), rows(asked.data)
+    cells = protocol.Cells("main", asked.data, note=stand.data.note, steps=protocol.STEPS)
+    for seed in range(protocol.STUDENTS):
+        cells(f"full real/convnet3/{seed}", functools.partial(full_real, stand, seed))
+    for images_per_class in asked.images_per_class:
+        for seed in range(asked.sets):  # set by set, so that an interrupted table has whole pairs
+            for name in asked.rows or table:
+                cell = functools.partial(
+                    students_cell, stand, images_per_class, table[name], seed, asked.network, asked.students
+                )
+                cells(f"{images_per_class}/{asked.network}/{name}/{seed}", cell)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""Measures that need no student, on features of a classifier trained on the real training images.
+
+    python studies/measures.py digits
+
+The classifier is our own ConvNet, so no distance here is called FID. All rows of a table have equally many images and
+are held against the same real ones, the test split, which neither the sets nor the classifier were made from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+
+import main_table
+import protocol
+import torch
+
+from mgd_helpers import fidelity, neighborhoods
+from mgd_helpers.audit import audit
+from mgd_helpers.students import Recipe, train_student
+
+CLASSIFIER = Recipe(steps=2000, batch_size=64)
+SETS = 3
+
+
+@functools.cache
+def classifier(name: str):
+    """The network whose features are measured, trained once per process on all real training images."""
+    stand = protocol.bench(name)
+    train = stand.data.train
+    return train_student(train.images, train.labels, n_classes=stand.n_classes, recipe=CLASSIFIER, seed=0)
+
+
+@torch.no_grad()
+def features(name: str, images: torch.Tensor) -> torch.Tensor:
+    return torch.cat([classifier(name).features(block) for block in images.split(500)])
+
+
+@functools.cache
+def real_features(name: str) -> torch.Tensor:
+    return features(name, protocol.bench(name).data.test.images)
+
+
+def measures(stand, images_per_class, rule, seed) -> dict:
+    """All distances of one set to the held-out real images."""
+    images, _ = protocol.kept_set(stand, images_per_class, rule, seed)
+    pair = {"generated": features(stand.name, images.images), "real": real_features(stand.name)}
+    labels = {"generated_labels": images.labels, "real_labels": stand.data.test.labels}
+    found = {
+        "frechet_distance": fidelity.frechet_distance(**pair),
+        "kernel_distance": fidelity.kernel_distance(**pair),
+        "mmd": fidelity.mmd(generated=pair["generated"], real=pair["real"][:2000]),
+        "embedding_distance": fidelity.embedding_distance(**pair, **labels),
+        **neighborhoods.precision_recall(**pair),
+        "representativeness": neighborhoods.representativeness(**pair),
+        "representativeness_5": neighborhoods.representativeness(**pair, quantile=0.05),
+        "diversity": neighborhoods.diversity(generated=pair["generated"]),
+        "diversity_5": neighborhoods.diversity(generated=pair["generated"], quantile=0.05),
+    }
+    return {name: protocol.rounded(value) for name, value in found.items()}
+
+
+def audited(stand, images_per_class, rule, seed) -> dict:
+    """Whether one set gives away the images it was made from."""
+    images, _ = protocol.kept_set(stand, images_per_class, rule, seed)
+    how = protocol.recipe(stand.name, images_per_class, "convnet3")
+    found = audit(images, against=stand.data, recipe=how, seed=seed).as_dict()
+    counts = {name: len(found.pop(name)) for name in ("near_duplicates", "repeats")}
+    return counts | {name: protocol.rounded(value) for name, value in found.items()}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", choices=("digits", "fashion_mnist", "cifar10"))
+    parser.add_argument("--images-per-class", type=int, default=10)
+    asked = parser.parse_args()
+    stand, table = protocol.bench(asked.data), main_table.rows(asked.data)
+    cells = protocol.Cells(
+        "measures", asked.data, note=stand.data.note, steps=protocol.STEPS, classifier_steps=CLASSIFIER.steps
+    )
+    for seed in range(SETS):
+        for name, rule in table.items():
+            cell = functools.partial(measures, stand, asked.images_per_class, rule, seed)
+            cells(f"{asked.images_per_class}/{name}/{seed}", cell)
+    for name, rule in table.items():
+        cells(
+            f"{asked.images_per_class}/audit/{name}/0",
+            functools.partial(audited, stand, asked.images_per_class, rule, 0),
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""From cells to tables: what the book's page "What the numbers say" and the tests read out of `results/`."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import statistics
+from pathlib import Path
+
+import pandas
+
+from mgd_helpers.paired import Difference, paired_difference
+
+RESULTS = Path(__file__).resolve().parent / "results"
+TITLES = {"digits": "digits", "fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR-10 (JPEG copy)"}
+GUIDED = ("mgd3", "mode", "tangent", "soft", "released")
+NETWORKS = {"convnet3": "ConvNet-3", "resnet18": "ResNet-18"}
+
+
+def read(table: str, data: str) -> dict:
+    """A results file; without cells where the study has not been run."""
+    file = RESULTS / f"{table}_{data}.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"cells": {}}
+
+
+def scores(cells: dict, prefix: str, measure: str = "students") -> dict[str, list]:
+    """Row -> its sets in order -> what was measured, of all cells whose key is `prefix`/row/set."""
+    found: dict[str, dict[int, object]] = {}
+    for key, cell in cells.items():
+        match = re.fullmatch(re.escape(prefix) + r"/([^/]+)/(\d+)", key)
+        if match and measure in cell:
+            value = cell[measure]
+            found.setdefault(match[1], {})[int(match[2])] = value if isinstance(value, list) else [value]
+    return {row: [sets[seed] for seed in sorted(sets)] for row, sets in found.items()}
+
+
+def difference(found: dict[str, list], row: str, base: str) -> Difference:
+    """Row minus base over the sets that both have."""
+    count = min(len(found[row]), len(found[base]))
+    a, b = found[row][:count], found[base][:count]
+    if count < 2:  # no interval
+        return Difference(mean(a) - mean(b), math.nan, math.nan, count, len(a[0]), "", math.nan)
+    return paired_difference(a, b)
+
+
+def main_table(data: str, images_per_class: int, network: str = "convnet3", base: str = "unguided") -> pandas.DataFrame:
+    """One line per row: accuracy, its paired difference to `base` with the interval, 1-NN, and what a set costs."""
+    cells = read("main", data)["cells"]
+    prefix = f"{images_per_class}/{network}"
+    students, nearest = scores(cells, prefix), scores(cells, prefix, "nearest_neighbor")
+    seconds = scores(cells, prefix, "seconds")
+    lines = []
+    for row, sets in students.items():
+        line = {"row": row, "sets": len(sets), "accuracy": mean(sets), "1-NN": mean(nearest[row])}
+        if base in students and row != base:
+            found = difference(students, row, base)
+            line |= {"difference": found.mean, "low": found.low, "high": found.high, "verdict": found.verdict}
+        images = images_per_class * 10
+        lines.append(line | {"seconds per image": mean(seconds[row]) / images})
+    return pandas.DataFrame(lines)
+
+
+def full_real(data: str, network: str = "convnet3") -> float | None:
+    """The mean accuracy of students of all real training images, where it was measured."""
+    cells = read("main", data)["cells"]
+    found = [value for key, value in cells.items() if key.startswith(f"full real/{network}/")]
+    return statistics.mean(found) if found else None
+
+
+def factor_table(data: str, factor: str, measure: str = "students") -> dict[str, tuple[float, float, float]]:
+    """Variant -> paired difference to the base of the ablations, with its interval."""
+    cells = read("ablations", data)["cells"]
+    found = scores(cells, factor, measure) | {"base": scores(cells, "base", measure).get("base", [])}
+    if not found["base"]:
+        return {}
+    pairs = {row: difference(found, row, "base") for row in found if row != "base"}
+    return {row: (pair.mean, pair.low, pair.high) for row, pair in pairs.items()}
+
+
+def mean(sets: list[list[float]]) -> float:
+    return statistics.mean(value for values in sets for value in values)
+
+
+def made_on(content: dict) -> str:
+    """The line that stands under every table."""
+    hardware, versions = content["hardware"], content["versions"]
+    machine = hardware.get("gpu", f"{hardware['processor']}, {hardware['cores']} cores, {hardware['threads']} threads")
+    note = f" {content['note']}" if content.get("note") else ""
+    return (
+        f"{machine}; torch {versions['torch']}, diffusers {versions['diffusers']}, Python {versions['python']}; "
+        f"sets from seeds 0, 1, 2, …{note}"
+    )
+
+
+def measures_table(cells: dict, images_per_class: int, columns: dict[str, str]) -> pandas.DataFrame:
+    """One line per row: means over its sets of the measures that need no student."""
+    found = {measure: scores(cells, str(images_per_class), measure) for measure in columns}
+    rows = next(iter(found.values()))
+    return pandas.DataFrame(
+        [{"row": row} | {title: mean(found[measure][row]) for measure, title in columns.items()} for row in rows]
+    )
+
+
+def audit_table(cells: dict, images_per_class: int) -> pandas.DataFrame:
+    """One line per row: what the audit of its first set found."""
+    lines = []
+    for key, cell in cells.items():
+        match = re.fullmatch(rf"{images_per_class}/audit/(.+)/0", key)
+        if match:
+            low, high = cell["nearer_share_interval"]
+            bottom, top = cell["membership_auc_interval"]
+            lines.append(
+                {
+                    "row": match[1],
+                    "distance, median": f"{cell['median']:.3f} (held-out {cell['held_out_median']:.3f})",
+                    "nearer than 5 % of held-out": f"{cell['nearer_share']:.0%} [{low:.0%}, {high:.0%}]",
+                    "near duplicates": cell["near_duplicates"],
+                    "membership AUC": f"{cell['membership_auc']:.3f} [{bottom:.3f}, {top:.3f}]",
+                }
+            )
+    return pandas.DataFrame(lines)
+
+
+def claimed_table() -> pandas.DataFrame:
+    """The rows that are passed around, and beside them what was measured for the best rule of each kind."""
+    from claimed import CLAIMED, ROWS
+
+    cells = read("claimed", "cifar10")["cells"]
+    lines = []
+    for kind, claims in CLAIMED.items():
+        line = {
+            "row": kind,
+            "claimed FID": claims["frechet_distance"],
+            "claimed embedding distance": claims["embedding_distance"],
+            "claimed accuracy": f"{100 * claims['accuracy']:.1f} %",
+        }
+        found = {name: scores(cells, kind).get(name) for name in ROWS[kind]}
+        measured = {name: mean(sets) for name, sets in found.items() if sets}
+        if measured:
+            best = max(measured, key=measured.get)
+            line |= {"measured row": best, "accuracy": f"{100 * measured[best]:.1f} %"}
+            for measure, title in (("frechet_distance", "Fréchet"), ("embedding_distance", "embedding distance")):
+                line[title] = f"{mean(scores(cells, kind, measure)[best]):.3g}"
+        lines.append(line)
+    return pandas.DataFrame(lines)

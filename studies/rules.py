@@ -1,0 +1,133 @@
+"""The rows of the tables: rules that make a set of `images_per_class` images per class from one seed.
+
+Each rule is a function `(bench, images_per_class, seed) -> ImageSet`; those with settings are bound with
+`functools.partial`, so that their settings are part of their name.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+from protocol import KEPT, STEPS, Bench, eight_bits, sample, targets_of
+
+import mgd_helpers as mgd
+from mgd_helpers import baselines, schedules, trained_baselines
+from mgd_helpers.guidance import ManifoldPull, ModePull, window
+from mgd_helpers.released import WINDOW, ReleasedPull
+
+# --- guidances, one class at a time: what `mgd.distill` calls a factory
+
+
+def mode_pull(targets, cloud, seed, *, strength, above=0.5):
+    return window(ModePull(targets.latents, strength), above=above)
+
+
+def manifold_pull(targets, cloud, seed, *, above=0.5, **settings):
+    return window(ManifoldPull(targets.latents, cloud, **settings, seed=seed, keys=targets.nodes), above=above)
+
+
+def released_pull(targets, cloud, seed, *, strength):
+    pull = ReleasedPull(targets.latents, strength, strength, seed=seed, keys=targets.nodes)
+    return window(pull, above=WINDOW)
+
+
+def scheduled(level, *, rule, rate):
+    """A strength of `mgd_helpers.schedules` by name, so that its rate is part of a cell's key."""
+    return getattr(schedules, rule)(rate)(level)
+
+
+# --- sets without a generator
+
+
+def random_real(stand: Bench, images_per_class: int, seed: int) -> mgd.ImageSet:
+    return baselines.random_real(stand.data.train, images_per_class=images_per_class, seed=seed)
+
+
+def herding(stand: Bench, images_per_class: int, seed: int) -> mgd.ImageSet:
+    return baselines.herding(stand.data.train, images_per_class=images_per_class)
+
+
+def k_center(stand: Bench, images_per_class: int, seed: int) -> mgd.ImageSet:
+    return baselines.k_center(stand.data.train, images_per_class=images_per_class)
+
+
+def nearest_real(stand: Bench, images_per_class: int, seed: int) -> mgd.ImageSet:
+    """The training image nearest to each target."""
+    return baselines.nearest_real(stand.data.train, stand.latents, _target_latents(stand, images_per_class, seed))
+
+
+def round_trip(stand: Bench, images_per_class: int, seed: int) -> mgd.ImageSet:
+    """The same images after encoding and decoding."""
+    decoded = baselines.round_trip(stand.pipe.vae, nearest_real(stand, images_per_class, seed))
+    return mgd.ImageSet(eight_bits(decoded.images), decoded.labels)
+
+
+def decoded_targets(stand: Bench, images_per_class: int, seed: int) -> mgd.ImageSet:
+    decoded = baselines.decoded_targets(stand.pipe.vae, _target_latents(stand, images_per_class, seed))
+    return mgd.ImageSet(eight_bits(decoded.images), decoded.labels)
+
+
+def _target_latents(stand: Bench, images_per_class: int, seed: int) -> list[torch.Tensor]:
+    return [targets.latents for targets in targets_of(stand, images_per_class, seed)]
+
+
+# --- sets made by the pipeline
+
+
+def unguided(stand: Bench, images_per_class: int, seed: int, *, steps: int = STEPS) -> mgd.ImageSet:
+    return sample(stand, targets_of(stand, images_per_class, seed), None, seed=seed, steps=steps)
+
+
+def guided(
+    stand: Bench, images_per_class: int, seed: int, *, pull, steps: int = STEPS, sampler: str | None = None, **targets
+) -> mgd.ImageSet:
+    """Under a guidance: `pull` is one of the three above with its settings; the rest says where targets come from."""
+    found = targets_of(stand, images_per_class, seed, **targets)
+    return sample(stand, found, pull, seed=seed, steps=steps, pipe=sampler and with_sampler(stand.pipe, sampler))
+
+
+def mgd3(stand: Bench, images_per_class: int, seed: int) -> mgd.ImageSet:
+    """The mode guidance of MGD3 as published: 0.1 times a DDPM step's deviation, 50 steps, and not tuned."""
+
+    def pull(targets, cloud, seed):
+        return window(ModePull.preset("mgd3", targets.latents), above=WINDOW)
+
+    return guided(stand, images_per_class, seed, pull=pull, steps=50, sampler="DDPMScheduler")
+
+
+def with_sampler(pipe, name: str):
+    """The same networks under another of diffusers' schedulers."""
+    import diffusers
+
+    scheduler = getattr(diffusers, name).from_config(pipe.scheduler.config)
+    other = diffusers.DiTPipeline(pipe.transformer, pipe.vae, scheduler)
+    other.set_progress_bar_config(disable=True)
+    return other
+
+
+# --- sets whose making needs training
+
+
+def distribution_matching(stand: Bench, images_per_class: int, seed: int, *, steps: int) -> mgd.ImageSet:
+    start = random_real(stand, images_per_class, seed)
+    made = trained_baselines.match_distributions(start, stand.data.train, steps=steps, seed=seed)
+    return mgd.ImageSet(eight_bits(made.images), made.labels)
+
+
+def minimax(stand: Bench, images_per_class: int, seed: int, *, steps: int) -> mgd.ImageSet:
+    """Unguided images of the pipeline after a Minimax-style fine-tune, which is made once per data set."""
+    targets = targets_of(stand, images_per_class, seed)
+    return sample(stand, targets, None, seed=seed, pipe=_finetuned(stand, steps))
+
+
+@functools.cache
+def _finetuned(stand: Bench, steps: int):
+    folder = KEPT / f"minimax_{stand.name}_{stand.part}_{stand.weights[:12]}_{steps}"
+    if not (folder / "model_index.json").exists():
+        labels = range(stand.n_classes)
+        pipe = trained_baselines.finetune_minimax(
+            stand.pipe, stand.data.train, latents=stand.latents, class_labels=labels, steps=steps, seed=0
+        )
+        pipe.save_pretrained(folder, safe_serialization=True)
+    return mgd.load_pipeline(folder)
