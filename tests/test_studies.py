@@ -1,0 +1,148 @@
+"""The studies: cells resume, their machinery does what `mgd.distill` does, and committed cells come out again."""
+
+import functools
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "studies"
+KEPT = sorted((FOLDER / "results").glob("*.json"))
+
+
+@pytest.fixture
+def studies(monkeypatch, tmp_path):
+    """The folder's modules, with sets and latents kept in tmp_path and results left where they are."""
+    monkeypatch.syspath_prepend(FOLDER)
+    import protocol
+    import rules
+
+    monkeypatch.setattr(protocol, "KEPT", tmp_path)
+    monkeypatch.setattr(rules, "KEPT", tmp_path)
+    protocol.bench.cache_clear()
+    yield protocol
+    protocol.bench.cache_clear()
+
+
+def test_sampling_side_by_side_makes_the_images_of_distill(studies, tmp_path):
+    import rules
+
+    import mgd_helpers as mgd
+    from mgd_helpers.evaluation import read_generated
+
+    stand = studies.bench("digits")
+    pull = functools.partial(rules.manifold_pull, strength=0.5, n_neighbors=12, rank=3)
+    images = rules.guided(stand, 2, 3, pull=pull, steps=2)
+    mgd.distill(
+        "digits", images_per_class=2, out=tmp_path / "set", guidance=pull, steps=2, seed=3, latents=stand.latents
+    )
+    expected = read_generated(tmp_path / "set", stand.data)
+    assert torch.equal(images.labels, expected.labels)
+    assert (images.images - expected.images).abs().max() < 1.5 / 127.5  # one step of 8 bits, where rounding tips
+    assert ((images.images - expected.images).abs() > 1e-3).float().mean() < 1e-3
+
+
+def test_guidances_side_by_side_see_their_own_rows(studies):
+    from mgd_helpers.noise import NoiseLevel
+
+    noisy = torch.arange(12.0).view(12, 1)  # two copies of three classes of two images
+    seen = []
+
+    def of(label):
+        def guide(denoised, level):
+            seen.append((label, level.sample.flatten().tolist()))
+            return denoised + label
+
+        return guide
+
+    level = NoiseLevel(torch.tensor(1.0), torch.tensor(1.0), 0, noisy)
+    moved = studies.side_by_side([of(0), of(10), of(20)], 2)(noisy.clone(), level)
+    assert (moved - noisy).flatten().tolist() == [0, 0, 10, 10, 20, 20] * 2
+    assert seen == [(0, [0, 1, 6, 7]), (10, [2, 3, 8, 9]), (20, [4, 5, 10, 11])]
+
+
+def test_the_validation_split_is_held_back(studies):
+    whole, stand = studies.bench("digits"), studies.bench("digits", "validation")
+    held, rest = studies.held_back(whole.data.train)
+    assert len(held) == 300
+    assert sorted(held.tolist() + rest.tolist()) == list(range(1500))
+    assert torch.equal(stand.data.test.images, whole.data.train.images[held])
+    assert torch.equal(stand.latents, whole.latents[rest])
+    share = stand.data.test.labels.bincount() / whole.data.train.labels.bincount()
+    assert (share - 0.2).abs().max() < 0.01
+
+
+def test_a_cell_is_computed_once_and_survives_an_interruption(studies, monkeypatch, tmp_path):
+    monkeypatch.setattr(studies, "RESULTS", tmp_path)
+    cells = studies.Cells("toy", "digits", steps=3)
+    assert cells("a/0", lambda: 0.5) == 0.5
+    with pytest.raises(KeyboardInterrupt):
+        cells("a/1", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+    again = studies.Cells("toy", "digits", steps=3)
+    assert again("a/0", lambda: pytest.fail("computed twice")) == 0.5
+    assert again.content["cells"] == {"a/0": 0.5}
+    with pytest.raises(ValueError, match="holds cells of other settings"):
+        studies.Cells("toy", "digits", steps=4)
+
+
+def test_every_candidate_row_has_the_same_budget(studies):
+    import tune
+
+    assert {len(candidates) for candidates in tune.CANDIDATES.values()} == {6}
+    assert all(len({tune.options(pull) for pull in pulls}) == 6 for pulls in tune.CANDIDATES.values())
+
+
+@pytest.mark.parametrize("file", KEPT, ids=lambda file: file.stem)
+def test_committed_results_say_what_made_them(file):
+    content = json.loads(file.read_text())
+    assert {"table", "data", "note", "settings", "hardware", "versions", "cells"} == set(content)
+    assert file.stem == f"{content['table']}_{content['data']}"
+    assert content["cells"]
+    if content["data"] == "cifar10":
+        assert "JPEG" in content["note"]
+
+
+def test_every_table_has_results():
+    assert {file.stem.split("_")[0] for file in KEPT} >= {"tune"}
+
+
+def recompute(studies, table, data):
+    """Functions that compute cells of a table, by key."""
+    import ablations
+    import main_table
+    import measures
+    import rules
+    import tune
+
+    stand = studies.bench(data, "validation" if table in ("tune", "ablations") else "test")
+    if table == "tune":
+        pull = tune.CANDIDATES["tangent"][0]
+        rule, how = functools.partial(rules.guided, pull=pull), studies.recipe(data, 10, "convnet3")
+        return f"tangent/{tune.options(pull)}/0", lambda: studies.student_scores(
+            stand, studies.kept_set(stand, 10, rule, 0)[0], how, [0, 1]
+        )
+    if table == "ablations":
+        factors, _ = ablations.variants(data)
+        return "targets/k-means/0", lambda: ablations.cell(stand, factors["targets"]["k-means"], 0)
+    rows = main_table.rows(data)
+    if table == "main":
+        return "10/convnet3/tangent/0", lambda: main_table.students_cell(stand, 10, rows["tangent"], 0, "convnet3", 2)
+    return "10/unguided/0", lambda: measures.measures(stand, 10, rows["unguided"], 0)
+
+
+def close(found, kept) -> bool:
+    """Equal up to what another processor's rounding may do to a short training."""
+    if isinstance(kept, dict):
+        return all(key == "seconds" or close(found[key], kept[key]) for key in kept)
+    if isinstance(kept, list):
+        return len(found) == len(kept) and all(map(close, found, kept))
+    return abs(found - kept) <= max(0.03, 0.05 * abs(kept))
+
+
+@pytest.mark.parametrize("file", [file for file in KEPT if file.stem.endswith("digits")], ids=lambda file: file.stem)
+def test_a_cell_comes_out_again_from_scratch(studies, file):
+    content = json.loads(file.read_text())
+    key, compute = recompute(studies, content["table"], content["data"])
+    assert close(compute(), content["cells"][key])
