@@ -16,7 +16,7 @@ import protocol
 import rules
 import tune
 
-PER_CLASS, SETS, STUDENTS = 10, 5, 1
+PER_CLASS, SETS = 10, 5
 
 
 def variants(data: str) -> dict[str, dict]:
@@ -81,7 +81,7 @@ def cell(stand, rule, seed) -> dict:
     images, _ = protocol.kept_set(stand, PER_CLASS, rule, seed)
     how = protocol.recipe(stand.name, PER_CLASS, "convnet3")
     return {
-        "students": protocol.student_scores(stand, images, how, protocol.student_seeds(seed, STUDENTS)),
+        "students": protocol.student_scores(stand, images, how, protocol.student_seeds(seed, stand.name)[:1]),
         "nearest_neighbor": protocol.nearest_neighbor(stand, images),
     }
 
@@ -92,7 +92,7 @@ def main():
     parser.add_argument("--factors", nargs="+", help="by default all")
     asked = parser.parse_args()
     stand = protocol.bench(asked.data, "validation")
-    cells = protocol.Cells("ablations", asked.data, note=stand.data.note, images_per_class=PER_CLASS, students=STUDENTS)
+    cells = protocol.Cells("ablations", asked.data, note=stand.data.note, images_per_class=PER_CLASS, students=1)
     factors, base = variants(asked.data)
     for seed in range(SETS):
         cells(f"base/base/{seed}", functools.partial(cell, stand, base, seed))

@@ -13,10 +13,9 @@ import protocol
 import rules
 import tune
 
-from mgd_helpers.students import Recipe, accuracy, train_student
+from mgd_helpers.students import accuracy
 
 MATCHING_STEPS, MINIMAX_STEPS = 300, 300
-REAL = Recipe(steps=2000, batch_size=64)  # for the student of all real images
 
 
 def rows(data: str) -> dict:
@@ -37,12 +36,13 @@ def rows(data: str) -> dict:
     }
 
 
-def students_cell(stand, images_per_class, rule, seed, network, students) -> dict:
+def students_cell(stand, images_per_class, rule, seed, network) -> dict:
     """Accuracies of students of one set, and of its nearest neighbours."""
     images, seconds = protocol.kept_set(stand, images_per_class, rule, seed)
     how = protocol.recipe(stand.name, images_per_class, network)
+    seeds = protocol.student_seeds(seed, stand.name)
     return {
-        "students": protocol.student_scores(stand, images, how, protocol.student_seeds(seed, students)),
+        "students": protocol.student_scores(stand, images, how, seeds),
         "nearest_neighbor": protocol.nearest_neighbor(stand, images),
         "seconds": round(seconds, 2),
     }
@@ -50,9 +50,8 @@ def students_cell(stand, images_per_class, rule, seed, network, students) -> dic
 
 def full_real(stand, seed: int) -> float:
     """The end of the scale: a student of all training images."""
-    train, test = stand.data.train, stand.data.test
-    student = train_student(train.images, train.labels, n_classes=stand.n_classes, recipe=REAL, seed=seed)
-    return round(accuracy(student, test.images, test.labels), 5)
+    test = stand.data.test
+    return round(accuracy(protocol.real_student(stand, seed), test.images, test.labels), 5)
 
 
 def main():
@@ -62,18 +61,15 @@ def main():
     parser.add_argument("--network", default="convnet3")
     parser.add_argument("--rows", nargs="+", help="by default all")
     parser.add_argument("--sets", type=int, default=protocol.SETS)
-    parser.add_argument("--students", type=int, default=protocol.STUDENTS)
     asked = parser.parse_args()
     stand, table = protocol.bench(asked.data), rows(asked.data)
     cells = protocol.Cells("main", asked.data, note=stand.data.note, steps=protocol.STEPS)
-    for seed in range(protocol.STUDENTS):
+    for seed in range(protocol.STUDENTS[asked.data]):
         cells(f"full real/convnet3/{seed}", functools.partial(full_real, stand, seed))
     for images_per_class in asked.images_per_class:
         for seed in range(asked.sets):  # set by set, so that an interrupted table has whole pairs
             for name in asked.rows or table:
-                cell = functools.partial(
-                    students_cell, stand, images_per_class, table[name], seed, asked.network, asked.students
-                )
+                cell = functools.partial(students_cell, stand, images_per_class, table[name], seed, asked.network)
                 cells(f"{images_per_class}/{asked.network}/{name}/{seed}", cell)
 
 

@@ -17,18 +17,13 @@ import torch
 
 from mgd_helpers import fidelity, neighborhoods
 from mgd_helpers.audit import audit
-from mgd_helpers.students import Recipe, train_student
 
-CLASSIFIER = Recipe(steps=2000, batch_size=64)
 SETS = 3
 
 
 @functools.cache
 def classifier(name: str):
-    """The network whose features are measured, trained once per process on all real training images."""
-    stand = protocol.bench(name)
-    train = stand.data.train
-    return train_student(train.images, train.labels, n_classes=stand.n_classes, recipe=CLASSIFIER, seed=0)
+    return protocol.real_student(protocol.bench(name), 0)
 
 
 @torch.no_grad()
@@ -76,7 +71,11 @@ def main():
     asked = parser.parse_args()
     stand, table = protocol.bench(asked.data), main_table.rows(asked.data)
     cells = protocol.Cells(
-        "measures", asked.data, note=stand.data.note, steps=protocol.STEPS, classifier_steps=CLASSIFIER.steps
+        "measures",
+        asked.data,
+        note=stand.data.note,
+        steps=protocol.STEPS,
+        classifier_steps=protocol.REAL_STEPS[asked.data],
     )
     for seed in range(SETS):
         for name, rule in table.items():

@@ -18,6 +18,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import mgd_helpers as mgd
+from mgd_helpers import networks
 from mgd_helpers.catalog import PROFILES
 from mgd_helpers.clusters import bisect_classes
 from mgd_helpers.evaluation import nearest_neighbor_accuracy
@@ -31,9 +32,11 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = Path(__file__).resolve().parent / "results"
 KEPT = ROOT / "build" / "studies"  # sets and latents: large, and made again by the same commands
 
-SETS, STUDENTS = 5, 2  # G sets of T students each
+SETS = 5
+STUDENTS = {"digits": 2, "fashion_mnist": 1, "cifar10": 1}  # of each set; more sets say more than more students
 STEPS = 25  # DDIM steps, unless a row says otherwise
 BATCH = 100  # images denoised at once
+REAL_STEPS = {"digits": 500, "fashion_mnist": 2000, "cifar10": 2000}  # for students of all real images
 VALIDATION = 2000  # images of real train on which settings are chosen, at most a fifth of it
 
 
@@ -230,9 +233,23 @@ def student_scores(stand: Bench, images: mgd.ImageSet, how: Recipe, seeds: Seque
     return [round(accuracy(student, stand.data.test.images, stand.data.test.labels), 5) for student in trained]
 
 
-def student_seeds(set_seed: int, students: int) -> list[int]:
+def real_student(stand: Bench, seed: int) -> torch.nn.Module:
+    """A ConvNet-3 of all real training images: the end of the scale, and the features that distances are taken on."""
+    images, labels = stand.data.train.images, stand.data.train.labels
+    how = Recipe(steps=REAL_STEPS[stand.name], batch_size=64)
+    file = KEPT / f"real_{stand.name}_{stand.part}_{seed}.safetensors"
+    if not file.exists():
+        made = train_student(images, labels, n_classes=stand.n_classes, recipe=how, seed=seed)
+        write(file, lambda path: save_file(made.state_dict(), path))
+    shape = {"channels": images.shape[1], "n_classes": stand.n_classes, "image_size": images.shape[-1]}
+    student = networks.build(how.network, **shape, width=how.width)
+    student.load_state_dict(load_file(file))
+    return student.eval()
+
+
+def student_seeds(set_seed: int, name: str) -> list[int]:
     """The students of set g are the same in every row, and other ones than those of set g + 1."""
-    return [1000 * set_seed + student for student in range(students)]
+    return [1000 * set_seed + student for student in range(STUDENTS[name])]
 
 
 def nearest_neighbor(stand: Bench, images: mgd.ImageSet) -> float:

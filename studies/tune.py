@@ -16,7 +16,7 @@ import statistics
 import protocol
 import rules
 
-PER_CLASS, SETS, STUDENTS = 10, 3, 2
+PER_CLASS, SETS = 10, 3
 
 # six candidates for each row; strengths about evenly spaced in their logarithm
 NEAR, WIDE = {"n_neighbors": 12, "rank": 3}, {"n_neighbors": 24, "rank": 8}
@@ -47,7 +47,7 @@ def scores(cells: protocol.Cells, stand: protocol.Bench, name: str, pull) -> lis
 
         def compute(seed=seed):
             images, _ = protocol.kept_set(stand, PER_CLASS, rule, seed)
-            return protocol.student_scores(stand, images, how, protocol.student_seeds(seed, STUDENTS))
+            return protocol.student_scores(stand, images, how, protocol.student_seeds(seed, stand.name))
 
         found.append(statistics.mean(cells(f"{name}/{options(pull)}/{seed}", compute)))
     return found
@@ -60,7 +60,7 @@ def options(pull) -> str:
 
 def chosen(data: str) -> dict[str, functools.partial]:
     """The winner of each row, from the committed cells; raises where the data set has not been tuned."""
-    cells = protocol.Cells("tune", data, **settings())
+    cells = protocol.Cells("tune", data, **settings(data))
     means = {
         (name, options(pull)): [cells.content["cells"].get(f"{name}/{options(pull)}/{seed}") for seed in range(SETS)]
         for name, pulls in CANDIDATES.items()
@@ -72,8 +72,9 @@ def chosen(data: str) -> dict[str, functools.partial]:
     return {name: max(pulls, key=lambda pull: average[name, options(pull)]) for name, pulls in CANDIDATES.items()}
 
 
-def settings() -> dict:
-    return {"images_per_class": PER_CLASS, "sets": SETS, "students": STUDENTS, "network": "convnet3", "seed": 0}
+def settings(data: str) -> dict:
+    students = protocol.STUDENTS[data]
+    return {"images_per_class": PER_CLASS, "sets": SETS, "students": students, "network": "convnet3", "seed": 0}
 
 
 def main():
@@ -81,7 +82,7 @@ def main():
     parser.add_argument("data", choices=("digits", "fashion_mnist", "cifar10"))
     data = parser.parse_args().data
     stand = protocol.bench(data, "validation")
-    cells = protocol.Cells("tune", data, note=stand.data.note, **settings())
+    cells = protocol.Cells("tune", data, note=stand.data.note, **settings(data))
     scores(cells, stand, "unguided", None)
     for name, pulls in CANDIDATES.items():
         for pull in pulls:

@@ -128,7 +128,7 @@ def recompute(studies, table, data):
         return "targets/k-means/0", lambda: ablations.cell(stand, factors["targets"]["k-means"], 0)
     rows = main_table.rows(data)
     if table == "main":
-        return "10/convnet3/tangent/0", lambda: main_table.students_cell(stand, 10, rows["tangent"], 0, "convnet3", 2)
+        return "10/convnet3/tangent/0", lambda: main_table.students_cell(stand, 10, rows["tangent"], 0, "convnet3")
     return "10/unguided/0", lambda: measures.measures(stand, 10, rows["unguided"], 0)
 
 
