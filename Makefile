@@ -47,7 +47,7 @@ bench: $(READY)  ## run all benchmarks on this machine and keep their tables in 
 study: export OMP_NUM_THREADS := 1
 study: $(READY)  ## compute what is missing of the tables in studies/results/ (MGD_DATA_DIR names local data sets)
 	for data in $(or $(DATA),digits fashion_mnist cifar10); do \
-		for table in tune main_table measures ablations; do $(BIN)/python studies/$$table.py $$data; done; \
+		for table in tune main_table measures robust cost ablations; do $(BIN)/python studies/$$table.py $$data; done; \
 	done
 	$(BIN)/python studies/claimed.py
 	$(BIN)/python studies/vae_quality.py

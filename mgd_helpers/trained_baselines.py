@@ -118,7 +118,9 @@ def finetune_minimax(
         past["real"].add(clean.flatten(1), labels)
         past["generated"].add(denoised.detach(), labels[shown])
     dit = dit.to(pipe.transformer.dtype).eval().requires_grad_(False)
-    tuned = DiTPipeline(dit, pipe.vae, pipe.scheduler, id2label=pipe.config.get("id2label"))
+    names = pipe.config.get("id2label")
+    tuned = DiTPipeline(dit, pipe.vae, pipe.scheduler, id2label=names)
+    tuned.register_to_config(id2label=names)  # or save_pretrained forgets them
     tuned.set_progress_bar_config(**getattr(pipe, "_progress_bar_config", {}))
     return tuned
 

@@ -90,11 +90,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", choices=("digits", "fashion_mnist", "cifar10"))
     parser.add_argument("--factors", nargs="+", help="by default all")
+    parser.add_argument("--sets", type=int, default=SETS)
     asked = parser.parse_args()
     stand = protocol.bench(asked.data, "validation")
     cells = protocol.Cells("ablations", asked.data, note=stand.data.note, images_per_class=PER_CLASS, students=1)
     factors, base = variants(asked.data)
-    for seed in range(SETS):
+    for seed in range(asked.sets):
         cells(f"base/base/{seed}", functools.partial(cell, stand, base, seed))
         for factor in asked.factors or factors:
             for name, rule in factors[factor].items():

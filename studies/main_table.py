@@ -15,7 +15,7 @@ import tune
 
 from mgd_helpers.students import accuracy
 
-MATCHING_STEPS, MINIMAX_STEPS = 300, 300
+MINIMAX_STEPS = 300
 
 
 def rows(data: str) -> dict:
@@ -31,7 +31,7 @@ def rows(data: str) -> dict:
         "unguided": rules.unguided,
         "mgd3": rules.mgd3,
         **{name: functools.partial(rules.guided, pull=pull) for name, pull in winners.items()},
-        "distribution matching": functools.partial(rules.distribution_matching, steps=MATCHING_STEPS),
+        "distribution matching": tune.matching(data),
         "minimax": functools.partial(rules.minimax, steps=MINIMAX_STEPS),
     }
 

@@ -225,11 +225,10 @@ def recipe(name: str, images_per_class: int, network: str) -> Recipe:
     return Recipe(network=network, steps=steps, learning_rate=0.02, width=32 if network.startswith("conv") else 16)
 
 
-def student_scores(stand: Bench, images: mgd.ImageSet, how: Recipe, seeds: Sequence[int]) -> list[float]:
-    """Accuracies after the last step of students of these seeds."""
-    trained = (
-        train_student(images.images, images.labels, n_classes=stand.n_classes, recipe=how, seed=seed) for seed in seeds
-    )
+def student_scores(stand: Bench, images: mgd.ImageSet, how: Recipe, seeds: Sequence[int], labels=None) -> list[float]:
+    """Accuracies after the last step of students of these seeds; `labels`, if given, replace those of the set."""
+    labels = images.labels if labels is None else labels
+    trained = (train_student(images.images, labels, n_classes=stand.n_classes, recipe=how, seed=seed) for seed in seeds)
     return [round(accuracy(student, stand.data.test.images, stand.data.test.labels), 5) for student in trained]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas
 
-from mgd_helpers.paired import Difference, paired_difference
+from mgd_helpers.paired import Difference, augmentation_robust_score, label_robust_score, paired_difference
 
 RESULTS = Path(__file__).resolve().parent / "results"
 TITLES = {"digits": "digits", "fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR-10 (JPEG copy)"}
@@ -42,6 +42,21 @@ def difference(found: dict[str, list], row: str, base: str) -> Difference:
     if count < 2:  # no interval
         return Difference(mean(a) - mean(b), math.nan, math.nan, count, len(a[0]), "", math.nan)
     return paired_difference(a, b)
+
+
+def tuning(data: str) -> pandas.DataFrame:
+    """One line per candidate and set: rule, strength and validation accuracy beyond that of the unguided pipeline."""
+    cells = read("tune", data)["cells"]
+    lines = []
+    for key, students in cells.items():
+        name, settings, seed = key.split("/")
+        found = dict(setting.split() for setting in settings.split(", ")) if settings != "-" else {}
+        if "strength" in found:
+            rule = name + (f", k {found['n_neighbors']}, d {found['rank']}" if "rank" in found else "")
+            gain = statistics.mean(students) - statistics.mean(cells[f"unguided/-/{seed}"])
+            line = {"data": TITLES[data], "rule": rule, "strength": float(found["strength"])}
+            lines.append(line | {"difference": 100 * gain})
+    return pandas.DataFrame(lines)
 
 
 def main_table(data: str, images_per_class: int, network: str = "convnet3", base: str = "unguided") -> pandas.DataFrame:
@@ -120,6 +135,59 @@ def audit_table(cells: dict, images_per_class: int) -> pandas.DataFrame:
                 }
             )
     return pandas.DataFrame(lines)
+
+
+def robust_table(data: str) -> pandas.DataFrame:
+    """One line per row: accuracies on soft labels and without augmentation, and DD-Ranking's two scores, set by set."""
+    hard, real = scores(read("main", data)["cells"], "10/convnet3"), full_real(data)
+    cells = {row: soft_and_plain(data, row) for row in hard}
+    lines = []
+    for row, sets in cells.items():
+        both = range(min(len(sets), len(cells["random real"])))
+        label, augmentation = [], []
+        for seed in both:
+            own, random = sets[seed], cells["random real"][seed]
+            first, first_random = hard[row][seed][0], hard["random real"][seed][0]  # the student of `robust.py`
+            accuracies = {"real_hard": real, "generated_hard": first}
+            label.append(label_robust_score(**accuracies, generated_any=own["soft"], random_any=random["soft"]))
+            accuracies = {"generated_augmented": first, "random_augmented": first_random}
+            plain = {"generated_plain": own["plain"], "random_plain": random["plain"]}
+            augmentation.append(augmentation_robust_score(**accuracies, **plain))
+        if label:
+            line = {"row": row, "sets": len(label)}
+            line |= {kind: statistics.mean(sets[seed][kind] for seed in both) for kind in ("soft", "plain")}
+            line |= {"label_robust": statistics.mean(label), "augmentation_robust": statistics.mean(augmentation)}
+            lines.append(line)
+    return pandas.DataFrame(lines)
+
+
+def soft_and_plain(data: str, row: str) -> list[dict[str, float]]:
+    """What `robust.py` found for the sets of a row, in order."""
+    cells = read("robust", data)["cells"]
+    keys = sorted(key for key in cells if re.fullmatch(re.escape(row) + r"/\d+", key))
+    return [{kind: value for kind, [value] in cells[key].items()} for key in keys]
+
+
+def cost_table() -> pandas.DataFrame:
+    """One line per row and data set: what a set of ten images per class takes."""
+    lines = [
+        {"data": title, "row": row} | cell
+        for data, title in TITLES.items()
+        for row, cell in read("cost", data)["cells"].items()
+    ]
+    return pandas.DataFrame(lines)
+
+
+def vae_table() -> pandas.DataFrame:
+    """One line per autoencoder, from the best to the worst: its error, and the accuracy of every row on it."""
+    cells = read("vae", "digits")["cells"]
+    lines = []
+    for key in cells:
+        if match := re.fullmatch(r"(\d+)/error", key):
+            found = scores(cells, match[1])
+            line = {"VAE steps": int(match[1]), "error": cells[key]["error"]}
+            lines.append(line | {row: mean(sets) for row, sets in found.items()})
+    return pandas.DataFrame(sorted(lines, key=lambda line: -line["VAE steps"]))
 
 
 def claimed_table() -> pandas.DataFrame:

@@ -109,9 +109,11 @@ def with_sampler(pipe, name: str):
 # --- sets whose making needs training
 
 
-def distribution_matching(stand: Bench, images_per_class: int, seed: int, *, steps: int) -> mgd.ImageSet:
-    start = random_real(stand, images_per_class, seed)
-    made = trained_baselines.match_distributions(start, stand.data.train, steps=steps, seed=seed)
+def distribution_matching(
+    stand: Bench, images_per_class: int, seed: int, *, steps: int, learning_rate: float
+) -> mgd.ImageSet:
+    start, real = random_real(stand, images_per_class, seed), stand.data.train
+    made = trained_baselines.match_distributions(start, real, steps=steps, learning_rate=learning_rate, seed=seed)
     return mgd.ImageSet(eight_bits(made.images), made.labels)
 
 

@@ -36,25 +36,29 @@ CANDIDATES = {
         functools.partial(rules.released_pull, strength=strength) for strength in (0.01, 0.03, 0.06, 0.1, 0.2, 0.5)
     ],
 }
+MATCHING = [
+    functools.partial(rules.distribution_matching, steps=300, learning_rate=learning_rate)
+    for learning_rate in (0.3, 1.0, 3.0, 10.0)
+]  # one set each: what it does to the pixels differs by more than sets do
 
 
 def scores(cells: protocol.Cells, stand: protocol.Bench, name: str, pull) -> list[float]:
     """Validation accuracy of each set, the mean over its students."""
     rule = functools.partial(rules.guided, pull=pull) if pull else rules.unguided
+    return [
+        statistics.mean(cells(f"{name}/{options(pull)}/{seed}", functools.partial(cell, stand, rule, seed)))
+        for seed in range(SETS)
+    ]
+
+
+def cell(stand: protocol.Bench, rule, seed: int) -> list[float]:
+    images, _ = protocol.kept_set(stand, PER_CLASS, rule, seed)
     how = protocol.recipe(stand.name, PER_CLASS, "convnet3")
-    found = []
-    for seed in range(SETS):
-
-        def compute(seed=seed):
-            images, _ = protocol.kept_set(stand, PER_CLASS, rule, seed)
-            return protocol.student_scores(stand, images, how, protocol.student_seeds(seed, stand.name))
-
-        found.append(statistics.mean(cells(f"{name}/{options(pull)}/{seed}", compute)))
-    return found
+    return protocol.student_scores(stand, images, how, protocol.student_seeds(seed, stand.name))
 
 
 def options(pull) -> str:
-    """The settings of a bound guidance, in one line."""
+    """The settings of a bound guidance or rule, in one line."""
     return ", ".join(f"{key} {value}" for key, value in pull.keywords.items()) if pull else "-"
 
 
@@ -72,6 +76,15 @@ def chosen(data: str) -> dict[str, functools.partial]:
     return {name: max(pulls, key=lambda pull: average[name, options(pull)]) for name, pulls in CANDIDATES.items()}
 
 
+def matching(data: str) -> functools.partial:
+    """Distribution matching with the learning rate that won; raises where the data set has not been tuned."""
+    cells = protocol.Cells("tune", data, **settings(data)).content["cells"]
+    found = [cells.get(f"distribution matching/{options(rule)}/0") for rule in MATCHING]
+    if None in found:
+        raise ValueError(f"{data!r} is not tuned yet: run `python studies/tune.py {data}` first.")
+    return max(zip(map(statistics.mean, found), range(len(MATCHING)), MATCHING, strict=True))[2]
+
+
 def settings(data: str) -> dict:
     students = protocol.STUDENTS[data]
     return {"images_per_class": PER_CLASS, "sets": SETS, "students": students, "network": "convnet3", "seed": 0}
@@ -87,6 +100,8 @@ def main():
     for name, pulls in CANDIDATES.items():
         for pull in pulls:
             scores(cells, stand, name, pull)
+    for rule in MATCHING:
+        cells(f"distribution matching/{options(rule)}/0", functools.partial(cell, stand, rule, 0))
     for name, pull in chosen(data).items():
         print(f"{data} {name}: {options(pull)}")
 

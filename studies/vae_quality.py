@@ -27,25 +27,36 @@ DATA, SETS, DIT_STEPS = "digits", 3, 2000
 VAE_STEPS = (900, 300, 100, 30)
 
 
+def log(line: str) -> None:
+    with open(protocol.KEPT / "vae_quality.log", "a") as file:
+        print(line, file=file)
+
+
+def work(vae_steps: int):
+    """Where the networks lie; what is there already is not trained again, and what was interrupted is resumed."""
+    folder = protocol.KEPT / f"vae_{vae_steps}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return replace(train_pipeline.PROFILES[DATA], vae_steps=vae_steps, dit_steps=DIT_STEPS), folder
+
+
+@functools.cache
+def autoencoder(vae_steps: int):
+    profile, folder = work(vae_steps)
+    return train_pipeline.train_vae(profile, mgd.load_data(DATA).train.images, folder, log)[0]
+
+
+@functools.cache
 def pipeline(vae_steps: int):
-    """A stock pipeline with an autoencoder of so many steps; trained once, and resumed where it was interrupted."""
+    """A stock pipeline with an autoencoder of so many steps."""
     from diffusers import DiTPipeline
 
-    work = protocol.KEPT / f"vae_{vae_steps}"
-    if not (work / "pipe" / "model_index.json").exists():
-        work.mkdir(parents=True, exist_ok=True)
-        profile = replace(train_pipeline.PROFILES[DATA], vae_steps=vae_steps, dit_steps=DIT_STEPS)
-        train = mgd.load_data(DATA).train
-
-        def log(line):
-            with open(work / "train.log", "a") as file:
-                print(line, file=file)
-
-        vae, _ = train_pipeline.train_vae(profile, train.images, work, log)
-        scheduler = train_pipeline.make_scheduler()
-        dit, _ = train_pipeline.train_dit(profile, mgd.encode(vae, train.images), train.labels, scheduler, work, log)
-        DiTPipeline(dit, vae, scheduler).save_pretrained(work / "pipe", safe_serialization=True)
-    return mgd.load_pipeline(work / "pipe", device="cpu")
+    profile, folder = work(vae_steps)
+    if not (folder / "pipe" / "model_index.json").exists():
+        train, vae, scheduler = mgd.load_data(DATA).train, autoencoder(vae_steps), train_pipeline.make_scheduler()
+        latents = mgd.encode(vae, train.images)
+        dit, _ = train_pipeline.train_dit(profile, latents, train.labels, scheduler, folder, log)
+        DiTPipeline(dit, vae, scheduler).save_pretrained(folder / "pipe", safe_serialization=True)
+    return mgd.load_pipeline(folder / "pipe", device="cpu")
 
 
 @functools.cache
@@ -56,10 +67,9 @@ def stand_on(vae_steps: int) -> protocol.Bench:
 
 
 def error(vae_steps: int) -> dict:
-    """Mean squared error of a round trip of the validation images."""
-    stand = stand_on(vae_steps)
-    images = stand.data.test.images
-    apart = mgd.decode(stand.pipe.vae, mgd.encode(stand.pipe.vae, images)) - images
+    """Mean squared error of a round trip of the test images."""
+    vae, images = autoencoder(vae_steps), mgd.load_data(DATA).test.images
+    apart = mgd.decode(vae, mgd.encode(vae, images)) - images
     return {"error": protocol.rounded(apart.square().mean().item())}
 
 
