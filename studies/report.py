@@ -14,7 +14,10 @@ from mgd_helpers.paired import Difference, augmentation_robust_score, label_robu
 
 RESULTS = Path(__file__).resolve().parent / "results"
 TITLES = {"digits": "digits", "fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR-10 (JPEG copy)"}
-GUIDED = ("mgd3", "mode", "tangent", "soft", "released")
+ROWS = (
+    *("random real", "herding", "k-centre", "nearest real", "round trip", "decoded targets", "unguided"),
+    *("mgd3", "mode", "tangent", "soft", "released", "distribution matching", "minimax"),
+)
 NETWORKS = {"convnet3": "ConvNet-3", "resnet18": "ResNet-18"}
 
 
@@ -32,7 +35,14 @@ def scores(cells: dict, prefix: str, measure: str = "students") -> dict[str, lis
         if match and measure in cell:
             value = cell[measure]
             found.setdefault(match[1], {})[int(match[2])] = value if isinstance(value, list) else [value]
-    return {row: [sets[seed] for seed in sorted(sets)] for row, sets in found.items()}
+    return {row: [found[row][seed] for seed in sorted(found[row])] for row in sorted(found, key=place)}
+
+
+def place(row: str) -> tuple:
+    """Rows in the order of the protocol, then variants in the order of their numbers."""
+    parts = re.split(r"(\d+(?:\.\d+)?)", row)  # text and number in turn
+    numbered = [float(part) if index % 2 else part for index, part in enumerate(parts)]
+    return ROWS.index(row) if row in ROWS else len(ROWS), numbered
 
 
 def difference(found: dict[str, list], row: str, base: str) -> Difference:
@@ -100,7 +110,7 @@ def mean(sets: list[list[float]]) -> float:
 def made_on(content: dict) -> str:
     """The line that stands under every table."""
     hardware, versions = content["hardware"], content["versions"]
-    machine = hardware.get("gpu", f"{hardware['processor']}, {hardware['cores']} cores, {hardware['threads']} threads")
+    machine = hardware.get("gpu", f"{hardware['processor']}, threads: {hardware['threads']}")
     note = f" {content['note']}" if content.get("note") else ""
     return (
         f"{machine}; torch {versions['torch']}, diffusers {versions['diffusers']}, Python {versions['python']}; "
