@@ -29,6 +29,7 @@ def rows(data: str) -> dict:
         "round trip": rules.round_trip,
         "decoded targets": rules.decoded_targets,
         "unguided": rules.unguided,
+        "unguided, DDPM": functools.partial(rules.unguided, sampler="DDPMScheduler", steps=50),  # what mgd3 runs on
         "mgd3": rules.mgd3,
         **{name: functools.partial(rules.guided, pull=pull) for name, pull in winners.items()},
         "distribution matching": tune.matching(data),

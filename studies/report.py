@@ -15,8 +15,8 @@ from mgd_helpers.paired import Difference, augmentation_robust_score, label_robu
 RESULTS = Path(__file__).resolve().parent / "results"
 TITLES = {"digits": "digits", "fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR-10 (JPEG copy)"}
 ROWS = (
-    *("random real", "herding", "k-centre", "nearest real", "round trip", "decoded targets", "unguided"),
-    *("mgd3", "mode", "tangent", "soft", "released", "distribution matching", "minimax"),
+    *("random real", "herding", "k-centre", "nearest real", "round trip", "decoded targets"),
+    *("unguided", "unguided, DDPM", "mgd3", "mode", "tangent", "soft", "released", "distribution matching", "minimax"),
 )
 NETWORKS = {"convnet3": "ConvNet-3", "resnet18": "ResNet-18"}
 

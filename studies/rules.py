@@ -75,8 +75,11 @@ def _target_latents(stand: Bench, images_per_class: int, seed: int) -> list[torc
 # --- sets made by the pipeline
 
 
-def unguided(stand: Bench, images_per_class: int, seed: int, *, steps: int = STEPS) -> mgd.ImageSet:
-    return sample(stand, targets_of(stand, images_per_class, seed), None, seed=seed, steps=steps)
+def unguided(
+    stand: Bench, images_per_class: int, seed: int, *, steps: int = STEPS, sampler: str | None = None
+) -> mgd.ImageSet:
+    pipe = sampler and with_sampler(stand.pipe, sampler)
+    return sample(stand, targets_of(stand, images_per_class, seed), None, seed=seed, steps=steps, pipe=pipe)
 
 
 def guided(
