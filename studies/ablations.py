@@ -40,6 +40,9 @@ def variants(data: str) -> dict[str, dict]:
             "mode, same strength": functools.partial(
                 rules.guided, pull=functools.partial(rules.mode_pull, strength=strength)
             ),
+            "mode, same length": functools.partial(
+                rules.guided, pull=functools.partial(rules.shortened_pull, **settings)
+            ),
             **{f"softness {value}": pull(softness=value) for value in (0.25, 0.5, 0.75)},
         },
         "targets": {
@@ -74,6 +77,7 @@ def variants(data: str) -> dict[str, dict]:
         "sampler, unguided": {
             f"DDIM {steps}": functools.partial(rules.unguided, steps=steps) for steps in (10, 50, 250)
         }
+        | {"DDPM 50": functools.partial(rules.unguided, sampler="DDPMScheduler", steps=50)}
     }, base
 
 

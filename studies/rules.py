@@ -13,7 +13,7 @@ from protocol import KEPT, STEPS, Bench, eight_bits, sample, targets_of
 
 import mgd_helpers as mgd
 from mgd_helpers import baselines, schedules, trained_baselines
-from mgd_helpers.guidance import ManifoldPull, ModePull, window
+from mgd_helpers.guidance import ManifoldPull, ModePull, per_row, window
 from mgd_helpers.released import WINDOW, ReleasedPull
 
 # --- guidances, one class at a time: what `mgd.distill` calls a factory
@@ -25,6 +25,19 @@ def mode_pull(targets, cloud, seed, *, strength, above=0.5):
 
 def manifold_pull(targets, cloud, seed, *, above=0.5, **settings):
     return window(ManifoldPull(targets.latents, cloud, **settings, seed=seed, keys=targets.nodes), above=above)
+
+
+def shortened_pull(targets, cloud, seed, *, above=0.5, **settings):
+    """Straight at the target, but only as far as `manifold_pull` goes: its length without its direction."""
+    manifold = ManifoldPull(targets.latents, cloud, **settings, seed=seed, keys=targets.nodes)
+
+    def pull(denoised, level):
+        straight = per_row(targets.latents, denoised) - denoised
+        lengths = [part.flatten(1).norm(dim=1) for part in (manifold(denoised, level) - denoised, straight)]
+        share = lengths[0] / lengths[1].clamp_min(1e-12)
+        return denoised + share.view(-1, *[1] * (denoised.ndim - 1)) * straight
+
+    return window(pull, above=above)
 
 
 def released_pull(targets, cloud, seed, *, strength):

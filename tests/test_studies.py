@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+import mgd_helpers as mgd
+
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "studies"
 MACHINE = ("seconds", "peak")  # measures of the machine, not of the method
@@ -30,7 +32,6 @@ def studies(monkeypatch, tmp_path):
 def test_sampling_side_by_side_makes_the_images_of_distill(studies, tmp_path):
     import rules
 
-    import mgd_helpers as mgd
     from mgd_helpers.evaluation import read_generated
 
     stand = studies.bench("digits")
@@ -62,6 +63,25 @@ def test_guidances_side_by_side_see_their_own_rows(studies):
     moved = studies.side_by_side([of(0), of(10), of(20)], 2)(noisy.clone(), level)
     assert (moved - noisy).flatten().tolist() == [0, 0, 10, 10, 20, 20] * 2
     assert seen == [(0, [0, 1, 6, 7]), (10, [2, 3, 8, 9]), (20, [4, 5, 10, 11])]
+
+
+def test_a_shortened_pull_has_the_length_of_the_manifold_pull_and_the_direction_of_the_target(studies):
+    import rules
+
+    from mgd_helpers.noise import NoiseLevel
+
+    draw = torch.Generator().manual_seed(0)
+    cloud, denoised = torch.randn(200, 2, 4, 4, generator=draw), torch.randn(6, 2, 4, 4, generator=draw)
+    targets = mgd.Targets(cloud[:3], (0, 1, 2), (torch.tensor([0]),) * 3)
+    level = NoiseLevel(torch.tensor(0.6), torch.tensor(0.8), 500, denoised)
+    settings = {"strength": 0.7, "n_neighbors": 20, "rank": 4}
+    found = rules.shortened_pull(targets, cloud, 0, **settings)(denoised, level) - denoised
+    manifold = rules.manifold_pull(targets, cloud, 0, **settings)(denoised, level) - denoised
+    straight = cloud[:3].repeat(2, 1, 1, 1) - denoised
+    torch.testing.assert_close(found.flatten(1).norm(dim=1), manifold.flatten(1).norm(dim=1))
+    cosine = torch.cosine_similarity(found.flatten(1), straight.flatten(1))
+    torch.testing.assert_close(cosine, torch.ones(6))
+    assert torch.cosine_similarity(manifold.flatten(1), straight.flatten(1)).max() < 0.95
 
 
 def test_the_validation_split_is_held_back(studies):
