@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+from dataclasses import replace
 
 import main_table
 import protocol
@@ -19,6 +20,7 @@ from mgd_helpers import fidelity, neighborhoods
 from mgd_helpers.audit import audit
 
 SETS = 3
+HELD_OUT = protocol.VALIDATION  # in audits; each is compared with every training image
 
 
 @functools.cache
@@ -56,10 +58,13 @@ def measures(stand, images_per_class, rule, seed) -> dict:
 
 
 def audited(stand, images_per_class, rule, seed) -> dict:
-    """Whether one set gives away the images it was made from."""
+    """Whether one set gives away the images it was made from; held-out images are `HELD_OUT` of the test split."""
     images, _ = protocol.kept_set(stand, images_per_class, rule, seed)
     how = protocol.recipe(stand.name, images_per_class, "convnet3")
-    found = audit(images, against=stand.data, recipe=how, seed=seed).as_dict()
+    data, test = stand.data, stand.data.test
+    if len(test) > HELD_OUT:
+        data = replace(data, test=protocol.take(test, protocol.held_back(test)[0]))
+    found = audit(images, against=data, recipe=how, seed=seed).as_dict()
     counts = {name: len(found.pop(name)) for name in ("near_duplicates", "repeats")}
     return counts | {name: protocol.rounded(value) for name, value in found.items()}
 
@@ -70,13 +75,8 @@ def main():
     parser.add_argument("--images-per-class", type=int, default=10)
     asked = parser.parse_args()
     stand, table = protocol.bench(asked.data), main_table.rows(asked.data)
-    cells = protocol.Cells(
-        "measures",
-        asked.data,
-        note=stand.data.note,
-        steps=protocol.STEPS,
-        classifier_steps=protocol.REAL_STEPS[asked.data],
-    )
+    settings = {"steps": protocol.STEPS, "classifier_steps": protocol.REAL_STEPS[asked.data]}
+    cells = protocol.Cells("measures", asked.data, note=stand.data.note, **settings)
     for seed in range(SETS):
         for name, rule in table.items():
             cell = functools.partial(measures, stand, asked.images_per_class, rule, seed)

@@ -73,26 +73,26 @@ def bench(name: str, part: str = "test") -> Bench:
         write(file, lambda path: save_file({"latents": latents}, path))
     if part == "validation":
         held, rest = held_back(data.train)
-        train, latents = _take(data.train, rest), latents[rest]
-        data = replace(data, train=train, test=_take(data.train, held))
+        train, latents = take(data.train, rest), latents[rest]
+        data = replace(data, train=train, test=take(data.train, held))
     return Bench(name, part, data, pipe, latents, len(data.class_names), weights)
 
 
-def held_back(train: mgd.ImageSet) -> tuple[torch.Tensor, torch.Tensor]:
+def held_back(images: mgd.ImageSet) -> tuple[torch.Tensor, torch.Tensor]:
     """Rows of the validation split, as many of each class as there are in proportion, and the rows that remain."""
-    share = min(VALIDATION / len(train), 0.2)
+    share = min(VALIDATION / len(images), 0.2)
     held = []
-    for label in train.labels.unique().tolist():
-        members = (train.labels == label).nonzero()[:, 0]
+    for label in images.labels.unique().tolist():
+        members = (images.labels == label).nonzero()[:, 0]
         order = torch.randperm(len(members), generator=generator(0, label))
         held.append(members[order[: round(share * len(members))]])
     held = torch.cat(held).sort().values
-    rest = torch.ones(len(train), dtype=torch.bool)
+    rest = torch.ones(len(images), dtype=torch.bool)
     rest[held] = False
     return held, rest.nonzero()[:, 0]
 
 
-def _take(images: mgd.ImageSet, rows: torch.Tensor) -> mgd.ImageSet:
+def take(images: mgd.ImageSet, rows: torch.Tensor) -> mgd.ImageSet:
     return mgd.ImageSet(images.images[rows], images.labels[rows])
 
 
