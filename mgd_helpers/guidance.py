@@ -73,8 +73,8 @@ class ManifoldPull:
     cloud: Float[Tensor, ...]
     strength: Strength = 1.0
     softness: float = 1.0
-    n_neighbors: int | str = 12
-    rank: int | float | str = 3
+    n_neighbors: int | str = 24
+    rank: int | float | str = 8
     groups: tuple[Int[Tensor, " k"], Int[Tensor, " m"]] | None = None
     tangent_at: str = "denoised"
     seed: int = 0

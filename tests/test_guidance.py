@@ -35,7 +35,7 @@ def cloud(draw):
     return draw(40, *LATENT)
 
 
-def dense_tangent(point, cloud, n_neighbors=12, rank=3):
+def dense_tangent(point, cloud, n_neighbors=24, rank=8):
     """P_T at one point by the definition, in float64."""
     point, cloud = point.flatten().double(), cloud.flatten(1).double()
     neighbors = cloud[(cloud - point).norm(dim=1).argsort()[:n_neighbors]]
@@ -230,12 +230,12 @@ def test_mgd3_is_the_mode_pull_of_a_ddpm_step_and_nothing_else(targets, denoised
 
 
 def all_guidances(targets, draw):
-    groups = (torch.tensor([0, 1, 0]), torch.arange(40) % 2)
+    groups = (torch.tensor([0, 1, 0]), torch.arange(80) % 2)
     return [
         ModePull(targets),
         ManifoldPull(targets, draw(40, *LATENT)),
         ManifoldPull(targets, draw(3, 40, *LATENT)),
-        ManifoldPull(targets, draw(40, *LATENT), groups=groups),
+        ManifoldPull(targets, draw(80, *LATENT), groups=groups),
         ManifoldPull(targets, draw(40, *LATENT), n_neighbors="auto", rank="auto"),
         ManifoldPull(targets, draw(3, 40, *LATENT), tangent_at="sample"),
         ManifoldPull(targets, draw(3, 40, *LATENT), tangent_at="target"),
@@ -307,7 +307,7 @@ def test_a_window_without_bounds_is_always_open(targets, denoised):
             r"softness must lie in \[0, 1\] \(0: mode pull, 1: .* got 1.5",
         ),
         (lambda t: ManifoldPull(t, CLOUD, softness=-0.1), r"softness must lie in \[0, 1\]"),
-        (lambda t: ManifoldPull(t, CLOUD, rank=12), "rank must lie between 1 and n_neighbors - 1 = 11; got 12"),
+        (lambda t: ManifoldPull(t, CLOUD, rank=24), "rank must lie between 1 and n_neighbors - 1 = 23; got 24"),
         (lambda t: ManifoldPull(t, CLOUD, tangent_at="mean"), "tangent_at must be 'denoised', .* got 'mean'"),
         (lambda t: ManifoldPull(t, CLOUD, keys=(1, 2)), "keys must be one per target; got 2 for 3 targets"),
         (lambda t: ManifoldPull(t, CLOUD, rank=1.5), "rank must be a whole number, or a share .* got 1.5"),

@@ -52,7 +52,7 @@ def run(pipe, guidance, *, images=(0, 1, 2), guidance_scale=1.0, steps=4):
 def zero_guidances(targets):
     return {
         "strength 0": ModePull(targets, strength=0.0),
-        "manifold strength 0": ManifoldPull(targets, targets.repeat(6, 1, 1, 1), strength=0.0),
+        "manifold strength 0": ManifoldPull(targets, targets.repeat(12, 1, 1, 1), strength=0.0),
         "window shut": window(ModePull(targets, strength=1.0), above=1e-7, below=2e-7),
         "identity": lambda denoised, level: denoised,
         "a copy": lambda denoised, level: denoised.clone(),
