@@ -73,19 +73,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", choices=("digits", "fashion_mnist", "cifar10"))
     parser.add_argument("--images-per-class", type=int, default=10)
+    parser.add_argument("--rows", nargs="+", help="by default all")
     asked = parser.parse_args()
     stand, table = protocol.bench(asked.data), main_table.rows(asked.data)
     settings = {"steps": protocol.STEPS, "classifier_steps": protocol.REAL_STEPS[asked.data]}
     cells = protocol.Cells("measures", asked.data, note=stand.data.note, **settings)
     for seed in range(SETS):
-        for name, rule in table.items():
-            cell = functools.partial(measures, stand, asked.images_per_class, rule, seed)
+        for name in asked.rows or table:
+            cell = functools.partial(measures, stand, asked.images_per_class, table[name], seed)
             cells(f"{asked.images_per_class}/{name}/{seed}", cell)
-    for name, rule in table.items():
-        cells(
-            f"{asked.images_per_class}/audit/{name}/0",
-            functools.partial(audited, stand, asked.images_per_class, rule, 0),
-        )
+    for name in asked.rows or table:
+        cell = functools.partial(audited, stand, asked.images_per_class, table[name], 0)
+        cells(f"{asked.images_per_class}/audit/{name}/0", cell)
 
 
 if __name__ == "__main__":
