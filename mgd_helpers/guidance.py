@@ -67,6 +67,9 @@ class ManifoldPull:
     cheaper, and the less exact the farther the prediction is; `"sample"`, at the noisy sample among points under the
     same noise, Eq. 5 of the paper, drawn from `seed`, the timestep and (with a cloud per target) the target's key, by
     default its position. With few noisy neighbours the last is close to no guidance at all.
+
+    Strength, neighbours and rank are by default those that won on held-back images of three data sets
+    (`studies/tune.py`).
     """
 
     targets: Float[Tensor, "k ..."]
