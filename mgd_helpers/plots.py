@@ -162,9 +162,7 @@ def draw_scores(scores: Mapping[str, Sequence[float]], *, xlabel: str, title: st
     return figure
 
 
-def draw_intervals(
-    series: Mapping[str, Mapping[str, tuple[float, float, float]]], *, xlabel: str, title: str = ""
-) -> Figure:
+def draw_intervals(series: Mapping[str, Mapping[str, tuple[float, float, float]]], *, xlabel: str) -> Figure:
     """Differences (mean, low, high) as dots with whiskers: a line per row, a colour and a marker per series."""
     rows = list(dict.fromkeys(row for intervals in series.values() for row in intervals))
     figure, axis = plt.subplots(figsize=(6.5, (0.22 + 0.16 * len(series)) * len(rows) + 1.1))
@@ -173,10 +171,10 @@ def draw_intervals(
         places = [rows.index(row) + 0.18 * (index - (len(series) - 1) / 2) for row in intervals]
         means, lows, highs = np.array(list(intervals.values())).reshape(-1, 3).T
         axis.errorbar(means, places, xerr=[means - lows, highs - means], fmt=MARKERS[index], markersize=5, label=label)
-    axis.set(yticks=range(len(rows)), yticklabels=rows, xlabel=xlabel, title=title)
+    axis.set(yticks=range(len(rows)), yticklabels=rows, xlabel=xlabel)
     axis.invert_yaxis()
     if len(series) > 1:
-        axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        figure.legend(loc="outside upper left", ncols=3 if len(series) == 3 else 2)
     return figure
 
 

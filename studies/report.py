@@ -106,7 +106,7 @@ def factor_table(data: str, factor: str, measure: str = "students") -> dict[str,
     if not found["base"]:
         return {}
     pairs = {row: difference(found, row, "base") for row in found if row != "base"}
-    return {row: (pair.mean, pair.low, pair.high) for row, pair in pairs.items()}
+    return {row: (pair.mean, pair.low, pair.high) for row, pair in pairs.items() if pair.sets > 1}
 
 
 def mean(sets: list[list[float]]) -> float:
