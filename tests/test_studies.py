@@ -6,6 +6,7 @@ import json
 import statistics
 from pathlib import Path
 
+import pandas
 import pytest
 import torch
 
@@ -151,6 +152,70 @@ def test_committed_results_say_what_made_them(file):
 
 def test_every_table_has_results():
     assert {file.stem.split("_")[0] for file in KEPT} >= {"tune"}
+
+
+GUIDED = ("mgd3", "mode", "tangent", "soft", "released")
+
+
+def compared(report, data, row, base, measure="students"):
+    found = report.scores(report.read("main", data)["cells"], "10/convnet3", measure)
+    return report.difference(found, row, base)
+
+
+def verdicts(report, row, base, measure="students"):
+    return [compared(report, data, row, base, measure).verdict for data in ("digits", "fashion_mnist", "cifar10")]
+
+
+def test_the_claims_of_the_page_hold(studies):
+    """Each statement of "In short", and of the paragraphs after the figures, in its order."""
+    import report
+
+    same, better, worse = "not told apart", "better", "worse"
+    assert verdicts(report, "mode", "unguided") == [better, same, better]
+    assert verdicts(report, "mode", "unguided", "nearest_neighbor") == [better] * 3
+    for data in studies.STUDENTS:
+        after_holm = report.main_table(data, 10).set_index("row")["verdict"]
+        assert set(after_holm[[*GUIDED]]) == {same}
+    assert verdicts(report, "tangent", "mode") == [worse, same, same]
+    length = report.factor_table("fashion_mnist", "part")["mode, same length"]
+    assert length[1] < 0 < length[2]
+    assert report.factor_table("fashion_mnist", "part", "nearest_neighbor")["mode, same length"][0] > 0
+    for row in GUIDED:
+        assert better not in verdicts(report, row, "nearest real")
+        assert verdicts(report, "distribution matching", row) == [better] * 3
+        for data in ("fashion_mnist", "cifar10"):
+            assert compared(report, data, "distribution matching", row).mean > 0.04
+        assert better not in verdicts(report, row, "mode")
+    assert verdicts(report, "released", "unguided") == [same] * 3
+    for row, ahead in (("tangent", []), ("soft", ["cifar10"])):
+        both = [
+            data
+            for data in studies.STUDENTS
+            if all(compared(report, data, row, base).verdict == better for base in ("unguided", "mgd3"))
+        ]
+        assert both == ahead
+    # tuning
+    tried = pandas.concat([report.tuning(data) for data in studies.STUDENTS])
+    weak = tried[tried.strength < 0.15].groupby(["data", "rule", "strength"]).difference.mean()
+    assert weak.abs().max() < 0.5
+    strong = tried[tried.strength == 1].groupby(["data", "rule"]).difference.mean().unstack()
+    assert (strong["tangent, k 24, d 8"] > strong["tangent, k 12, d 3"]).all()
+    fashion = tried[(tried.data == "Fashion-MNIST") & (tried.rule == "mode")].groupby("strength").difference.mean()
+    assert fashion.max() > 1
+    assert abs(compared(report, "fashion_mnist", "mode", "unguided").mean) < 0.002
+    # the sampler's share
+    sampler, published = (compared(report, "digits", row, "unguided").mean for row in ("unguided, DDPM", "mgd3"))
+    assert 0.5 < sampler / published < 1
+    # neighbours and networks
+    for data in studies.STUDENTS:
+        nearest = report.main_table(data, 10).set_index("row")
+        assert nearest["1-NN"].drop(["distribution matching"], errors="ignore").idxmax() == "decoded targets"
+    real = report.main_table("digits", 10).set_index("row")["accuracy"].drop(["distribution matching"], errors="ignore")
+    assert real.idxmax() == "k-centre"
+    assert all(
+        report.main_table(data, 10).set_index("row")["accuracy"].idxmin() == "k-centre"
+        for data in ("fashion_mnist", "cifar10")
+    )
 
 
 def recompute(studies, table, data):
