@@ -150,7 +150,7 @@ def audit_table(cells: dict, images_per_class: int) -> pandas.DataFrame:
                     "membership AUC": f"{cell['membership_auc']:.3f} [{bottom:.3f}, {top:.3f}]",
                 }
             )
-    return pandas.DataFrame(lines)
+    return pandas.DataFrame(sorted(lines, key=lambda line: place(line["row"])))
 
 
 def robust_table(data: str) -> pandas.DataFrame:

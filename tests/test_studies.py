@@ -203,6 +203,22 @@ def test_the_claims_of_the_page_hold(studies):
     fashion = tried[(tried.data == "Fashion-MNIST") & (tried.rule == "mode")].groupby("strength").difference.mean()
     assert fashion.max() > 1
     assert abs(compared(report, "fashion_mnist", "mode", "unguided").mean) < 0.002
+    # measures without a student, and the audit
+    columns = {name: name for name in ("precision", "diversity", "frechet_distance")}
+    for data in studies.STUDENTS:
+        cells = report.read("measures", data)["cells"]
+        if cells:
+            found = report.measures_table(cells, 10, columns).set_index("row")
+            assert found.precision["mode"] > found.precision["unguided"]
+            assert found.diversity["mode"] < found.diversity["unguided"]
+    distances = report.measures_table(report.read("measures", "fashion_mnist")["cells"], 10, columns).set_index("row")
+    assert distances.frechet_distance["nearest real"] < distances.frechet_distance["distribution matching"]
+    assert compared(report, "fashion_mnist", "distribution matching", "nearest real").verdict == better
+    audits = report.read("measures", "digits")["cells"]
+    shares = {
+        row: audits[f"10/audit/{row}/0"]["nearer_share_interval"] for row in ("unguided", "mode", "decoded targets")
+    }
+    assert min(shares["mode"][0], shares["decoded targets"][0]) > 0.05 > shares["unguided"][0]
     # the sampler's share
     sampler, published = (compared(report, "digits", row, "unguided").mean for row in ("unguided, DDPM", "mgd3"))
     assert 0.5 < sampler / published < 1
