@@ -32,11 +32,17 @@ from mgd_helpers.targets import Targets, pick_targets
 Factory = Callable[[Targets, torch.Tensor, int], Guidance | None]
 
 
+def _fitting(cloud) -> dict[str, int]:
+    """The defaults of `ManifoldPull`, or as many neighbours as a small class has, and a rank below their number."""
+    n_neighbors = min(ManifoldPull.n_neighbors, len(cloud))
+    return {"n_neighbors": n_neighbors, "rank": max(1, min(ManifoldPull.rank, n_neighbors - 1))}
+
+
 # guidance is on while the noise share exceeds one half; the released code guides the first half of its 50 DDPM steps
 GUIDANCES: dict[str, Factory] = {
     "none": lambda targets, cloud, seed: None,
     "mode": lambda targets, cloud, seed: window(ModePull(targets.latents), above=0.5),
-    "manifold": lambda targets, cloud, seed: window(ManifoldPull(targets.latents, cloud), above=0.5),
+    "manifold": lambda targets, cloud, seed: window(ManifoldPull(targets.latents, cloud, **_fitting(cloud)), above=0.5),
     "released": lambda targets, cloud, seed: window(
         ReleasedPull(targets.latents, seed=seed, keys=targets.nodes), above=WINDOW
     ),
@@ -75,10 +81,10 @@ def distill(
 ) -> Report:
     """Distil a data set into `images_per_class` images per class: `out/<class name>/<index>.png`, `out/manifest.json`.
 
-    `data` is a name, a folder or a `Dataset`. `guidance` is `"none"`, `"mode"`, `"manifold"` or `"released"`, or a
-    factory `(targets, cloud, seed) -> guidance`, called for each batch with its targets, the latents of the class, and
-    an integer of this run and class for guidances that draw. The manifest knows a factory by its name, and by its
-    options where it is a `functools.partial`.
+    `data` is a name, a folder or a `Dataset`. `guidance` is `"none"`, `"mode"`, `"manifold"` (the neighbours are all
+    images of a class that has fewer) or `"released"`, or a factory `(targets, cloud, seed) -> guidance`, called for
+    each batch with its targets, the latents of the class, and an integer of this run and class for guidances that draw.
+    The manifest knows a factory by its name, and by its options where it is a `functools.partial`.
     `pipeline` is a class-conditional pipeline, or what `load_pipeline` takes. `class_labels` are its labels of the
     classes, by default looked up by name in `pipe.labels`; `guidance_scale` is classifier-free guidance, in its own
     sense. For data of `mgd_helpers.catalog` all three have their defaults there.

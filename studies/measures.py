@@ -28,9 +28,10 @@ def classifier(name: str):
     return protocol.real_student(protocol.bench(name), 0)
 
 
-@torch.no_grad()
 def features(name: str, images: torch.Tensor) -> torch.Tensor:
-    return torch.cat([classifier(name).features(block) for block in images.split(500)])
+    network = classifier(name)
+    with torch.no_grad():
+        return torch.cat([network.features(block) for block in images.split(500)])
 
 
 @functools.cache
