@@ -49,7 +49,6 @@ study: $(READY)  ## compute what is missing of the tables in studies/results/ (M
 	for data in $(or $(DATA),digits fashion_mnist cifar10); do \
 		for table in tune main_table measures robust cost ablations; do $(BIN)/python studies/$$table.py $$data; done; \
 	done
-	$(BIN)/python studies/claimed.py
 	$(BIN)/python studies/vae_quality.py
 
 .PHONY: lab

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,7 +24,7 @@ class Difference:
     """Mean of a - b with its interval, from `sets` pairs of sets with `students` students each.
 
     `verdict` is "better" or "worse" (of a) where the interval leaves zero out, else "not told apart"; `p_value` is
-    two-sided, for `holm`.
+    two-sided, for `holm`. Pooled over data sets, `sets` is the number of all, `students` the least.
     """
 
     mean: float
@@ -77,28 +78,35 @@ def paired_difference(
 
     Raises `ValueError` for less than two sets, unequal shapes, or accuracies that are not finite.
     """
-    a, b = (torch.as_tensor(side, dtype=torch.float64).cpu() for side in (a, b))
-    if a.shape != b.shape or a.ndim != 2 or len(a) < 2 or a.shape[1] == 0:
-        raise ValueError(
-            f"a and b must be accuracies [sets, students] of equal shape, of two sets at least; got {list(a.shape)} "
-            f"and {list(b.shape)}. One student per set is a column, [sets, 1]."
-        )
-    if not (a.isfinite().all() and b.isfinite().all()):
-        raise ValueError("a and b must be finite; got NaN or infinite accuracies.")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1; got {confidence}.")
+    differences = _differences(a, b)
+    _check_confidence(confidence)
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}; got {method!r}.")
-    differences = (a - b).round(decimals=12)  # equal differences must not differ by rounding
-    mean = differences.mean().item()
     if method == "t":
-        low, high, p_value = _student_t(differences.mean(1), confidence)
-    else:
-        means = _resampled_means(differences, rounds, seed)
-        low, high = middle(means, share=confidence)
-        p_value = min(1.0, 2 * min((means <= 0).double().mean().item(), (means >= 0).double().mean().item()))
-    verdict = "better" if low > 0 else "worse" if high < 0 else "not told apart"
-    return Difference(mean, low, high, len(a), a.shape[1], verdict, p_value)
+        return _difference([differences], confidence)
+    means = _resampled_means(differences, rounds, seed)
+    p_value = min(1.0, 2 * min((means <= 0).double().mean().item(), (means >= 0).double().mean().item()))
+    return _summary([differences], middle(means, share=confidence), p_value)
+
+
+def pooled_difference(
+    pairs: Sequence[tuple[Float[Tensor, "_ _"] | Sequence[Sequence[float]], ...]], *, confidence: float = 0.95
+) -> Difference:
+    """The mean over data sets of `paired_difference`: what a user of another one may expect, were they alike.
+
+    `pairs` has (a, b) of each data set, both [sets, students]; numbers of sets may differ. Every data set counts as
+    much and keeps its own spread, so the interval is Welch's (Welch 1947), and for one data set Student's. It speaks of
+    these data sets and other seeds of them, not of data sets unseen.
+
+    Raises `ValueError` like `paired_difference`, and for no pairs.
+
+    >>> print(pooled_difference([([[0.5], [0.6]], [[0.4], [0.4]]), ([[0.7], [0.8]], [[0.7], [0.7]])]))
+    +0.1000 (-0.0521 to +0.2521; 4 sets, 1 students each): not told apart
+    """
+    if not pairs:
+        raise ValueError("pairs must hold (a, b) of one data set at least; got none.")
+    _check_confidence(confidence)
+    return _difference([_differences(a, b) for a, b in pairs], confidence)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -148,14 +156,47 @@ def augmentation_robust_score(
     return _normalised(weight * augmented + (1 - weight) * plain)
 
 
-def _student_t(values, confidence):
+def _differences(a, b) -> Tensor:
+    """a - b as float64 on the CPU, once both are found fit."""
+    a, b = (torch.as_tensor(side, dtype=torch.float64).cpu() for side in (a, b))
+    if a.shape != b.shape or a.ndim != 2 or len(a) < 2 or a.shape[1] == 0:
+        raise ValueError(
+            f"a and b must be accuracies [sets, students] of equal shape, of two sets at least; got {list(a.shape)} "
+            f"and {list(b.shape)}. One student per set is a column, [sets, 1]."
+        )
+    if not (a.isfinite().all() and b.isfinite().all()):
+        raise ValueError("a and b must be finite; got NaN or infinite accuracies.")
+    return (a - b).round(decimals=12)  # equal differences must not differ by rounding
+
+
+def _check_confidence(confidence):
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie between 0 and 1; got {confidence}.")
+
+
+def _difference(groups: list[Tensor], confidence: float) -> Difference:
+    """Student's interval of one group of differences, Welch's of several."""
     from scipy import stats
 
-    mean, error = values.mean().item(), values.std().item() / math.sqrt(len(values))
+    of_sets = [differences.mean(1) for differences in groups]
+    mean = statistics.mean(values.mean().item() for values in of_sets)
+    squares = [values.var().item() / len(values) for values in of_sets]  # of the standard error of each group's mean
+    error = math.sqrt(sum(squares)) / len(groups)
     if error == 0:
-        return mean, mean, float(mean == 0)
-    half = stats.t.ppf((1 + confidence) / 2, len(values) - 1) * error
-    return mean - half, mean + half, float(2 * stats.t.sf(abs(mean) / error, len(values) - 1))
+        return _summary(groups, (mean, mean), float(mean == 0))
+    freedom = sum(squares) ** 2 / sum(
+        square**2 / (len(values) - 1) for square, values in zip(squares, of_sets, strict=True)
+    )
+    half = stats.t.ppf((1 + confidence) / 2, freedom) * error
+    return _summary(groups, (mean - half, mean + half), float(2 * stats.t.sf(abs(mean) / error, freedom)))
+
+
+def _summary(groups: list[Tensor], interval: tuple[float, float], p_value: float) -> Difference:
+    low, high = interval
+    verdict = "better" if low > 0 else "worse" if high < 0 else "not told apart"
+    mean = statistics.mean(differences.mean().item() for differences in groups)
+    sets, students = sum(map(len, groups)), min(differences.shape[1] for differences in groups)
+    return Difference(mean, low, high, sets, students, verdict, p_value)
 
 
 def _resampled_means(differences, rounds, seed):

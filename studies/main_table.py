@@ -1,13 +1,14 @@
 """The main table: every row, on one data set, by students and by measures that need none.
 
 python studies/main_table.py digits
-python studies/main_table.py cifar10 --images-per-class 10 --network resnet18 --sets 3
+python studies/main_table.py cifar10 --images-per-class 10 --networks resnet18 --sets 3
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
+import itertools
 
 import protocol
 import rules
@@ -41,7 +42,7 @@ def students_cell(stand, images_per_class, rule, seed, network) -> dict:
     """Accuracies of students of one set, and of its nearest neighbours."""
     images, seconds = protocol.kept_set(stand, images_per_class, rule, seed)
     how = protocol.recipe(stand.name, images_per_class, network)
-    seeds = protocol.student_seeds(seed, stand.name)
+    seeds = protocol.student_seeds(seed, stand.name, network)
     return {
         "students": protocol.student_scores(stand, images, how, seeds),
         "nearest_neighbor": protocol.nearest_neighbor(stand, images),
@@ -59,7 +60,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", choices=("digits", "fashion_mnist", "cifar10"))
     parser.add_argument("--images-per-class", type=int, nargs="+", default=[10, 1, 50])
-    parser.add_argument("--network", default="convnet3")
+    parser.add_argument("--networks", nargs="+", default=["convnet3", "resnet18"])
     parser.add_argument("--rows", nargs="+", help="by default all")
     parser.add_argument("--sets", type=int, default=protocol.SETS)
     asked = parser.parse_args()
@@ -67,11 +68,11 @@ def main():
     cells = protocol.Cells("main", asked.data, note=stand.data.note, steps=protocol.STEPS)
     for seed in range(protocol.STUDENTS[asked.data]):
         cells(f"full real/convnet3/{seed}", functools.partial(full_real, stand, seed))
-    for images_per_class in asked.images_per_class:
+    for network, images_per_class in itertools.product(asked.networks, asked.images_per_class):
         for seed in range(asked.sets):  # set by set, so that an interrupted table has whole pairs
             for name in asked.rows or table:
-                cell = functools.partial(students_cell, stand, images_per_class, table[name], seed, asked.network)
-                cells(f"{images_per_class}/{asked.network}/{name}/{seed}", cell)
+                cell = functools.partial(students_cell, stand, images_per_class, table[name], seed, network)
+                cells(f"{images_per_class}/{network}/{name}/{seed}", cell)
 
 
 if __name__ == "__main__":

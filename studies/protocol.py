@@ -33,7 +33,7 @@ RESULTS = Path(__file__).resolve().parent / "results"
 KEPT = ROOT / "build" / "studies"  # sets and latents: large, and made again by the same commands
 
 SETS = 5
-STUDENTS = {"digits": 2, "fashion_mnist": 1, "cifar10": 1}  # of each set; more sets say more than more students
+STUDENTS = {"digits": 2, "fashion_mnist": 1, "cifar10": 1}  # ConvNet-3 of each set; more sets say more
 STEPS = 25  # DDIM steps, unless a row says otherwise
 BATCH = 100  # images denoised at once
 REAL_STEPS = {"digits": 500, "fashion_mnist": 2000, "cifar10": 2000}  # for students of all real images
@@ -222,7 +222,8 @@ def kept_set(stand: Bench, images_per_class: int, rule: Callable, seed: int) -> 
 def recipe(name: str, images_per_class: int, network: str) -> Recipe:
     """The short recipe: set by hand on training images, the same for every row of a table."""
     steps = {1: 100, 10: 200, 50: 400}.get(images_per_class, 400)
-    return Recipe(network=network, steps=steps, learning_rate=0.02, width=32 if network.startswith("conv") else 16)
+    width, rate = (32, 0.02) if network.startswith("conv") else (8, 0.05)
+    return Recipe(network=network, steps=steps, learning_rate=rate, width=width)
 
 
 def student_scores(stand: Bench, images: mgd.ImageSet, how: Recipe, seeds: Sequence[int], labels=None) -> list[float]:
@@ -246,9 +247,9 @@ def real_student(stand: Bench, seed: int) -> torch.nn.Module:
     return student.eval()
 
 
-def student_seeds(set_seed: int, name: str) -> list[int]:
+def student_seeds(set_seed: int, name: str, network: str = "convnet3") -> list[int]:
     """The students of set g are the same in every row, and other ones than those of set g + 1."""
-    return [1000 * set_seed + student for student in range(STUDENTS[name])]
+    return [1000 * set_seed + student for student in range(STUDENTS[name] if network == "convnet3" else 1)]
 
 
 def nearest_neighbor(stand: Bench, images: mgd.ImageSet) -> float:

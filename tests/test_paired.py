@@ -10,6 +10,7 @@ from mgd_helpers.paired import (
     holm,
     label_robust_score,
     paired_difference,
+    pooled_difference,
 )
 
 METHODS = ["t", "bootstrap"]
@@ -58,6 +59,34 @@ def test_t_is_the_paired_test_of_scipy_on_set_means(draw):
     interval = expected.confidence_interval(0.9)
     assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
     assert found.p_value == pytest.approx(expected.pvalue)
+
+
+def test_pooling_one_data_set_changes_nothing(draw):
+    a, b = accuracies(draw, 4, 2)
+    assert pooled_difference([(a, b)]) == paired_difference(a, b)
+
+
+def test_pooling_two_data_sets_is_the_test_of_welch(draw):
+    """The mean of d and -e is half the difference of d and e, which scipy compares without equal variances."""
+    from scipy import stats
+
+    (a, b), (c, d) = ([side.double() for side in accuracies(draw, sets, 1)] for sets in (5, 9))
+    found = pooled_difference([(a, b), (d, 3 * c)], confidence=0.9)  # of another spread
+    expected = stats.ttest_ind((a - b)[:, 0], (3 * c - d)[:, 0], equal_var=False)
+    interval = expected.confidence_interval(0.9)
+    assert (found.low, found.high) == pytest.approx((interval.low / 2, interval.high / 2))
+    assert found.p_value == pytest.approx(expected.pvalue)
+    assert (found.sets, found.students) == (14, 1)
+
+
+def test_every_data_set_counts_as_much():
+    few, many = ([[0.5]] * 2, [[0.1]] * 2), ([[0.5]] * 8, [[0.5]] * 8)
+    found = pooled_difference([few, many])
+    assert (found.mean, found.verdict) == (pytest.approx(0.2), "better")
+    with pytest.raises(ValueError, match="pairs must hold"):
+        pooled_difference([])
+    with pytest.raises(ValueError, match="of two sets at least"):
+        pooled_difference([few, ([[0.5]], [[0.5]])])
 
 
 def test_the_bootstrap_is_a_loop_over_sets_and_students(draw):
