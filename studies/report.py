@@ -6,6 +6,7 @@ import json
 import math
 import re
 import statistics
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas
@@ -26,6 +27,8 @@ ROWS = (
     *("unguided", "unguided, DDPM", "mgd3", "mode", "tangent", "soft", "released", "distribution matching", "minimax"),
 )
 NETWORKS = {"convnet3": "ConvNet-3", "resnet18": "ResNet-18"}
+JUDGES = {"": "students", "1-NN ": "nearest_neighbor"}  # how tables name what cells hold
+COLUMNS = {"": "accuracy", "1-NN ": "1-NN"}
 CLAIMED = {  # for CIFAR-10, in a widely copied summary of the paper; no reading of the paper finds them there
     "training-free baseline": {"frechet_distance": 38.2, "embedding_distance": 0.84, "accuracy": 0.713},
     "training-based baseline": {"frechet_distance": 31.5, "embedding_distance": 0.71, "accuracy": 0.789},
@@ -71,16 +74,17 @@ def difference(found: dict[str, list], row: str, base: str) -> Difference:
     return paired_difference(a, b)
 
 
-def pooled(row: str, base: str, prefix: str, measure: str = "students") -> Difference | None:
-    """Row minus base, the mean over the data sets; None where one of them has less than two sets of both."""
-    pairs = []
-    for data in TITLES:
-        found = scores(read("main", data)["cells"], prefix, measure)
-        sets = list(zip(found.get(row, []), found.get(base, []), strict=False))
-        if len(sets) < 2:
-            return None
-        pairs.append(tuple(zip(*sets, strict=True)))
-    return pooled_difference(pairs)
+def pooled(found: Sequence[dict[str, list]], row: str, base: str) -> Difference | None:
+    """Row minus base, the mean over data sets; None where one of them has less than two sets of both."""
+    pairs = [list(zip(sets.get(row, []), sets.get(base, []), strict=False)) for sets in found]
+    if any(len(pair) < 2 for pair in pairs):
+        return None
+    return pooled_difference([tuple(zip(*pair, strict=True)) for pair in pairs])
+
+
+def everywhere(images_per_class: int, network: str, measure: str = "students") -> list[dict[str, list]]:
+    """`scores` of the main table, of every data set."""
+    return [scores(read("main", data)["cells"], f"{images_per_class}/{network}", measure) for data in TITLES]
 
 
 def tuning(data: str) -> pandas.DataFrame:
@@ -104,17 +108,41 @@ def main_table(data: str, images_per_class: int, network: str = "convnet3", base
     The verdict is stricter than the interval: "better" or "worse" at 5 % for all rows of the table at once (Holm).
     """
     cells = read("main", data)["cells"]
-    prefix = f"{images_per_class}/{network}"
-    students, nearest = scores(cells, prefix), scores(cells, prefix, "nearest_neighbor")
+    found = {kind: scores(cells, f"{images_per_class}/{network}", measure) for kind, measure in JUDGES.items()}
     lines = []
-    for row, sets in students.items():
-        line = {"row": row, "sets": len(sets), "accuracy": mean(sets), "1-NN": mean(nearest[row])}
-        if base in students and row != base:
-            for found, kind in ((difference(students, row, base), ""), (difference(nearest, row, base), "1-NN ")):
-                line |= {f"{kind}difference": found.mean, f"{kind}low": found.low, f"{kind}high": found.high}
-                line |= {f"{kind}verdict": found.verdict, f"{kind}p": found.p_value}
+    for row, sets in found[""].items():
+        line = {"row": row, "sets": len(sets)}
+        for kind, column in COLUMNS.items():
+            line[column] = mean(found[kind][row])
+            if base in found[kind] and row != base:
+                line |= _compared(kind, difference(found[kind], row, base))
         lines.append(line)
-    for kind in ("", "1-NN "):
+    return _judged(lines)
+
+
+def pooled_table(images_per_class: int, network: str = "convnet3", base: str = "unguided") -> pandas.DataFrame:
+    """`main_table` for the mean over the data sets, of the rows that each of them has sets of."""
+    found = {kind: everywhere(images_per_class, network, measure) for kind, measure in JUDGES.items()}
+    lines = []
+    for row in ROWS:
+        if all(row in sets for sets in found[""]):
+            line = {"row": row, "sets": min(len(sets[row]) for sets in found[""])}
+            for kind, column in COLUMNS.items():
+                line[column] = statistics.mean(mean(sets[row]) for sets in found[kind])
+                if row != base and (pair := pooled(found[kind], row, base)):
+                    line |= _compared(kind, pair)
+            lines.append(line)
+    return _judged(lines)
+
+
+def _compared(kind: str, pair: Difference) -> dict:
+    values = {"difference": pair.mean, "low": pair.low, "high": pair.high, "verdict": pair.verdict, "p": pair.p_value}
+    return {f"{kind}{name}": value for name, value in values.items()}
+
+
+def _judged(lines: list[dict]) -> pandas.DataFrame:
+    """Lines as a table, with p-values and verdicts that count all of them at once."""
+    for kind in JUDGES:
         compared = [line for line in lines if not math.isnan(line.get(f"{kind}p", math.nan))]
         for line, p in zip(compared, holm([line[f"{kind}p"] for line in compared]), strict=True):
             line |= {f"{kind}p": p, f"{kind}verdict": line[f"{kind}verdict"] if p < 0.05 else "not told apart"}
@@ -128,14 +156,23 @@ def full_real(data: str, network: str = "convnet3") -> float | None:
     return statistics.mean(found) if found else None
 
 
-def factor_table(data: str, factor: str, measure: str = "students") -> dict[str, tuple[float, float, float]]:
-    """Variant -> paired difference to the base of the ablations, with its interval."""
+def factor_table(data: str, factor: str, measure: str = "students") -> dict[str, Difference]:
+    """Variant -> paired difference to the base of the ablations, of the variants with two sets."""
+    found = _variants(data, factor, measure)
+    pairs = {row: difference(found, row, "base") for row in found if row != "base" and found.get("base")}
+    return {row: pair for row, pair in pairs.items() if pair.sets > 1}
+
+
+def pooled_factor(factor: str, measure: str = "students") -> dict[str, Difference]:
+    """`factor_table` for the mean over the data sets, of the variants that each of them has two sets of."""
+    found = [_variants(data, factor, measure) for data in TITLES]
+    pairs = {row: pooled(found, row, "base") for row in found[0] if row != "base"}
+    return {row: pair for row, pair in pairs.items() if pair}
+
+
+def _variants(data: str, factor: str, measure: str) -> dict[str, list]:
     cells = read("ablations", data)["cells"]
-    found = scores(cells, factor, measure) | {"base": scores(cells, "base", measure).get("base", [])}
-    if not found["base"]:
-        return {}
-    pairs = {row: difference(found, row, "base") for row in found if row != "base"}
-    return {row: (pair.mean, pair.low, pair.high) for row, pair in pairs.items() if pair.sets > 1}
+    return scores(cells, factor, measure) | scores(cells, "base", measure)
 
 
 def mean(sets: list[list[float]]) -> float:
