@@ -64,13 +64,13 @@ def apply_augmentation(images: Float[Tensor, "b c h w"], drawn: dict[str, Tensor
 
 def shifted(images: Float[Tensor, "b c h w"], shifts: Int[Tensor, "b 2"]) -> Float[Tensor, "b c h w"]:
     """Move each image by whole pixels (down, right), repeating its border; on the device, no loop over images."""
-    height, width = images.shape[-2:]
+    channels, height, width = images.shape[1:]
     shifts = shifts.to(images.device)
     rows = (torch.arange(height, device=images.device) - shifts[:, :1]).clamp(0, height - 1)
     columns = (torch.arange(width, device=images.device) - shifts[:, 1:]).clamp(0, width - 1)
-    batch = torch.arange(len(images), device=images.device)
-    moved = images.permute(0, 2, 3, 1)[batch[:, None, None], rows[:, :, None], columns[:, None, :]]
-    return moved.permute(0, 3, 1, 2).contiguous()  # a network fed channels-last tensors trains a third slower on a CPU
+    batch = torch.arange(len(images), device=images.device)[:, None, None, None]
+    channel = torch.arange(channels, device=images.device)[:, None, None]
+    return images[batch, channel, rows[:, None, :, None], columns[:, None, None, :]]  # never channels-last
 
 
 def warped(images: Float[Tensor, "b c h w"], matrices: Float[Tensor, "b 2 3"]) -> Float[Tensor, "b c h w"]:

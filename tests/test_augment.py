@@ -47,7 +47,7 @@ def test_equal_generators_draw_equal_changes_and_shapes_stay(draw, device, augme
     assert torch.equal(found, augment(images, augmentation, draw=source()))
     assert torch.equal(found, augment(images, augmentation, draw=source(1))) == (augmentation == "none")
     assert torch.equal(images, before)
-    assert found.is_contiguous()  # on a CPU, the layers that follow are slower on any other layout
+    assert found.stride() == torch.empty(found.shape).stride()  # or all layers run channels-last, slower on a CPU
 
 
 def test_unknown_augmentations_are_refused(draw):
