@@ -166,16 +166,39 @@ def verdicts(report, row, base, measure="students"):
     return [compared(report, data, row, base, measure).verdict for data in ("digits", "fashion_mnist", "cifar10")]
 
 
+def pooled(report, row, base, images_per_class=10, network="convnet3"):
+    return report.pooled(report.everywhere(images_per_class, network), row, base)
+
+
+def test_what_the_page_says_of_the_data_sets_together(studies):
+    """The statements of "In short", and of the paragraphs on means over the data sets, in their order."""
+    import report
+
+    same, better, worse = "not told apart", "better", "worse"
+    ten, one = (report.pooled_table(images_per_class).set_index("row") for images_per_class in (10, 1))
+    assert ten.verdict["mode"] == better and 0.01 < ten.difference["mode"] < 0.014
+    for data in studies.STUDENTS:
+        after_holm = report.main_table(data, 10).set_index("row")["verdict"]
+        assert set(after_holm[[*GUIDED]]) == {same}
+    assert one.verdict["mode"] == better and 0.05 < one.difference["mode"] < 0.07
+    assert pooled(report, "tangent", "mode").verdict == same
+    assert pooled(report, "tangent", "mode", 1).verdict == worse
+    to_real = report.pooled_table(10, base="nearest real").set_index("row")
+    assert set(to_real.verdict[[*GUIDED]]) == {worse}
+    assert pooled(report, "mode", "nearest real", 1).verdict == same
+    assert ten.verdict["released"] == one.verdict["released"] == same
+    assert pooled(report, "random real", "unguided").verdict == better
+    assert ten.accuracy.idxmax() == "distribution matching"
+    assert pooled(report, "mode", "distribution matching", 1).verdict == better
+
+
 def test_the_claims_of_the_page_hold(studies):
-    """Each statement of "In short", and of the paragraphs after the figures, in its order."""
+    """Each statement of the paragraphs after the figures, in its order."""
     import report
 
     same, better, worse = "not told apart", "better", "worse"
     assert verdicts(report, "mode", "unguided") == [better, same, better]
     assert verdicts(report, "mode", "unguided", "nearest_neighbor") == [better] * 3
-    for data in studies.STUDENTS:
-        after_holm = report.main_table(data, 10).set_index("row")["verdict"]
-        assert set(after_holm[[*GUIDED]]) == {same}
     assert verdicts(report, "tangent", "mode") == [worse, same, same]
     length = report.factor_table("fashion_mnist", "part")["mode, same length"]
     assert length.verdict == same
