@@ -16,11 +16,18 @@ import protocol
 import rules
 import tune
 
+from mgd_helpers.manifest import describe
+
 PER_CLASS, SETS = 10, 5
+SAMPLERS = (
+    ("DDIM", "DDIMScheduler", (10, 50, 250)),
+    ("DDPM", "DDPMScheduler", (50,)),
+    ("DPM++", "DPMSolverMultistepScheduler", (10, 25)),
+)
 
 
 def variants(data: str) -> dict[str, dict]:
-    """Factor -> variant -> rule. "base" is in every factor, computed once."""
+    """Factor -> variant -> rule, and the base, which is left out of the factors."""
     settings = tune.chosen(data)["tangent"].keywords
     base = functools.partial(rules.guided, pull=functools.partial(rules.manifold_pull, **settings))
 
@@ -34,7 +41,7 @@ def variants(data: str) -> dict[str, dict]:
         return functools.partial(rules.guided, pull=base.keywords["pull"], sampler=sampler, steps=steps)
 
     strength = settings["strength"]
-    return {
+    factors = {
         "part": {
             "no guidance": rules.unguided,
             "mode, same strength": functools.partial(
@@ -52,7 +59,12 @@ def variants(data: str) -> dict[str, dict]:
             "tree on principal components": targets(space="pca"),
             "nearest member": targets(representative="nearest_member"),
         },
-        "tangent": {"at the target": pull(tangent_at="target"), "at the noisy sample": pull(tangent_at="sample")},
+        "tangent": {
+            "at the target": pull(tangent_at="target"),
+            "at the noisy sample": pull(tangent_at="sample"),
+            "of tree nodes": pull(source="tree"),
+            "of points on spheres": pull(source="spheres"),
+        },
         "neighbourhood": {
             f"k {k}, d {d}": pull(n_neighbors=k, rank=d)
             for k, d in ((6, 2), (12, 3), (24, 8), (48, 16), (100, 32), ("auto", "auto"))
@@ -65,19 +77,18 @@ def variants(data: str) -> dict[str, dict]:
         },
         "stop": {f"noise share {value}": pull(above=value) for value in (0.0, 0.25, 0.75, 0.9)},
         "sampler": {
-            f"{name} {steps}": sampled(sampler, steps)
-            for name, sampler, counts in (
-                ("DDIM", "DDIMScheduler", (10, 50, 250)),
-                ("DDPM", "DDPMScheduler", (50,)),
-                ("DPM++", "DPMSolverMultistepScheduler", (10, 25)),
-            )
+            f"{name} {steps}": sampled(sampler, steps) for name, sampler, counts in SAMPLERS for steps in counts
+        },
+        "sampler, unguided": {
+            f"{name} {steps}": functools.partial(rules.unguided, sampler=sampler, steps=steps)
+            for name, sampler, counts in SAMPLERS
             for steps in counts
         },
-    } | {
-        "sampler, unguided": {
-            f"DDIM {steps}": functools.partial(rules.unguided, steps=steps) for steps in (10, 50, 250)
-        }
-        | {"DDPM 50": functools.partial(rules.unguided, sampler="DDPMScheduler", steps=50)}
+    }
+    same = describe(base)
+    return {
+        factor: {name: rule for name, rule in found.items() if describe(rule) != same}
+        for factor, found in factors.items()
     }, base
 
 

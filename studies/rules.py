@@ -13,8 +13,12 @@ from protocol import KEPT, STEPS, Bench, eight_bits, sample, targets_of
 
 import mgd_helpers as mgd
 from mgd_helpers import baselines, schedules, trained_baselines
+from mgd_helpers.clouds import sphere_points
 from mgd_helpers.guidance import ManifoldPull, ModePull, per_row, window
 from mgd_helpers.released import WINDOW, ReleasedPull
+
+TREE_LEAVES = 50  # 99 nodes
+SPHERE_RADIUS = 0.1  # of the released settings, most often
 
 # --- guidances, one class at a time: what `mgd.distill` calls a factory
 
@@ -23,7 +27,12 @@ def mode_pull(targets, cloud, seed, *, strength, above=0.5):
     return window(ModePull(targets.latents, strength), above=above)
 
 
-def manifold_pull(targets, cloud, seed, *, above=0.5, **settings):
+def manifold_pull(targets, cloud, seed, *, above=0.5, source="latents", **settings):
+    """`source` says whose neighbours span the tangent space: real latents, the nodes of a tree, or points on spheres."""
+    if source == "tree":
+        cloud = mgd.bisect(cloud, n_leaves=TREE_LEAVES, seed=seed).centroids
+    elif source == "spheres":
+        cloud = sphere_points(targets.latents, radius=SPHERE_RADIUS, seed=seed, keys=targets.nodes)
     return window(ManifoldPull(targets.latents, cloud, **settings, seed=seed, keys=targets.nodes), above=above)
 
 

@@ -23,7 +23,7 @@ from mgd_helpers.pipelines import weights_hash
 sys.path.insert(0, str(protocol.ROOT / "tools"))
 import train_pipeline
 
-DATA, SETS, DIT_STEPS = "digits", 3, 2000
+DATA, SETS, DIT_STEPS = "digits", 3, 1500
 VAE_STEPS = (900, 300, 100, 30)
 
 
