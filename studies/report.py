@@ -156,18 +156,33 @@ def full_real(data: str, network: str = "convnet3") -> float | None:
     return statistics.mean(found) if found else None
 
 
-def factor_table(data: str, factor: str, measure: str = "students") -> dict[str, Difference]:
-    """Variant -> paired difference to the base of the ablations, of the variants with two sets."""
-    found = _variants(data, factor, measure)
-    pairs = {row: difference(found, row, "base") for row in found if row != "base" and found.get("base")}
-    return {row: pair for row, pair in pairs.items() if pair.sets > 1}
+def factor_table(factor: str, measure: str = "students", data: Sequence[str] | None = None) -> dict[str, Difference]:
+    """Variant -> its paired difference to the base of the ablations; the mean over `data`, by default `ablated`."""
+    found = [_variants(name, factor, measure) for name in (ablated(factor) if data is None else data)]
+    rows = [row for row in (found[0] if found else {}) if row != "base"]
+    return {row: pair for row in rows if (pair := pooled(found, row, "base"))}
 
 
-def pooled_factor(factor: str, measure: str = "students") -> dict[str, Difference]:
-    """`factor_table` for the mean over the data sets, of the variants that each of them has two sets of."""
-    found = [_variants(data, factor, measure) for data in TITLES]
-    pairs = {row: pooled(found, row, "base") for row in found[0] if row != "base"}
-    return {row: pair for row, pair in pairs.items() if pair}
+def sampler_gains(measure: str = "students") -> dict[str, Difference]:
+    """Sampler -> base minus no guidance, both with this sampler; the mean over the data sets of `ablated`."""
+    found = []
+    for data in ablated("sampler, unguided"):
+        guided, plain = (_variants(data, factor, measure) for factor in ("sampler", "sampler, unguided"))
+        standard = {"DDIM 25": guided.pop("base"), "DDIM 25, unguided": _variants(data, "part", measure)["no guidance"]}
+        found.append(guided | standard | {f"{row}, unguided": sets for row, sets in plain.items() if row != "base"})
+    rows = sorted({row for sets in found for row in sets if f"{row}, unguided" in sets}, key=place)
+    return {row: pair for row in rows if (pair := pooled(found, row, f"{row}, unguided"))}
+
+
+def ablated(factor: str) -> list[str]:
+    """The data sets on which a factor has been measured with two sets at least."""
+    return [
+        data
+        for data in TITLES
+        if (found := _variants(data, factor, "students"))
+        and len(found) > 1
+        and all(len(sets) > 1 for sets in found.values())
+    ]
 
 
 def _variants(data: str, factor: str, measure: str) -> dict[str, list]:

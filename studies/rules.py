@@ -28,7 +28,7 @@ def mode_pull(targets, cloud, seed, *, strength, above=0.5):
 
 
 def manifold_pull(targets, cloud, seed, *, above=0.5, source="latents", **settings):
-    """`source` says whose neighbours span the tangent space: real latents, the nodes of a tree, or points on spheres."""
+    """`source`: whose neighbours span the tangent space, real latents, the nodes of a tree, or points on spheres."""
     if source == "tree":
         cloud = mgd.bisect(cloud, n_leaves=TREE_LEAVES, seed=seed).centroids
     elif source == "spheres":

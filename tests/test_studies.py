@@ -217,9 +217,9 @@ def test_the_claims_of_the_page_hold(studies):
     assert verdicts(report, "mode", "unguided") == [better, same, better]
     assert verdicts(report, "mode", "unguided", "nearest_neighbor") == [better] * 3
     assert verdicts(report, "tangent", "mode") == [worse, same, same]
-    length = report.factor_table("fashion_mnist", "part")["mode, same length"]
+    length = report.factor_table("part", data=["fashion_mnist"])["mode, same length"]
     assert length.verdict == same
-    assert report.factor_table("fashion_mnist", "part", "nearest_neighbor")["mode, same length"].mean > 0
+    assert report.factor_table("part", "nearest_neighbor", ["fashion_mnist"])["mode, same length"].mean > 0
     for row in GUIDED:
         assert better not in verdicts(report, row, "nearest real")
         assert verdicts(report, "distribution matching", row) == [better] * 3
