@@ -54,7 +54,8 @@ def pipeline(vae_steps: int):
     if not (folder / "pipe" / "model_index.json").exists():
         train, vae, scheduler = mgd.load_data(DATA).train, autoencoder(vae_steps), train_pipeline.make_scheduler()
         latents = mgd.encode(vae, train.images)
-        dit, _ = train_pipeline.train_dit(profile, latents, train.labels, scheduler, folder, log)
+        last = replace(profile, ema_decay=0.0)  # an average over 1,000 steps would still remember the start
+        dit, _ = train_pipeline.train_dit(last, latents, train.labels, scheduler, folder, log)
         DiTPipeline(dit, vae, scheduler).save_pretrained(folder / "pipe", safe_serialization=True)
     return mgd.load_pipeline(folder / "pipe", device="cpu")
 

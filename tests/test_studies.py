@@ -194,8 +194,23 @@ def test_what_the_page_says_of_the_data_sets_together(studies):
     assert one.accuracy.idxmin() == "random real"
 
 
+def test_what_the_page_says_of_fifty_images(studies):
+    import report
+
+    fifty = report.pooled_table(50).set_index("row")
+    assert set(fifty.verdict[[*GUIDED]]) == {"not told apart"} and set(fifty.sets) == {2}
+    assert pooled(report, "random real", "nearest real", 50).verdict == "not told apart"
+    assert pooled(report, "random real", "unguided", 50).verdict == "better"
+    assert fifty.accuracy.idxmax() == "distribution matching"
+
+
 def test_what_the_page_says_of_another_student(studies):
     import report
+
+    one = report.pooled_table(1, "resnet18").set_index("row")
+    assert one.high["distribution matching"] < -0.1
+    assert set(one.verdict.dropna()) == {"not told apart"}
+    assert (one.high - one.low).drop(["nearest real", "minimax"]).min() > 0.15
 
     judged = report.pooled_table(10, "resnet18").set_index("row")
     assert pooled(report, "mode", "unguided", network="resnet18").verdict == "better"
