@@ -204,6 +204,19 @@ def test_what_the_page_says_of_fifty_images(studies):
     assert fifty.accuracy.idxmax() == "distribution matching"
 
 
+def test_what_the_page_says_of_worse_autoencoders(studies):
+    import report
+
+    best, second, third, worst = (line for _, line in report.vae_table().iterrows())
+    rows = ["decoded targets", "mode", "tangent"]
+    assert 9 < second.error / best.error < 13 and 300 < third.error / best.error < 400 and worst.error > 0.5
+    assert (best[rows] - second[rows]).abs().max() < 0.005
+    assert (best[rows] - third[rows]).between(0.03, 0.055).all()
+    assert worst[[*rows, "unguided"]].max() < 0.3
+    assert best["tangent"] - best["unguided"] > 0.095 and best["mode"] - best["unguided"] > 0.1
+    assert all(line["mode"] > line["tangent"] for line in (best, second, third, worst))
+
+
 def test_what_the_page_says_of_another_student(studies):
     import report
 
