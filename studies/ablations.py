@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+from collections.abc import Callable
 
 import protocol
 import rules
@@ -19,14 +20,18 @@ import tune
 from mgd_helpers.manifest import describe
 
 PER_CLASS, SETS = 10, 5
-SAMPLERS = (
-    ("DDIM", "DDIMScheduler", (10, 50, 250)),
-    ("DDPM", "DDPMScheduler", (50,)),
-    ("DPM++", "DPMSolverMultistepScheduler", (10, 25)),
-)
+SAMPLERS = {
+    f"{name} {steps}": {"sampler": sampler, "steps": steps}
+    for name, sampler, counts in (
+        ("DDIM", "DDIMScheduler", (10, 50, 250)),
+        ("DDPM", "DDPMScheduler", (50,)),
+        ("DPM++", "DPMSolverMultistepScheduler", (10, 25)),
+    )
+    for steps in counts
+}
 
 
-def variants(data: str) -> dict[str, dict]:
+def variants(data: str) -> tuple[dict[str, dict], Callable]:
     """Factor -> variant -> rule, and the base, which is left out of the factors."""
     settings = tune.chosen(data)["tangent"].keywords
     base = functools.partial(rules.guided, pull=functools.partial(rules.manifold_pull, **settings))
@@ -34,11 +39,8 @@ def variants(data: str) -> dict[str, dict]:
     def pull(**changed):
         return functools.partial(rules.guided, pull=functools.partial(rules.manifold_pull, **(settings | changed)))
 
-    def targets(**changed):
-        return functools.partial(rules.guided, pull=base.keywords["pull"], **changed)
-
-    def sampled(sampler, steps):
-        return functools.partial(rules.guided, pull=base.keywords["pull"], sampler=sampler, steps=steps)
+    def made(**changed):
+        return functools.partial(base, **changed)
 
     strength = settings["strength"]
     factors = {
@@ -53,11 +55,11 @@ def variants(data: str) -> dict[str, dict]:
             **{f"softness {value}": pull(softness=value) for value in (0.25, 0.5, 0.75)},
         },
         "targets": {
-            "leaves": targets(strategy="leaves"),
-            "k-means": targets(strategy="kmeans"),
-            "tree on pooled latents": targets(space="pooled"),
-            "tree on principal components": targets(space="pca"),
-            "nearest member": targets(representative="nearest_member"),
+            "leaves": made(strategy="leaves"),
+            "k-means": made(strategy="kmeans"),
+            "tree on pooled latents": made(space="pooled"),
+            "tree on principal components": made(space="pca"),
+            "nearest member": made(representative="nearest_member"),
         },
         "tangent": {
             "at the target": pull(tangent_at="target"),
@@ -76,14 +78,8 @@ def variants(data: str) -> dict[str, dict]:
             "posterior 0.1": pull(strength=functools.partial(rules.scheduled, rule="posterior", rate=0.1)),
         },
         "stop": {f"noise share {value}": pull(above=value) for value in (0.0, 0.25, 0.75, 0.9)},
-        "sampler": {
-            f"{name} {steps}": sampled(sampler, steps) for name, sampler, counts in SAMPLERS for steps in counts
-        },
-        "sampler, unguided": {
-            f"{name} {steps}": functools.partial(rules.unguided, sampler=sampler, steps=steps)
-            for name, sampler, counts in SAMPLERS
-            for steps in counts
-        },
+        "sampler": {name: made(**how) for name, how in SAMPLERS.items()},
+        "sampler, unguided": {name: functools.partial(rules.unguided, **how) for name, how in SAMPLERS.items()},
     }
     same = describe(base)
     return {

@@ -168,7 +168,8 @@ def sampler_gains(measure: str = "students") -> dict[str, Difference]:
     found = []
     for data in ablated("sampler, unguided"):
         guided, plain = (_variants(data, factor, measure) for factor in ("sampler", "sampler, unguided"))
-        standard = {"DDIM 25": guided.pop("base"), "DDIM 25, unguided": _variants(data, "part", measure)["no guidance"]}
+        unguided = _variants(data, "part", measure).get("no guidance", [])
+        standard = {"DDIM 25": guided.pop("base"), "DDIM 25, unguided": unguided}
         found.append(guided | standard | {f"{row}, unguided": sets for row, sets in plain.items() if row != "base"})
     rows = sorted({row for sets in found for row in sets if f"{row}, unguided" in sets}, key=place)
     return {row: pair for row in rows if (pair := pooled(found, row, f"{row}, unguided"))}

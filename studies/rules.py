@@ -33,6 +33,8 @@ def manifold_pull(targets, cloud, seed, *, above=0.5, source="latents", **settin
         cloud = mgd.bisect(cloud, n_leaves=TREE_LEAVES, seed=seed).centroids
     elif source == "spheres":
         cloud = sphere_points(targets.latents, radius=SPHERE_RADIUS, seed=seed, keys=targets.nodes)
+    elif source != "latents":
+        raise ValueError(f"source must be 'latents', 'tree' or 'spheres'; got {source!r}.")
     return window(ManifoldPull(targets.latents, cloud, **settings, seed=seed, keys=targets.nodes), above=above)
 
 

@@ -154,6 +154,48 @@ def test_every_table_has_results():
     assert {file.stem.split("_")[0] for file in KEPT} >= {"tune", "main", "measures", "ablations", "robust"}
 
 
+@pytest.mark.parametrize("measured", [["digits"], ["digits", "cifar10"]])
+def test_a_sampler_is_judged_by_its_own_unguided_sets(studies, monkeypatch, measured):
+    import report
+
+    guided = {"base/base": 0.7, "sampler/DDIM 10": 0.6, "sampler/DPM++ 10": 0.5}
+    plain = {"part/no guidance": 0.6, "sampler, unguided/DDIM 10": 0.58, "sampler, unguided/DPM++ 10": 0.51}
+    cells = {
+        f"{key}/{seed}": {"students": [accuracy + 0.01 * seed * (key in guided)]}
+        for key, accuracy in (guided | plain).items()
+        for seed in range(2)
+    }
+    monkeypatch.setattr(report, "read", lambda table, data: {"cells": cells if data in measured else {}})
+    assert report.ablated("sampler, unguided") == measured
+    found = report.sampler_gains()
+    assert {row: round(pair.mean, 6) for row, pair in found.items()} == {
+        "DDIM 10": 0.025, "DDIM 25": 0.105, "DPM++ 10": -0.005
+    }  # fmt: skip
+    assert {pair.sets for pair in found.values()} == {2 * len(measured)}
+    del cells["part/no guidance/1"], cells["sampler/DPM++ 10/1"]
+    assert list(report.sampler_gains()) == ["DDIM 10"]
+    del cells["sampler, unguided/DDIM 10/1"]
+    assert report.ablated("sampler, unguided") == []
+
+
+def test_a_tangent_comes_from_a_known_source(studies):
+    import rules
+
+    from mgd_helpers.noise import NoiseLevel
+
+    cloud = torch.randn(120, 2, 2, 2, generator=torch.Generator().manual_seed(0))
+    targets = mgd.Targets(cloud[:3], (0, 1, 2), (torch.tensor([0]),) * 3)
+    settings = {"strength": 1.0, "n_neighbors": 12, "rank": 3}
+    with pytest.raises(ValueError, match="source must be 'latents', 'tree' or 'spheres'; got 'moon'"):
+        rules.manifold_pull(targets, cloud, 0, source="moon", **settings)
+    level = NoiseLevel(torch.tensor(0.6), torch.tensor(0.8), 500, cloud[3:6])
+    moved = [
+        rules.manifold_pull(targets, cloud, 0, source=source, **settings)(cloud[3:6], level)
+        for source in ("latents", "tree", "spheres")
+    ]
+    assert min((moved[a] - moved[b]).abs().max() for a, b in ((0, 1), (0, 2), (1, 2))) > 0.01
+
+
 GUIDED = ("mgd3", "mode", "tangent", "soft", "released")
 
 
@@ -221,6 +263,7 @@ def test_what_the_page_says_of_another_student(studies):
     import report
 
     one = report.pooled_table(1, "resnet18").set_index("row")
+    assert one.difference.abs().idxmax() == "distribution matching"
     assert one.high["distribution matching"] < -0.1
     assert set(one.verdict.dropna()) == {"not told apart"}
     assert (one.high - one.low).drop(["nearest real", "minimax"]).min() > 0.15
