@@ -94,8 +94,8 @@ def audit(
     classes differ (a 1 is always near some other 1). So held-out images count with the class shares of `generated`, and
     medians and 5 % quantiles are compared with `rounds` draws of as many held-out images, class by class, with
     replacement. The share of nearer images has a Wilson interval for nN / (n + N) draws: n generated images are
-    compared with a threshold that is itself estimated, from N held-out ones (for n = N = 100 it covers 96 %, simulated;
-    one for n draws alone 87 %). A near duplicate lies nearer than 99.9 % of the held-out images (all of them where they
+    compared with a threshold that is itself estimated, from N held-out ones, or as many as their unequal weights are
+    worth, N = (Σw)² / Σw² (for n = N = 100 it covers 96 %, simulated; one for n draws alone 87 %). A near duplicate lies nearer than 99.9 % of the held-out images (all of them where they
     are fewer than 1,000), or at distance zero.
 
     Membership inference (Yeom et al., 2018): `students` networks (0 for none) learn the generated set; score is minus
@@ -127,8 +127,9 @@ def audit(
     (median, low), (held_out_median, held_out_low) = _summary(distances).tolist(), draws.mean(0).tolist()
     median_range, low_range = (middle(column) for column in draws.T)
 
-    near = _weighted_quantile(held_out, (counts / torch.bincount(labels, minlength=len(counts)))[labels], NEAR)
-    n, held = len(generated), len(held_out)
+    weights = (counts / torch.bincount(labels, minlength=len(counts)))[labels]
+    near = _weighted_quantile(held_out, weights, NEAR)
+    n, held = len(generated), (weights.sum() ** 2 / weights.square().sum()).item()
     share = (distances < near).double().mean().item()
     duplicate = held_out.quantile(DUPLICATE, interpolation="lower").item()
     copies = ((distances < duplicate) | (distances == 0)).nonzero()[:, 0]

@@ -54,6 +54,25 @@ def nearest(
     return index
 
 
+def two_sets(
+    generated: Float[Tensor, "n d"], real: Float[Tensor, "m d"], *, at_least: int = 2, remedy: str = "Generate more."
+) -> tuple[Float[Tensor, "n d"], Float[Tensor, "m d"]]:
+    """Features of two sets in float64, or the `ValueError` that says why they do not compare."""
+    if min(len(generated), len(real)) < at_least:
+        raise ValueError(
+            f"generated and real need at least {at_least} rows; got {len(generated)} and {len(real)}. {remedy}"
+        )
+    if generated.shape[1] != real.shape[1]:
+        raise ValueError(
+            f"generated and real must have features of one width; got {generated.shape[1]} and {real.shape[1]}. "
+            "Take both from one network."
+        )
+    for name, rows in (("generated", generated), ("real", real)):
+        if not torch.isfinite(rows).all():
+            raise ValueError(f"{name} must be finite; got NaN or infinite features. Check the images and the network.")
+    return generated.double(), real.double()
+
+
 def gram_eigh(rows: Float[Tensor, "*b k d"]) -> tuple[Float[Tensor, "*b k"], Float[Tensor, "*b k k"]]:
     """Eigenvalues (largest first, never negative) and eigenvectors (columns) of the Gram matrix `rows @ rows.T`.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 
 from mgd_helpers._shapes import Float, Tensor
-from mgd_helpers.linalg import BLOCK_BYTES, squared_distances
+from mgd_helpers.linalg import BLOCK_BYTES, squared_distances, two_sets
 
 RIM = 1 - 1e-9  # shrinks squared radii, so that a row on the rim lies outside however its distance was rounded
 
@@ -29,8 +29,8 @@ def precision_recall(
     """
     if n_neighbors < 1:
         raise ValueError(f"n_neighbors must be at least 1; got {n_neighbors}.")
-    _check(generated, real, at_least=n_neighbors + 1, remedy="Lower n_neighbors, or generate more.")
-    generated, real = generated.double(), real.double()
+    remedy = "Lower n_neighbors, or generate more."
+    generated, real = two_sets(generated, real, at_least=n_neighbors + 1, remedy=remedy)
     step = max(1, block_bytes // (real.element_size() * max(len(generated), len(real))))
     real_radii = _squared_radii(real, n_neighbors, step)
     generated_radii = _squared_radii(generated, n_neighbors, step)
@@ -63,7 +63,7 @@ def representativeness(
     similarity of a generated row to a real one, and of these the minimum, so that one row decides, and real rows that
     nothing stands for do not count. That is this function with the sets swapped and `quantile=0.0`.
     """
-    _check(generated, real, at_least=1, remedy="Generate more.")
+    generated, real = two_sets(generated, real, at_least=1)
     return _summary(_highest_similarities(real, generated), quantile)
 
 
@@ -75,8 +75,7 @@ def diversity(*, generated: Float[Tensor, "n d"], quantile: float | None = None)
     Diffusion (Gu et al., CVPR 2024) has the similarity as a loss, of a generated latent to the most similar one in
     memory. The score in the released code of ManifoldGD is that of the one closest pair: `quantile=0.0`.
     """
-    if len(generated) < 2:
-        raise ValueError(f"generated needs at least two rows; got {len(generated)}.")
+    generated, _ = two_sets(generated, generated)
     return _summary(1 - _highest_similarities(generated), quantile)
 
 
@@ -93,8 +92,8 @@ def _squared_radii(rows: Tensor, n_neighbors: int, step: int) -> Tensor:
 def _highest_similarities(rows: Tensor, others: Tensor | None = None) -> Tensor:
     """For each row the highest cosine similarity to one of `others`, or without them to another row."""
     within = others is None
-    rows = torch.nn.functional.normalize(rows.double(), dim=1)
-    others = rows if within else torch.nn.functional.normalize(others.double(), dim=1)
+    rows = torch.nn.functional.normalize(rows, dim=1)
+    others = rows if within else torch.nn.functional.normalize(others, dim=1)
     step = max(1, BLOCK_BYTES // (rows.element_size() * len(others)))
     found = []
     for start in range(0, len(rows), step):
@@ -111,15 +110,3 @@ def _summary(values: Tensor, quantile: float | None) -> float:
     if not 0 <= quantile <= 1:
         raise ValueError(f"quantile must lie between 0 and 1; got {quantile}.")
     return values.quantile(quantile).item()
-
-
-def _check(generated: Tensor, real: Tensor, *, at_least: int, remedy: str):
-    if min(len(generated), len(real)) < at_least:
-        raise ValueError(
-            f"generated and real need at least {at_least} rows; got {len(generated)} and {len(real)}. {remedy}"
-        )
-    if generated.shape[1] != real.shape[1]:
-        raise ValueError(
-            f"generated and real must have features of one width; got {generated.shape[1]} and {real.shape[1]}. "
-            "Take both from one network."
-        )

@@ -24,7 +24,8 @@ class Difference:
     """Mean of a - b with its interval, from `sets` pairs of sets with `students` students each.
 
     `verdict` is "better" or "worse" (of a) where the interval leaves zero out, else "not told apart"; `p_value` is
-    two-sided, for `holm`. Pooled over data sets, `sets` is the number of all, `students` the least.
+    two-sided, for `holm`. Pooled over data sets, `sets` is the number of all, `students` the least. Where all sets
+    differ by the same, their spread is not known: the interval is NaN, the p-value 1.
     """
 
     mean: float
@@ -183,7 +184,7 @@ def _difference(groups: list[Tensor], confidence: float) -> Difference:
     squares = [values.var().item() / len(values) for values in of_sets]  # of the standard error of each group's mean
     error = math.sqrt(sum(squares)) / len(groups)
     if error == 0:
-        return _summary(groups, (mean, mean), float(mean == 0))
+        return _summary(groups, (mean, mean), 1.0)
     freedom = sum(squares) ** 2 / sum(
         square**2 / (len(values) - 1) for square, values in zip(squares, of_sets, strict=True)
     )
@@ -193,6 +194,8 @@ def _difference(groups: list[Tensor], confidence: float) -> Difference:
 
 def _summary(groups: list[Tensor], interval: tuple[float, float], p_value: float) -> Difference:
     low, high = interval
+    if low == high:  # accuracies are counts, so differences of few sets agree by luck: that is no certainty
+        low, high, p_value = math.nan, math.nan, 1.0
     verdict = "better" if low > 0 else "worse" if high < 0 else "not told apart"
     mean = statistics.mean(differences.mean().item() for differences in groups)
     sets, students = sum(map(len, groups)), min(differences.shape[1] for differences in groups)

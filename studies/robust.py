@@ -34,10 +34,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", choices=("digits", "fashion_mnist", "cifar10"))
     parser.add_argument("--rows", nargs="+", help="by default all")
+    parser.add_argument("--sets", type=int, default=SETS)
     asked = parser.parse_args()
     stand, table = protocol.bench(asked.data), main_table.rows(asked.data)
     cells = protocol.Cells("robust", asked.data, note=stand.data.note, images_per_class=PER_CLASS, students=1)
-    for seed in range(SETS):
+    for seed in range(asked.sets):
         for name in asked.rows or table:
             cells(f"{name}/{seed}", functools.partial(cell, stand, table[name], seed))
 

@@ -102,15 +102,23 @@ def test_held_out_images_read_five_per_cent(little):
     assert found.held_out_low_range[0] < found.low < found.held_out_low_range[1]
 
 
-def test_the_interval_of_fresh_images_covers_five_per_cent(draw):
-    """Train, held-out and generated images of one distribution, drawn anew each time."""
+@pytest.mark.parametrize(("held_out", "generated", "least"), [((50, 50), (50, 50), 0.92), ((85, 15), (300, 300), 0.87)])
+def test_the_interval_of_fresh_images_covers_five_per_cent(draw, held_out, generated, least):
+    """Train, held-out and generated images of one distribution, drawn anew each time; two classes, so many of each.
+
+    Measured 0.96 and 0.92; an interval that is deaf to the threshold's own error covers 0.87 of the first, one that is
+    deaf to the unequal weights of held-out images 0.82 of the second.
+    """
     covered = 0
     for _ in range(300):
-        sets = [ImageSet(draw(n, 1, 2, 2), torch.zeros(n, dtype=torch.long)) for n in (200, 100, 100)]
-        data = Dataset("noise", sets[0], sets[1], ("all",))
+        sets = [
+            ImageSet(draw(sum(sizes), 1, 2, 2), torch.arange(2).repeat_interleave(torch.tensor(sizes)))
+            for sizes in ((100, 100), held_out, generated)
+        ]
+        data = Dataset("noise", sets[0], sets[1], ("one", "other"))
         low, high = audit(sets[2], against=data, students=0, rounds=1).nearer_share_interval
         covered += low <= 0.05 <= high
-    assert covered >= 0.92 * 300  # measured 0.96; an interval that is deaf to the threshold's own error covers 0.87
+    assert covered >= least * 300
 
 
 def test_noise_lies_far(little, draw):

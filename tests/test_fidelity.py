@@ -9,7 +9,7 @@ import pytest
 import scipy.linalg
 import torch
 
-from mgd_helpers import images
+from mgd_helpers import fidelity, images
 from mgd_helpers.fidelity import (
     embedding_distance,
     frechet_distance,
@@ -18,6 +18,8 @@ from mgd_helpers.fidelity import (
     mmd,
     per_class,
 )
+from mgd_helpers.linalg import squared_distances
+from mgd_helpers.seeding import generator
 
 pytest.importorskip("torchmetrics")
 
@@ -49,6 +51,38 @@ def test_bandwidth_is_the_median_distance_among_the_real(draw):
     assert mmd(generated=generated, real=real) == pytest.approx(mmd(generated=generated, real=real, bandwidth=median))
 
 
+def test_the_default_bandwidth_of_a_large_set_is_that_of_a_part_drawn_once(draw, monkeypatch):
+    monkeypatch.setattr(fidelity, "LARGEST_FOR_BANDWIDTH", 40)
+    generated, real = draw(6, 4), torch.cat([draw(200, 4), draw(200, 4) + 9])  # ordered, as in a folder
+    part = real[torch.randperm(400, generator=generator(0))[:40]]
+    expected = mmd(generated=generated, real=real, bandwidth=torch.pdist(part.double()).median().item())
+    assert mmd(generated=generated, real=real) == pytest.approx(expected)
+
+
+def test_mmd_keeps_to_its_memory(draw, monkeypatch):
+    sizes = []
+
+    def watched(points, cloud):
+        squares = squared_distances(points, cloud)
+        sizes.append(squares.nbytes)
+        return squares
+
+    monkeypatch.setattr(fidelity, "squared_distances", watched)
+    generated, real = draw(30, 3), draw(70, 3)
+    found = mmd(generated=generated, real=real, bandwidth=1.0, block_bytes=7 * 70 * 8)
+    assert max(sizes) <= 7 * 70 * 8
+    assert found == pytest.approx(mmd(generated=generated, real=real, bandwidth=1.0))
+
+
+@pytest.mark.parametrize("metric", [mmd, frechet_distance, kernel_distance])
+@pytest.mark.parametrize("broken", ["generated", "real"])
+def test_features_that_are_not_finite_are_refused(draw, metric, broken):
+    features = {"generated": draw(5, 3), "real": draw(6, 3)}
+    features[broken][2, 1] = float("nan")
+    with pytest.raises(ValueError, match=f"{broken} must be finite; got NaN or infinite features"):
+        metric(**features)
+
+
 def test_mmd_is_zero_on_average_between_samples_of_one_distribution(draw):
     values = torch.tensor([mmd(generated=draw(20, 3), real=draw(20, 3), bandwidth=1.5) for _ in range(200)])
     assert values.min() < 0 < values.max()
@@ -71,7 +105,7 @@ def test_mmd_does_not_mind_order_offset_or_rotation(draw):
 
 @pytest.mark.parametrize(("sizes", "got"), [((1, 5), "got 1 and 5"), ((5, 1), "got 5 and 1")])
 def test_single_rows_are_refused(sizes, got):
-    with pytest.raises(ValueError, match=f"generated and real need at least two rows; {got}"):
+    with pytest.raises(ValueError, match=f"generated and real need at least 2 rows; {got}"):
         mmd(generated=torch.zeros(sizes[0], 2), real=torch.zeros(sizes[1], 2))
 
 
@@ -240,7 +274,7 @@ def test_labels_that_are_not_one_per_row_are_refused(draw):
 
 @pytest.mark.parametrize("metric", [frechet_distance, kernel_distance])
 def test_distances_refuse_single_rows_and_different_widths(draw, metric):
-    with pytest.raises(ValueError, match="need at least two rows; got 1 and 5"):
+    with pytest.raises(ValueError, match="need at least 2 rows; got 1 and 5"):
         metric(generated=draw(1, 3), real=draw(5, 3))
     with pytest.raises(ValueError, match="features of one width; got 3 and 4"):
         unchecked(metric)(generated=draw(5, 3), real=draw(5, 4))
