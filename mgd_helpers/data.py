@@ -39,6 +39,10 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def to(self, device: str | torch.device) -> ImageSet:
+        """The same set on a device."""
+        return ImageSet(self.images.to(device), self.labels.to(device))
+
     def of_class(self, label: int) -> Float[Tensor, "n c h w"]:
         """The images of one class, in their order."""
         return self.images[self.labels == label]
@@ -58,7 +62,7 @@ class Dataset:
     note: str = ""
 
 
-def load_data(source, *, image_size: int | None = None) -> Dataset:
+def load_data(source, *, image_size: int | None = None, channels: int | None = None) -> Dataset:
     """Load a labelled image set: one of the catalogue by name, an image folder, or a `datasets.Dataset`.
 
     - A name. `"digits"` is bundled: scikit-learn's 1,797 scans, resized from 8x8 to 1x32x32, with a fixed stratified
@@ -70,6 +74,7 @@ def load_data(source, *, image_size: int | None = None) -> Dataset:
     - A `datasets.Dataset` (the training split) or `DatasetDict`, with one image and one class-label column.
 
     `image_size` resizes (shorter side, then centre crop); named sets come at the size of their pipeline by default.
+    `channels` makes images grey (1) or coloured (3); those of a named set stay as they are.
 
     Raises `ValueError` for an unknown name, an empty folder, images of different sizes, or a set that is not what its
     name says; `FileNotFoundError`, with the way to get it, for a named set that is not at hand; `MemoryError` for one
@@ -79,6 +84,13 @@ def load_data(source, *, image_size: int | None = None) -> Dataset:
     >>> len(data.train), len(data.test), tuple(data.train.images.shape[1:])
     (1500, 297, (1, 32, 32))
     """
+    if channels not in (None, 1, 3):
+        raise ValueError(f"channels must be 1 (grey), 3 (colour) or None (as the images are); got {channels!r}.")
+    if isinstance(source, str) and source in PROFILES and channels not in (None, PROFILES[source].channels):
+        raise ValueError(
+            f"channels must be {PROFILES[source].channels} for {source!r}, or None; got {channels}. Only folders and "
+            "a datasets.Dataset are converted."
+        )
     if source == "digits":
         if image_size not in (None, 32):
             raise ValueError(f"image_size must be 32 for 'digits' (the shipped pipeline's size); got {image_size}.")
@@ -88,7 +100,7 @@ def load_data(source, *, image_size: int | None = None) -> Dataset:
         train, test, note = read_named(profile, image_size or profile.image_size)
         return Dataset(source, ImageSet(*train), ImageSet(*test), profile.class_names, note)
     if type(source).__module__.split(".")[0] == "datasets":
-        name, train, test, names = read_hugging_face(source, image_size)
+        name, train, test, names = read_hugging_face(source, image_size, channels)
         train = ImageSet(*train)
         return Dataset(name, train, ImageSet(*test) if test else _empty(train), names)
     if not isinstance(source, str | Path) or not Path(source).is_dir():
@@ -96,7 +108,23 @@ def load_data(source, *, image_size: int | None = None) -> Dataset:
             f"source must be one of {', '.join(PROFILES)}, a folder with one sub-folder of images per class, or a "
             f"datasets.Dataset; got {str(source)!r}, which is none. Check the spelling, or the working directory."
         )
-    return _folder(Path(source), image_size)
+    return _folder(Path(source), image_size, channels)
+
+
+def read_generated(folder: str | Path, data: Dataset) -> ImageSet:
+    """Read an image folder, made by any method, with the labels of `data`: its sub-folders carry class names of `data`,
+    in any order. Images become those of `data` in size, where that is square, and in being grey or coloured.
+    """
+    channels, height, width = data.train.images.shape[1:]
+    found = load_data(Path(folder), image_size=width if height == width else None, channels=channels)
+    unknown = [name for name in found.class_names if name not in data.class_names]
+    if unknown:
+        raise ValueError(
+            f"generated folder {str(folder)!r} holds classes {unknown[:5]} that {data.name!r} does not know; "
+            f"its classes are {list(data.class_names)[:12]}."
+        )
+    order: Int[Tensor, " classes"] = torch.tensor([data.class_names.index(name) for name in found.class_names])
+    return ImageSet(found.train.images, order[found.train.labels])
 
 
 @functools.cache
@@ -120,15 +148,17 @@ def _digits() -> Dataset:
     )
 
 
-def _folder(folder: Path, image_size: int | None) -> Dataset:
+def _folder(folder: Path, image_size: int | None, channels: int | None) -> Dataset:
     inside = {path.name for path in _sub_folders(folder)}
     if "train" in inside and inside <= {name for names in SPLITS.values() for name in names}:
         test = next((folder / name for name in SPLITS["test"] if name in inside), None)
         names = tuple(path.name for path in _sub_folders(folder / "train"))
-        train = _read_folder(folder / "train", names, image_size)
-        return Dataset(folder.name, train, _read_folder(test, names, image_size) if test else _empty(train), names)
+        train, held_out = (
+            part and _read_folder(part, names, image_size, channels) for part in (folder / "train", test)
+        )
+        return Dataset(folder.name, train, held_out or _empty(train), names)
     names = tuple(path.name for path in _sub_folders(folder))
-    train = _read_folder(folder, names, image_size)
+    train = _read_folder(folder, names, image_size, channels)
     return Dataset(folder.name, train, _empty(train), names)
 
 
@@ -140,7 +170,7 @@ def _sub_folders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
-def _read_folder(folder: Path, class_names: tuple[str, ...], image_size: int | None) -> ImageSet:
+def _read_folder(folder: Path, class_names: tuple[str, ...], image_size: int | None, channels: int | None) -> ImageSet:
     from PIL import Image
 
     unknown = [path.name for path in _sub_folders(folder) if path.name not in class_names]
@@ -151,7 +181,7 @@ def _read_folder(folder: Path, class_names: tuple[str, ...], image_size: int | N
         for path in sorted((folder / name).iterdir()) if (folder / name).is_dir() else ():
             if path.suffix.lower() in IMAGE_SUFFIXES:
                 with Image.open(path) as image:
-                    images.append(pixels(image, image_size))
+                    images.append(pixels(image, image_size, channels))
                 labels.append(label)
     if not images:
         raise ValueError(f"source must hold images in one sub-folder per class; {str(folder)!r} holds none.")

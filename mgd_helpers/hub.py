@@ -44,7 +44,9 @@ def read_named(profile: Profile, image_size: int) -> tuple[Part, Part, str]:
     return train, test, " ".join(filter(None, [profile.note, JPEG_COPY if copied else ""]))
 
 
-def read_hugging_face(source, image_size: int | None) -> tuple[str, Part, Part | None, tuple[str, ...]]:
+def read_hugging_face(
+    source, image_size: int | None, channels: int | None
+) -> tuple[str, Part, Part | None, tuple[str, ...]]:
     """Name, training split, test split (or `None`) and class names of a `datasets.Dataset` or `DatasetDict`."""
     parts = source if hasattr(source, "keys") else {"train": source}
     found = {ours: next((parts[name] for name in names if name in parts), None) for ours, names in SPLITS.items()}
@@ -58,8 +60,7 @@ def read_hugging_face(source, image_size: int | None) -> tuple[str, Part, Part |
             "dataset.cast_column(…) declares them, class_encode_column(…) makes labels of text."
         )
     columns, name = (kinds["Image"], kinds["ClassLabel"]), found["train"].info.dataset_name or "dataset"
-    first = found["train"][0][columns[0]]
-    channels = 1 if first.mode in ("1", "L") else 3
+    channels = channels or (1 if found["train"][0][columns[0]].mode in ("1", "L") else 3)
     train, test = (part and _read(part, *columns, image_size, channels, name) for part in found.values())
     return name, train, test, _class_names(found["train"], columns[1])
 

@@ -106,6 +106,27 @@ def test_palettes_and_transparency_become_colour(tmp_path):
     assert torch.equal(found[:, 1:], -torch.ones(2, 2, 4, 4))
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_channels_makes_a_mixed_folder_grey_or_coloured(tmp_path, channels):
+    write(tmp_path / "a/1.png", np.full((4, 4), 40))
+    write(tmp_path / "a/2.png", np.full((4, 4, 3), 40))
+    found = load_data(tmp_path, channels=channels).train.images
+    torch.testing.assert_close(found, torch.full((2, channels, 4, 4), 40 / 127.5 - 1))
+
+
+@pytest.mark.parametrize(
+    ("source", "channels", "message"),
+    [
+        ("digits", 3, "channels must be 1 for 'digits', or None; got 3"),
+        ("cifar10", 1, "channels must be 3 for 'cifar10', or None; got 1"),
+        (".", 2, r"channels must be 1 \(grey\), 3 \(colour\) or None .*; got 2"),
+    ],
+)
+def test_channels_that_a_source_cannot_have_are_refused(source, channels, message):
+    with pytest.raises(ValueError, match=message):
+        load_data(source, channels=channels)
+
+
 def test_image_size_resizes_the_shorter_side_and_crops_the_centre(tmp_path):
     left_and_right = np.zeros((8, 24))
     left_and_right[:, 8:16] = 200

@@ -35,6 +35,11 @@ def test_splits_of_a_dict_are_found_and_resized():
     assert len(data.test) == 2
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_channels_makes_a_dataset_grey_or_coloured(channels):
+    assert load_data(rows(6), channels=channels).train.images.shape == (6, channels, 8, 8)
+
+
 def test_a_dataset_without_declared_columns_is_refused():
     with pytest.raises(ValueError, match="source must have a column of images and one of class labels"):
         load_data(datasets.Dataset.from_dict({"x": [1, 2]}))
