@@ -178,6 +178,7 @@ def _draw_dsa(count, channels, height, width, draw) -> dict[str, Tensor]:
     diagonal[:, 0] *= 1 - 2 * (flip & (torch.rand(count, generator=draw) < 0.5)).float()
     angle = _symmetric(math.radians(15), count, draw=draw) * rotate
     turns = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], 1).view(count, 2, 2)
+    turns = turns * torch.tensor([[1, height / width], [width / height, 1]])  # a turn of pixels, also if not square
     most = torch.tensor([int(width / 8 + 0.5), int(height / 8 + 0.5)])
     moves = (torch.rand(count, 2, generator=draw) * (2 * most + 1)).long() - most  # whole pixels
     moves = 2 * moves * crop[:, None] / torch.tensor([width, height])

@@ -8,30 +8,41 @@ has no state but its weights, and several can be trained at once.
 
 from __future__ import annotations
 
+import math
 import re
 
+import torch
 from torch import nn
 
 from mgd_helpers._shapes import Float, Tensor
 
 
 def build(
-    network: str, *, channels: int, n_classes: int, image_size: int, width: int | None = None
+    network: str,
+    *,
+    channels: int,
+    n_classes: int,
+    image_size: int | tuple[int, int],
+    width: int | None = None,
+    seed: int = 0,
 ) -> ConvNet | ResNet18 | ResNetAP10:
     """A new network by name: `convnet3` (or any other depth: `convnet6`, …), `resnet18`, `resnetap10`.
 
-    `width` is the number of channels after the first convolution; by default the field's, 128 for a ConvNet and 64 for
-    a ResNet. The weights are drawn from torch's global state.
+    `image_size` is the side of square images or (height, width), in pixels; `width` the number of channels after the
+    first convolution, by default the field's, 128 for a ConvNet and 64 for a ResNet. The weights are drawn on the CPU
+    from `seed`, and torch's global state stays as it is. Raises `ValueError` for other names and for too small images.
 
     >>> sum(weight.numel() for weight in build("convnet3", channels=3, n_classes=10, image_size=32).parameters())
     320010
     """
-    if depth := re.fullmatch(r"convnet([1-9])", network):
-        return ConvNet(channels, n_classes, image_size=image_size, depth=int(depth[1]), width=width or 128)
-    residual = {"resnet18": ResNet18, "resnetap10": ResNetAP10}
-    if network not in residual:
-        raise ValueError(f"network must be convnet3, convnet6, resnet18 or resnetap10; got {network!r}.")
-    return residual[network](channels, n_classes, image_size=image_size, width=width or 64)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would also set the state of every GPU
+        if depth := re.fullmatch(r"convnet([1-9])", network):
+            return ConvNet(channels, n_classes, image_size=image_size, depth=int(depth[1]), width=width or 128)
+        residual = {"resnet18": ResNet18, "resnetap10": ResNetAP10}
+        if network not in residual:
+            raise ValueError(f"network must be convnet3, convnet6, resnet18 or resnetap10; got {network!r}.")
+        return residual[network](channels, n_classes, image_size=image_size, width=width or 64)
 
 
 class ConvNet(nn.Module):
@@ -40,9 +51,11 @@ class ConvNet(nn.Module):
     `features` gives what enters the linear layer, [B, width * h * w].
     """
 
-    def __init__(self, channels: int, n_classes: int, *, image_size: int, depth: int = 3, width: int = 128):
+    def __init__(
+        self, channels: int, n_classes: int, *, image_size: int | tuple[int, int], depth: int = 3, width: int = 128
+    ):
         super().__init__()
-        if image_size < 2**depth:
+        if min(_sides(image_size)) < 2**depth:
             raise ValueError(f"image_size must be at least 2**depth = {2**depth}; got {image_size}. Take fewer blocks.")
         blocks = []
         for block in range(depth):
@@ -53,7 +66,7 @@ class ConvNet(nn.Module):
                 nn.AvgPool2d(2),
             ]
         self.features = nn.Sequential(*blocks, nn.Flatten())
-        self.head = nn.Linear(width * (image_size // 2**depth) ** 2, n_classes)
+        self.head = nn.Linear(width * math.prod(side // 2**depth for side in _sides(image_size)), n_classes)
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b classes"]:
         return self.head(self.features(images))
@@ -62,14 +75,13 @@ class ConvNet(nn.Module):
 class ResNet18(nn.Module):
     """ResNet-18 (He et al. 2016): four stages of two residual blocks, strides 1, 2, 2, 2, and the mean over the map.
 
-    Images of up to 64 pixels enter by a 3x3 convolution, larger ones by a 7x7 convolution of stride 2 and max pooling.
-    `features` gives what enters the linear layer, [B, 8 * width].
+    Images whose shorter side has up to 64 pixels enter by a 3x3 convolution, larger ones by a 7x7 convolution of stride
+    2 and max pooling. `features` gives what enters the linear layer, [B, 8 * width].
     """
 
-    def __init__(self, channels: int, n_classes: int, *, image_size: int, width: int = 64):
+    def __init__(self, channels: int, n_classes: int, *, image_size: int | tuple[int, int], width: int = 64):
         super().__init__()
-        _check_size(image_size)
-        if image_size <= 64:
+        if _shorter_side(image_size) <= 64:
             stem = [_convolution(channels, width, 3), _instance_norm(width), nn.ReLU()]
         else:
             stem = [_convolution(channels, width, 7, stride=2), _instance_norm(width), nn.ReLU()]
@@ -90,15 +102,14 @@ class ResNetAP10(nn.Module):
     """The field's ResNetAP-10: four stages of one residual block; mean pooling stands in for every stride.
 
     The architecture is that of the code of "Dataset Condensation via Efficient Synthetic-Data Parameterization" (Kim
-    et al. 2022) and, before it, "Dataset Condensation with Gradient Matching" (Zhao et al. 2021). Images of up to 64
-    pixels enter by a 3x3 convolution, larger ones by a 7x7 convolution and 4x4 mean pooling. `features` gives what
-    enters the linear layer, [B, 8 * width].
+    et al. 2022) and, before it, "Dataset Condensation with Gradient Matching" (Zhao et al. 2021). Images whose shorter
+    side has up to 64 pixels enter by a 3x3 convolution, larger ones by a 7x7 convolution and 4x4 mean pooling.
+    `features` gives what enters the linear layer, [B, 8 * width].
     """
 
-    def __init__(self, channels: int, n_classes: int, *, image_size: int, width: int = 64):
+    def __init__(self, channels: int, n_classes: int, *, image_size: int | tuple[int, int], width: int = 64):
         super().__init__()
-        _check_size(image_size)
-        if image_size <= 64:
+        if _shorter_side(image_size) <= 64:
             stem = [_convolution(channels, width, 3), _instance_norm(width), nn.ReLU()]
         else:
             stem = [_convolution(channels, width, 7), _instance_norm(width), nn.ReLU(), nn.AvgPool2d(4)]
@@ -150,6 +161,11 @@ def _draw_convolutions(network):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
 
-def _check_size(image_size):
-    if image_size < 16:  # the last maps would be of one pixel, and instance norm makes zeros of them
+def _sides(image_size) -> tuple[int, int]:
+    return (image_size, image_size) if isinstance(image_size, int) else image_size
+
+
+def _shorter_side(image_size) -> int:
+    if min(_sides(image_size)) < 16:  # the last maps would be of one pixel, and instance norm makes zeros of them
         raise ValueError(f"image_size must be at least 16 for a ResNet; got {image_size}. Take convnet3.")
+    return min(_sides(image_size))

@@ -15,7 +15,7 @@ from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from mgd_helpers._shapes import Float, Int, Tensor
-from mgd_helpers.augment import apply_augmentation, cutmix, draw_augmentation, draw_cutmix
+from mgd_helpers.augment import AUGMENTATIONS, apply_augmentation, cutmix, draw_augmentation, draw_cutmix
 from mgd_helpers.networks import build
 from mgd_helpers.runtime import progress
 
@@ -45,6 +45,11 @@ class Recipe:
     def __post_init__(self):
         if self.schedule not in ("cosine", "steps"):
             raise ValueError(f"schedule must be 'cosine' or 'steps'; got {self.schedule!r}.")
+        if self.augmentation not in AUGMENTATIONS:
+            raise ValueError(f"augmentation must be one of {AUGMENTATIONS}; got {self.augmentation!r}.")
+        for name in ("steps", "batch_size", "learning_rate"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive; got {getattr(self, name)}.")
 
     @classmethod
     def field(
@@ -66,12 +71,10 @@ class Recipe:
         epochs = next((epochs for most, epochs in bounds.items() if images_per_class <= most), 300)
         if n_classes == 100:
             epochs = 2 * epochs // 300 * 100
-        if small:
-            epochs = 1000
         many = n_classes >= 1000
         count, most = images_per_class * n_classes, 128 if many else 64
         return cls(
-            steps=epochs * -(-count // most),
+            steps=(1000 if small else epochs) * -(-count // most),
             batch_size=min(most, count),
             learning_rate=0.1 if many else 0.01,
             weight_decay=1e-4 if many else 5e-4,
@@ -96,6 +99,7 @@ def train_student(
 
     `seed` fixes weights, order and changes of the images, so that students of equal seed on different sets are paired.
     The weights of the last step are returned, never the best ones. Images in [-1, 1], on the device to train on.
+    Raises `ValueError` for no images, for clearly other values, and for targets that are no classes or probabilities.
     """
     _check(images, targets, n_classes)
     student = _start(images, n_classes, recipe, seed)
@@ -132,15 +136,15 @@ def train_students(
     if together == 1:
         return [train_student(images, targets, n_classes=n_classes, recipe=recipe, seed=seed) for seed in seeds]
     _check(images, targets, n_classes)
-    students = []
-    for start in range(0, len(seeds), together):
-        students += _train_together(images, targets, n_classes, recipe, seeds[start : start + together])
-    return students
+    groups = [seeds[start : start + together] for start in range(0, len(seeds), together)]
+    return [student for group in groups for student in _train_together(images, targets, n_classes, recipe, group)]
 
 
 @torch.no_grad()
-def accuracy(student: nn.Module, images: Float[Tensor, "n c h w"], labels: Int[Tensor, " n"]) -> float:
-    """The share of images that the student labels correctly, in [0, 1]."""
+def accuracy(student: nn.Module, images: Float[Tensor, "n c h w"], labels: Int[Tensor, " m"]) -> float:
+    """The share of images that the student labels correctly, in [0, 1]. Raises `ValueError` where there are none."""
+    if len(images) != len(labels) or len(labels) == 0:
+        raise ValueError(f"images and labels must be equally many, at least 1; got {len(images)} and {len(labels)}.")
     correct = sum((student(x).argmax(1) == y).sum() for x, y in zip(images.split(500), labels.split(500), strict=True))
     return float(correct) / len(labels)
 
@@ -182,22 +186,13 @@ def _train_together(images, targets, n_classes, recipe, seeds) -> list[nn.Module
 
 
 def _start(images, n_classes, recipe, seed) -> nn.Module:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        channels, image_size = images.shape[1], images.shape[-1]
-        student = build(
-            recipe.network, channels=channels, n_classes=n_classes, image_size=image_size, width=recipe.width
-        )
-    return student.to(images.device).train()
+    shape = {"channels": images.shape[1], "n_classes": n_classes, "image_size": images.shape[-2:]}
+    return build(recipe.network, **shape, width=recipe.width, seed=seed).to(images.device).train()
 
 
 def _optimizer(parameters, recipe):
     optimizer = torch.optim.SGD(
-        parameters,
-        lr=recipe.learning_rate,
-        momentum=0.9,
-        weight_decay=recipe.weight_decay,
-        nesterov=recipe.nesterov,
+        parameters, lr=recipe.learning_rate, momentum=0.9, weight_decay=recipe.weight_decay, nesterov=recipe.nesterov
     )
     if recipe.schedule == "cosine":
         return optimizer, torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.steps)
@@ -207,6 +202,7 @@ def _optimizer(parameters, recipe):
 
 def _batches(images, targets, n_classes, recipe, seeds) -> Iterator[tuple[Tensor, Tensor]]:
     """The changed images and the targets of every step, for the students of all seeds one after the other."""
+    targets = targets.to(images.device)
     if recipe.cutmix and targets.ndim == 1:
         targets = F.one_hot(targets, n_classes).to(images.dtype)
     for draws in zip(*(_draws(images.shape, recipe, seed) for seed in seeds), strict=True):
@@ -235,12 +231,20 @@ def _draws(shape, recipe, seed) -> Iterator[dict[str, Tensor]]:
 
 
 def _check(images, targets, n_classes):
-    if len(targets) != len(images):
-        raise ValueError(f"targets must be one per image, {len(images)}; got {len(targets)}.")
-    if not targets.is_floating_point():
-        return
-    if targets.ndim != 2 or targets.shape[1] != n_classes:
-        raise ValueError(f"soft targets must be [{len(images)}, {n_classes}]; got {list(targets.shape)}.")
-    if (sums := targets.sum(1)).sub(1).abs().max() > 1e-3:
-        worst = sums[sums.sub(1).abs().argmax()].item()
-        raise ValueError(f"the rows of soft targets must sum to 1; one sums to {worst:.3g}. Apply softmax to logits.")
+    if images.ndim != 4 or images.dtype != torch.float32 or len(images) == 0:
+        raise ValueError(f"images must be float32 [N, C, H, W], at least one; got {images.dtype} {list(images.shape)}.")
+    low, high = (end.item() for end in images.aminmax())
+    if not -10 <= low <= high <= 10:  # they may be noisy, or standardised; this also refuses NaN
+        raise ValueError(f"images must be in [-1, 1]; got [{low:.3g}, {high:.3g}]. Of bytes take images / 127.5 - 1.")
+    soft = targets.is_floating_point()
+    expected = [len(images), n_classes] if soft else [len(images)]
+    if list(targets.shape) != expected:
+        raise ValueError(f"{'soft ' * soft}targets must be {expected}; got {list(targets.shape)}.")
+    low, high = (end.item() for end in targets.aminmax())
+    if not soft and not 0 <= low <= high < n_classes:
+        raise ValueError(f"labels must be 0 to {n_classes - 1}; got {low} to {high}. Check n_classes.")
+    if soft and not (low > -1e-3 and (targets.sum(1) - 1).abs().max() < 1e-3):
+        raise ValueError(
+            f"soft targets must be at least 0, and their rows sum to 1; got entries of {low:.3g} and rows that sum to "
+            f"{targets.sum(1).min():.3g} to {targets.sum(1).max():.3g}. Apply softmax to logits."
+        )

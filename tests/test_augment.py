@@ -1,5 +1,3 @@
-import math
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -139,8 +137,14 @@ def test_lighting_has_the_covariance_of_imagenets_colours():
     assert draw_augmentation("imagenet", (5, 1, 4, 4), draw=source())["offsets"].eq(0).all()
 
 
-def test_dsa_makes_one_change_per_image():
-    drawn = draw_augmentation("dsa", (6000, 3, 32, 32), draw=source())
+def fills(values, low, high):
+    """Whether the numbers come near both ends of a range and never leave it."""
+    margin = 0.02 * (high - low)
+    return low - 1e-6 <= values.min() < low + margin and high - margin < values.max() <= high + 1e-6
+
+
+def test_dsa_makes_one_change_per_image_as_strong_as_in_the_field():
+    drawn = draw_augmentation("dsa", (6000, 3, 24, 40), draw=source())
     matrices, holes = drawn["matrices"], drawn["holes"]
     linear, moves = matrices[:, :, :2], matrices[:, :, 2]
     turned = linear[:, 0, 1] != 0
@@ -154,14 +158,21 @@ def test_dsa_makes_one_change_per_image():
     shares = changes.float().mean(1)
     assert shares[[0, 1, 3, 4, 5]].tolist() == pytest.approx([1 / 6] * 5, abs=0.02)  # shifts by zero are few
     assert shares[2].item() == pytest.approx(1 / 12, abs=0.02)
-    assert torch.equal(colored, drawn["offsets"].ne(0).all(1)) and drawn["offsets"].abs().max() <= 0.2
-    angles = torch.atan2(linear[turned, 1, 0], linear[turned, 0, 0])
-    assert math.radians(14) < angles.abs().max() <= math.radians(15) + 1e-6
-    torch.testing.assert_close(torch.linalg.det(linear[turned]), torch.ones(int(turned.sum())))
+    brightness, saturation, contrast = drawn["factors"].T
+    assert torch.equal(colored, drawn["offsets"].ne(0).all(1)) and fills(drawn["offsets"], -0.2, 0.2)
+    assert brightness.eq(1).all() and fills(saturation, 0, 2) and fills(contrast, 0.5, 1.5)
+    size = torch.tensor([40.0, 24.0])  # of x and y
+    turns = linear[turned] * size[:, None] / size  # of pixels
+    torch.testing.assert_close(turns @ turns.mT, torch.eye(2).expand_as(turns), rtol=0, atol=1e-6)
+    assert fills(torch.atan2(turns[:, 1, 0], turns[:, 0, 0]).rad2deg(), -15, 15)
     sides = linear[zoomed].diagonal(dim1=1, dim2=2)
-    assert sides.min() >= 1 / 1.2 - 1e-6 and sides.max() <= 1.2 + 1e-6
-    pixels = moves * 16
-    assert pixels.abs().max() == 4 and torch.equal(pixels, pixels.round())
+    assert all(fills(side, 1 / 1.2, 1.2) for side in sides.T) and (sides[:, 0] != sides[:, 1]).all()
+    pixels = moves * size / 2
+    torch.testing.assert_close(pixels, pixels.round(), rtol=0, atol=1e-5)
+    assert [end.round().tolist() for end in pixels.aminmax(dim=0)] == [[-5, -3], [5, 3]]  # an eighth
+    starts, ends = holes[hole][:, ::2], holes[hole][:, 1::2]
+    assert (ends - starts).unique(dim=0).tolist() == [[12, 20]]  # one half of either side, before the border cuts it
+    assert [end.tolist() for end in starts.aminmax(dim=0)] == [[-6, -10], [17, 29]]  # any pixel is a middle
 
 
 def test_dsa_leaves_an_image_alone_but_for_its_one_change(draw):

@@ -50,10 +50,37 @@ def test_blocks_are_convolution_instance_norm_relu_and_mean_pooling(draw):
     torch.testing.assert_close(student.features(images), expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(("depth", "size", "features"), [(3, 32, 16 * 4 * 4), (1, 9, 16 * 4 * 4)])
+@pytest.mark.parametrize(
+    ("depth", "size", "features"), [(3, (32, 32), 16 * 4 * 4), (1, (9, 9), 16 * 4 * 4), (2, (30, 9), 16 * 7 * 2)]
+)
 def test_features_of_a_convnet_have_the_size_of_the_last_map(draw, depth, size, features):
     student = ConvNet(3, 5, image_size=size, depth=depth, width=16)
-    assert student.features(draw(2, 3, size, size)).shape == (2, features)
+    assert student.features(draw(2, 3, *size)).shape == (2, features)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_images_need_not_be_square(draw, name):
+    network = build(name, channels=1, n_classes=3, image_size=(16, 24), width=SMALL[name])
+    assert network(draw(2, 1, 16, 24)).shape == (2, 3)
+
+
+def test_one_number_is_the_side_of_a_square():
+    one, other = (build("convnet2", channels=1, n_classes=2, image_size=size, width=4) for size in (9, (9, 9)))
+    assert torch.equal(one.head.weight, other.head.weight)
+
+
+def test_weights_are_those_of_the_seed_and_no_global_state_is_touched(monkeypatch):
+    def make(seed):
+        return build("convnet2", channels=1, n_classes=2, image_size=8, width=4, seed=seed).head.weight
+
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", lambda seed: pytest.fail("the state of every GPU was set"))
+    before = torch.get_rng_state()
+    one, same, other = make(1), make(1), make(2)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(one, same) and not torch.equal(one, other)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(1)
+        assert torch.equal(one, ConvNet(1, 2, image_size=8, depth=2, width=4).head.weight)
 
 
 def residual(images, weights, *, stride=1, pool=1):
@@ -126,3 +153,17 @@ def test_unknown_names_and_too_small_images_are_refused():
         build("convnet6", channels=1, n_classes=2, image_size=32)
     with pytest.raises(ValueError, match=r"image_size must be at least 16 for a ResNet; got 8. Take convnet3"):
         build("resnet18", channels=1, n_classes=2, image_size=8)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnetap10"])
+def test_the_shorter_side_decides(name):
+    def stem(size):
+        return build(name, channels=1, n_classes=2, image_size=size, width=2).features[0].kernel_size
+
+    assert stem((64, 200)) == stem((200, 64)) == (3, 3)
+    assert stem((65, 200)) == stem((200, 65)) == (7, 7)
+    for size in ((8, 64), (64, 8)):
+        with pytest.raises(ValueError, match=rf"image_size must be at least 16 for a ResNet; got \({size[0]}, "):
+            stem(size)
+        with pytest.raises(ValueError, match=rf"image_size must be at least .* = 16; got \({size[0]}, "):
+            build("convnet4", channels=1, n_classes=2, image_size=size)

@@ -1,12 +1,26 @@
+import inspect
 import math
 from dataclasses import replace
 
 import pytest
 import torch
 
+from mgd_helpers import students
+from mgd_helpers.augment import AUGMENTATIONS
+from mgd_helpers.networks import build
 from mgd_helpers.students import Recipe, accuracy, soft_labels, train_student, train_students
 
 SHORT = Recipe(steps=30, batch_size=8, network="convnet2", width=8)
+
+
+def started(recipe, seed=0):
+    """The student of `waves` before its first step."""
+    return build(recipe.network, channels=1, n_classes=2, image_size=16, width=recipe.width, seed=seed)
+
+
+def close(one, other):
+    for a, b in zip(one.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
 
 
 def same_weights(one, other):
@@ -33,10 +47,11 @@ def test_equal_seeds_give_equal_students_and_others_do_not(waves):
 
 
 def test_students_of_equal_seed_on_different_sets_start_alike(waves):
-    still = Recipe(steps=1, learning_rate=0.0, batch_size=4)
+    still = Recipe(steps=1, learning_rate=1e-9, batch_size=4)
     images, labels = waves.train.images, waves.train.labels
-    one = train_student(images, labels, n_classes=2, recipe=still)
-    assert same_weights(one, train_student(-images[:5], labels[:5], n_classes=2, recipe=still))
+    for part in (images, -images[:5]):
+        student = train_student(part, labels[: len(part)], n_classes=2, recipe=still, seed=3)
+        close(student, started(still, seed=3))
 
 
 def test_training_leaves_global_randomness_and_images_alone(waves):
@@ -46,9 +61,7 @@ def test_training_leaves_global_randomness_and_images_alone(waves):
     assert torch.equal(waves.train.images, images)
 
 
-def test_every_image_is_seen_equally_often(waves, monkeypatch):
-    from mgd_helpers import students
-
+def test_every_image_is_seen_equally_often(monkeypatch):
     seen, unchanged = [], students.apply_augmentation
 
     def watched(images, drawn):
@@ -70,6 +83,21 @@ def test_one_hot_soft_labels_teach_what_labels_teach(waves, device):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("cutmix", [False, True])
+def test_targets_go_where_the_images_are(waves, cutmix):
+    images = waves.train.images.to("meta")  # a device that every machine has
+    ((batch, expected),) = students._batches(images, waves.train.labels, 2, replace(SHORT, steps=1, cutmix=cutmix), [0])
+    assert batch.device == expected.device == images.device
+
+
+@pytest.mark.parametrize("augmentation", AUGMENTATIONS)
+def test_images_need_not_be_square(draw, augmentation):
+    images, labels = draw(5, 1, 8, 12).clamp(-1, 1), torch.arange(5) % 2
+    recipe = Recipe(steps=2, batch_size=4, network="convnet2", width=4, augmentation=augmentation, cutmix=True)
+    student = train_student(images, labels, n_classes=2, recipe=recipe)
+    assert soft_labels(student, images).shape == (5, 2)
+
+
 def test_accuracy_is_the_share_of_right_answers():
     answers = torch.eye(3)[torch.tensor([0, 1, 2, 0])]
     given = torch.tensor([0, 1, 1, 1])
@@ -81,9 +109,10 @@ def test_accuracy_goes_through_long_sets_in_blocks():
     assert accuracy(torch.nn.Flatten(), answers, torch.zeros(1203, dtype=torch.long)) == pytest.approx(602 / 1203)
 
 
-def close(one, other):
-    for a, b in zip(one.parameters(), other.parameters(), strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
+def test_accuracy_of_nothing_is_refused():
+    for images, labels in ((0, 0), (3, 2)):
+        with pytest.raises(ValueError, match=rf"equally many, at least 1; got {images} and {labels}"):
+            accuracy(torch.nn.Flatten(), torch.zeros(images, 2, 1, 1), torch.zeros(labels, dtype=torch.long))
 
 
 @pytest.mark.parametrize(
@@ -97,19 +126,19 @@ def close(one, other):
 )
 def test_students_together_are_the_students_one_by_one(waves, device, recipe):
     images, labels = waves.train.images.to(device), waves.train.labels.to(device)
-    students = train_students(images, labels, n_classes=2, recipe=recipe, seeds=(4, 0, 7), together=2)
-    assert len(students) == 3 and not any(student.training for student in students)
-    for student, seed in zip(students, (4, 0, 7), strict=True):
+    trained = train_students(images, labels, n_classes=2, recipe=recipe, seeds=(4, 0, 7), together=2)
+    assert len(trained) == 3 and not any(student.training for student in trained)
+    for student, seed in zip(trained, (4, 0, 7), strict=True):
         alone = train_student(images, labels, n_classes=2, recipe=recipe, seed=seed)
         close(student, alone)
-        started = train_student(images, labels, n_classes=2, recipe=replace(recipe, learning_rate=0.0), seed=seed)
-        assert not torch.allclose(alone.head.weight, started.head.weight, atol=1e-3)  # there was something to differ in
+        start = started(recipe, seed).to(device)
+        assert not torch.allclose(alone.head.weight, start.head.weight, atol=1e-3)  # there was something to differ in
 
 
 def test_students_together_learn_soft_labels_too(waves):
     images, soft = waves.train.images, torch.tensor([[0.7, 0.3], [0.1, 0.9]])[waves.train.labels]
-    students = train_students(images, soft, n_classes=2, recipe=SHORT, seeds=(0, 1), together=2)
-    for seed, student in enumerate(students):
+    trained = train_students(images, soft, n_classes=2, recipe=SHORT, seeds=(0, 1), together=2)
+    for seed, student in enumerate(trained):
         close(student, train_student(images, soft, n_classes=2, recipe=SHORT, seed=seed))
 
 
@@ -143,8 +172,7 @@ def test_a_step_is_sgd_with_momentum_and_weight_decay(waves, nesterov, schedule)
         steps=1, batch_size=12, learning_rate=0.1, weight_decay=0.01, network="convnet1", width=4, augmentation="none",
         nesterov=nesterov, schedule=schedule,
     )  # fmt: skip
-    start = train_student(images, labels, n_classes=2, recipe=replace(recipe, learning_rate=0.0)).train()
-    start.zero_grad()
+    start = started(recipe)
     torch.nn.functional.cross_entropy(start(images), labels).backward()
     found = train_student(images, labels, n_classes=2, recipe=recipe)
     for before, after in zip(start.parameters(), found.parameters(), strict=True):
@@ -197,12 +225,48 @@ def test_a_student_of_soft_labels_answers_softly(waves):
 
 def test_targets_that_do_not_fit_are_refused(waves):
     images, labels = waves.train.images, waves.train.labels
+    half = torch.full((12, 2), 0.5)
     for targets, message in [
-        (labels[:5], r"targets must be one per image, 12; got 5"),
+        (labels[:5], r"targets must be \[12\]; got \[5\]"),
+        (labels + 1, r"labels must be 0 to 1; got 1 to 2. Check n_classes"),
+        (labels - 1, r"labels must be 0 to 1; got -1 to 0"),
         (torch.ones(12, 3) / 3, r"soft targets must be \[12, 2\]; got \[12, 3\]"),
-        (torch.ones(12, 2), r"rows of soft targets must sum to 1; one sums to 2. Apply softmax to logits"),
+        (2 * half, r"soft targets must be .* sum to 1; got entries of 1 and rows that sum to 2 to 2. Apply softmax to"),
+        (half + torch.tensor([1.0, -1.0]), r"soft targets must be at least 0.* got entries of -0.5"),
+        (half / labels[:, None], r"rows that sum to 1 to inf"),
+        (half * torch.nan, r"got entries of nan"),
     ]:
         with pytest.raises(ValueError, match=message):
             train_student(images, targets, n_classes=2, recipe=SHORT)
-    with pytest.raises(ValueError, match=r"schedule must be 'cosine' or 'steps'; got 'linear'"):
-        Recipe(schedule="linear")
+
+
+def test_images_that_do_not_fit_are_refused(waves):
+    images, labels = waves.train.images, waves.train.labels
+    for wrong, message in [
+        (images[:0], r"images must be float32 \[N, C, H, W\], at least one; got torch.float32 \[0, 1, 16, 16\]"),
+        (images[:, 0], r"images must be float32 .* got torch.float32 \[12, 16, 16\]"),
+        (images.double(), r"images must be float32 .* got torch.float64 \[12, 1, 16, 16\]"),
+        ((images > 0) * 255.0, r"images must be in \[-1, 1\]; got \[0, 255\]. Of bytes take images / 127.5 - 1"),
+        (images / images.sign().relu(), r"images must be in \[-1, 1\]; got \[-inf, "),
+        (images * torch.nan, r"images must be in \[-1, 1\]; got \[nan, nan\]"),
+    ]:
+        for train in (train_student, train_students):
+            seeds = {"seed": 0} if train is train_student else {"seeds": (0, 1), "together": 2}
+            with pytest.raises(ValueError, match=message):
+                inspect.unwrap(train)(wrong, labels, n_classes=2, recipe=SHORT, **seeds)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"schedule": "linear"}, "schedule must be 'cosine' or 'steps'; got 'linear'"),
+        ({"augmentation": "mixup"}, r"augmentation must be one of \('none', .*; got 'mixup'"),
+        ({"steps": 0}, "steps must be positive; got 0"),
+        ({"batch_size": 0}, "batch_size must be positive; got 0"),
+        ({"learning_rate": 0.0}, "learning_rate must be positive; got 0.0"),
+        ({"learning_rate": math.nan}, "learning_rate must be positive; got nan"),
+    ],
+)
+def test_recipes_that_cannot_train_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        Recipe(**options)
