@@ -55,7 +55,7 @@ def nearest(
 
 
 def two_sets(
-    generated: Float[Tensor, "n d"], real: Float[Tensor, "m d"], *, at_least: int = 2, remedy: str = "Generate more."
+    generated: Float[Tensor, "n _"], real: Float[Tensor, "m _"], *, at_least: int = 2, remedy: str = "Generate more."
 ) -> tuple[Float[Tensor, "n d"], Float[Tensor, "m d"]]:
     """Features of two sets in float64, or the `ValueError` that says why they do not compare."""
     if min(len(generated), len(real)) < at_least:

@@ -50,6 +50,21 @@ def test_the_mean_lies_inside_and_confidence_widens(draw, method):
     assert narrow.mean == pytest.approx((a - b).mean().item(), abs=1e-6)
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_the_p_value_is_where_the_interval_touches_zero(draw, method):
+    a, b = accuracies(draw, 8, 2)
+    a += b.mean() - a.mean() + 0.004
+    found = paired_difference(a, b, method=method)
+    assert 0.1 < found.p_value < 0.9
+    touching = paired_difference(a, b, method=method, confidence=1 - found.p_value)
+    assert touching.low == pytest.approx(0, abs=0.01 * touching.high)
+
+
+def test_the_bootstrap_never_says_impossible():
+    sure = paired_difference([[0.9], [0.8]], [[0.1], [0.1]], method="bootstrap", rounds=199)
+    assert (sure.verdict, sure.p_value) == ("better", 0.01)
+
+
 def test_t_is_the_paired_test_of_scipy_on_set_means(draw):
     from scipy import stats
 
