@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,13 +15,12 @@ import torch
 import torch.nn.functional as F
 
 from mgd_helpers._shapes import Float, Int, Tensor
-from mgd_helpers.data import Dataset, ImageSet, load_data
+from mgd_helpers.data import Dataset, ImageSet, load_data, read_generated
+from mgd_helpers.fidelity import Features, feature_rows
 from mgd_helpers.intervals import Interval, auc, middle, wilson
-from mgd_helpers.linalg import at_least_float32, nearest
+from mgd_helpers.linalg import nearest
 from mgd_helpers.seeding import generator
 from mgd_helpers.students import Recipe, train_student
-
-Features = tuple[str, Callable[[Tensor], Tensor]]
 
 NEAR, DUPLICATE = 0.05, 0.001  # the shares of held-out images that set the two thresholds
 
@@ -78,7 +77,7 @@ class Audit:
 
 
 def audit(
-    generated: ImageSet,
+    generated: str | Path | ImageSet,
     *,
     against: str | Path | Dataset,
     features: Features | None = None,
@@ -87,16 +86,19 @@ def audit(
     recipe: Recipe = Recipe(),  # noqa: B008  (frozen)
     rounds: int = 200,
     seed: int = 0,
+    device: str | torch.device = "cpu",
 ) -> Audit:
     """Ask whether `generated` memorises the training split of `against`; its test split says what chance would give.
+
+    `generated` is an `ImageSet` or a folder with one sub-folder per class, as for `evaluation.evaluate`.
 
     The distance to the nearest training image does not depend on how many images ask, but its quantiles fluctuate, and
     classes differ (a 1 is always near some other 1). So held-out images count with the class shares of `generated`, and
     medians and 5 % quantiles are compared with `rounds` draws of as many held-out images, class by class, with
     replacement. The share of nearer images has a Wilson interval for nN / (n + N) draws: n generated images are
-    compared with a threshold that is itself estimated, from N held-out ones, or as many as their unequal weights are
-    worth, N = (Σw)² / Σw² (for n = N = 100 it covers 96 %, simulated; one for n draws alone 87 %). A near duplicate lies nearer than 99.9 % of the held-out images (all of them where they
-    are fewer than 1,000), or at distance zero.
+    compared with a threshold that is itself estimated, from N = (Σw)² / Σw² held-out ones, for they count unequally
+    (for n = N = 100 it covers 96 %, simulated; one for n draws alone 87 %). A near duplicate lies nearer than 99.9 % of
+    the held-out images (all of them where they are fewer than 1,000), or at distance zero.
 
     Membership inference (Yeom et al., 2018): `students` networks (0 for none) learn the generated set; score is minus
     their mean loss; members are the training images, or the rows of the training split in `members` (the manifest of
@@ -113,9 +115,12 @@ def audit(
     and for `members` that are no rows of the training split.
     """
     data = against if isinstance(against, Dataset) else load_data(against)
+    generated = generated if isinstance(generated, ImageSet) else read_generated(generated, data)
     rows = _checked(generated, data, members)
     if rounds < 1:
         raise ValueError(f"rounds must be at least 1; got {rounds}.")
+    generated = generated.to(device)
+    data = dataclasses.replace(data, train=data.train.to(device), test=data.test.to(device))
     distances, indices = nearest_real(generated.images, data.train.images, features=features)
     held_out, _ = nearest_real(data.test.images, data.train.images, features=features)
     distances, held_out = distances.double().cpu(), held_out.double().cpu()
@@ -171,7 +176,7 @@ def nearest_real(
             f"images and real must be images of one size, at least one each; got {list(images.shape)} and "
             f"{list(real.shape)}."
         )
-    points, cloud = _rows(images, features), _rows(real, features)
+    points, cloud = (feature_rows(part, features and features[1]) for part in (images, real))
     indices = nearest(points, cloud, n_neighbors=1)[:, 0]
     return _distance(points, cloud[indices]), indices
 
@@ -191,10 +196,6 @@ def _checked(generated, data, members) -> Int[Tensor, " k"]:
     if len(rows) == 0 or rows[0] < 0 or rows[-1] >= len(data.train):
         raise ValueError(f"members must be rows of the training split, 0 to {len(data.train) - 1}; got {members}.")
     return rows
-
-
-def _rows(images, features):
-    return at_least_float32(features[1](images) if features else images.flatten(1))
 
 
 def _distance(x, y):
@@ -223,7 +224,7 @@ def _repeats(images, features, threshold):
     """Every image with the nearest other one of its set, each pair once, where they are near duplicates."""
     if len(images) < 2:
         return ()
-    rows = _rows(images, features)
+    rows = feature_rows(images, features and features[1])
     pairs = nearest(rows, rows, n_neighbors=2)
     own = torch.arange(len(rows), device=rows.device)
     other = torch.where(pairs[:, 0] == own, pairs[:, 1], pairs[:, 0])

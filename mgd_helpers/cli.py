@@ -46,7 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(distill(options.pop("data"), **options))
         else:
             folders = {folder: folder for folder in options.pop("generated")}
-            print(evaluate(folders, **options).round(4).to_string())
+            table = evaluate(folders, **options)
+            print(table.round(4).to_string())
+            print("tested on {test_images} images of {against}. {note}".format(**table.attrs).rstrip())
     except (ValueError, FileNotFoundError, MemoryError) as error:
         print(f"mgd {command}: {error}", file=sys.stderr)
         raise SystemExit(2) from None

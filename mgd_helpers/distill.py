@@ -42,6 +42,7 @@ def _fitting(cloud) -> dict[str, int]:
 GUIDANCES: dict[str, Factory] = {
     "none": lambda targets, cloud, seed: None,
     "mode": lambda targets, cloud, seed: window(ModePull(targets.latents), above=0.5),
+    "mgd3": lambda targets, cloud, seed: window(ModePull.preset("mgd3", targets.latents), above=WINDOW),
     "manifold": lambda targets, cloud, seed: window(ManifoldPull(targets.latents, cloud, **_fitting(cloud)), above=0.5),
     "released": lambda targets, cloud, seed: window(
         ReleasedPull(targets.latents, seed=seed, keys=targets.nodes), above=WINDOW
@@ -81,8 +82,9 @@ def distill(
 ) -> Report:
     """Distil a data set into `images_per_class` images per class: `out/<class name>/<index>.png`, `out/manifest.json`.
 
-    `data` is a name, a folder or a `Dataset`. `guidance` is `"none"`, `"mode"`, `"manifold"` (the neighbours are all
-    images of a class that has fewer) or `"released"`, or a factory `(targets, cloud, seed) -> guidance`, called for
+    `data` is a name, a folder or a `Dataset`. `guidance` is `"none"`, `"mode"`, `"mgd3"` (mode as published, which was
+    with a DDPM scheduler and 50 steps), `"manifold"` (the neighbours are all images of a class that has fewer) or
+    `"released"`, or a factory `(targets, cloud, seed) -> guidance`, called for
     each batch with its targets, the latents of the class, and an integer of this run and class for guidances that draw.
     The manifest knows a factory by its name, and by its options where it is a `functools.partial`.
     `pipeline` is a class-conditional pipeline, or what `load_pipeline` takes. `class_labels` are its labels of the
@@ -127,6 +129,7 @@ def distill(
             "seed": seed,
             "weights": weights_hash(pipe),
         },
+        "note": data.note,
         "pipeline": str(pipeline) if isinstance(pipeline, str | Path) else describe(pipe),
         "versions": package_versions(),
         "device": str(pipe.device),

@@ -11,9 +11,11 @@ from typing import Any
 import torch
 
 from mgd_helpers._shapes import Float, Int, Tensor
-from mgd_helpers.linalg import BLOCK_BYTES, squared_distances, two_sets
+from mgd_helpers.linalg import BLOCK_BYTES, at_least_float32, squared_distances, two_sets
 from mgd_helpers.runtime import progress
 from mgd_helpers.seeding import generator
+
+Features = tuple[str, Callable[[Tensor], Tensor]]  # what to call them, and the function of images
 
 LARGEST_FOR_BANDWIDTH = 2000  # real rows whose median distance is the default bandwidth
 LARGEST_SUBSET = 1000  # rows per subset of the kernel distance, as in the paper
@@ -173,6 +175,16 @@ def per_class(
         label: metric(generated=generated[generated_labels == label], real=real[real_labels == label])
         for label in classes
     }
+
+
+def feature_rows(
+    images: Float[Tensor, "n c h w"], function: Callable[[Tensor], Tensor] | None = None, *, batch_size: int = 500
+) -> Float[Tensor, "n d"]:
+    """Features as rows: of `function`, called with batches and without gradients; by default the pixels themselves."""
+    if function is None:
+        return at_least_float32(images.flatten(1))
+    with torch.no_grad():
+        return at_least_float32(torch.cat([function(block).flatten(1) for block in images.split(batch_size)]))
 
 
 def inception_features(images: Float[Tensor, "n c h w"], *, batch_size: int = 64) -> Float[Tensor, "n 2048"]:

@@ -16,8 +16,9 @@ import main_table
 import protocol
 import torch
 
-from mgd_helpers import fidelity, neighborhoods
 from mgd_helpers.audit import audit
+from mgd_helpers.evaluation import distances
+from mgd_helpers.fidelity import feature_rows, mmd
 
 SETS = 3
 HELD_OUT = protocol.VALIDATION  # in audits; each is compared with every training image
@@ -28,33 +29,17 @@ def classifier(name: str):
     return protocol.real_student(protocol.bench(name), 0)
 
 
-def features(name: str, images: torch.Tensor) -> torch.Tensor:
-    network = classifier(name)
-    with torch.no_grad():
-        return torch.cat([network.features(block) for block in images.split(500)])
-
-
 @functools.cache
 def real_features(name: str) -> torch.Tensor:
-    return features(name, protocol.bench(name).data.test.images)
+    return feature_rows(protocol.bench(name).data.test.images, classifier(name).features)
 
 
 def measures(stand, images_per_class, rule, seed) -> dict:
     """All distances of one set to the held-out real images."""
     images, _ = protocol.kept_set(stand, images_per_class, rule, seed)
-    pair = {"generated": features(stand.name, images.images), "real": real_features(stand.name)}
+    made, real = feature_rows(images.images, classifier(stand.name).features), real_features(stand.name)
     labels = {"generated_labels": images.labels, "real_labels": stand.data.test.labels}
-    found = {
-        "frechet_distance": fidelity.frechet_distance(**pair),
-        "kernel_distance": fidelity.kernel_distance(**pair),
-        "mmd": fidelity.mmd(generated=pair["generated"], real=pair["real"][:2000]),
-        "embedding_distance": fidelity.embedding_distance(**pair, **labels),
-        **neighborhoods.precision_recall(**pair),
-        "representativeness": neighborhoods.representativeness(**pair),
-        "representativeness_5": neighborhoods.representativeness(**pair, quantile=0.05),
-        "diversity": neighborhoods.diversity(generated=pair["generated"]),
-        "diversity_5": neighborhoods.diversity(generated=pair["generated"], quantile=0.05),
-    }
+    found = distances(generated=made, real=real, **labels) | {"mmd": mmd(generated=made, real=real[:2000])}
     return {name: protocol.rounded(value) for name, value in found.items()}
 
 

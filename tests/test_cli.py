@@ -38,7 +38,8 @@ def test_evaluate_prints_one_row_per_folder(digits, tmp_path, capsys):
     main(["evaluate", str(tmp_path / "a"), str(tmp_path / "b"), "--against", "digits", "--students", "0"])
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["images", "student", "student_sd", "nearest_neighbor", "mmd_pixels"]
-    assert [line.split()[0] for line in lines[1:]] == [str(tmp_path / "a"), str(tmp_path / "b")]
+    assert [line.split()[0] for line in lines[1:3]] == [str(tmp_path / "a"), str(tmp_path / "b")]
+    assert lines[3:] == ["tested on 297 images of digits."]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ import dataclasses
 import json
 
 import diffusers
+import numpy as np
 import pytest
 import tiny as kinds
 import torch
@@ -10,7 +11,7 @@ from PIL import Image
 from mgd_helpers.catalog import PROFILES
 from mgd_helpers.clusters import bisect
 from mgd_helpers.data import Dataset, ImageSet, load_data
-from mgd_helpers.distill import distill
+from mgd_helpers.distill import GUIDANCES, distill
 from mgd_helpers.guidance import ModePull
 from mgd_helpers.latents import encode
 from mgd_helpers.pipelines import weights_hash
@@ -76,6 +77,7 @@ def test_the_manifest_says_how_each_image_was_made(run, waves, tiny):
     }
     assert manifest["settings"]["scheduler_config"]["timestep_spacing"] == "trailing"
     assert {"torch", "diffusers", "python", "mgd-helpers"} <= set(manifest["versions"])
+    assert manifest["note"] == ""
     assert [image["file"] for image in manifest["images"]] == [
         f"{name}/{index:05d}.png" for name in ("zero", "one") for index in range(3)
     ]
@@ -97,7 +99,7 @@ def test_images_are_what_the_parts_make_by_hand(run, waves, tiny):
             assert written.tobytes() == image.tobytes()
 
 
-@pytest.mark.parametrize("guidance", ["none", "mode", "manifold", "released", mode, lambda targets, cloud, seed: None])
+@pytest.mark.parametrize("guidance", [*GUIDANCES, mode, lambda targets, cloud, seed: None])
 def test_every_guidance_runs(run, guidance):
     report = run(guidance=guidance, steps=2)  # also of classes with fewer images than the manifold takes neighbours
     assert report.new == 6
@@ -279,7 +281,7 @@ class Unconditional:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"guidance": "magic"}, "guidance must be one of none, mode, manifold, released, or a factory; got 'magic'"),
+        ({"guidance": "magic"}, "guidance must be one of none, mode, mgd3, manifold, released, or a fact"),
         ({"images_per_class": 0}, "images_per_class must be at least 1; got 0"),
         ({"batch_size": 0}, "batch_size must be at least 1; got 0"),
         ({"steps": -1}, "steps must be at least 1; got -1"),
@@ -327,25 +329,52 @@ def with_pipeline(monkeypatch, name, where, **other):
     monkeypatch.setitem(PROFILES, name, dataclasses.replace(PROFILES[name], pipeline=str(where), **other))
 
 
-def test_imagenette_flows_through_a_small_dit_of_the_public_kind(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "classes", "numbers"),
+    [
+        ("imagenette", ["church", "tench"], [497, 0]),
+        ("imagewoof", ["dingo", "Shih-Tzu"], [273, 155]),
+        ("imagenet100", ["carbonara", "coyote"], [959, 272]),
+    ],
+)
+def test_imagenet_sets_flow_through_a_small_dit_of_the_public_kind(tmp_path, monkeypatch, name, classes, numbers):
     kinds.imagenet_pipeline().save_pretrained(tmp_path / "pipe")
-    with_pipeline(monkeypatch, "imagenette", tmp_path / "pipe", guidance_scale=2.5)
+    with_pipeline(monkeypatch, name, tmp_path / "pipe", guidance_scale=2.5)
     seen = []
     forward = diffusers.DiTTransformer2DModel.forward
     spy = lambda self, *rows, **options: seen.append((rows, options)) or forward(self, *rows, **options)  # noqa: E731
     monkeypatch.setattr(diffusers.DiTTransformer2DModel, "forward", spy)
-    data = of_profile("imagenette", ["church", "tench"], count=14)
+    data = of_profile(name, classes, count=14)
     report = distill(data, images_per_class=1, out=tmp_path / "out", steps=3)  # guided along the manifold
     settings = report.manifest["settings"]
-    assert settings["class_labels"] == [497, 0]
+    assert settings["class_labels"] == numbers
     assert settings["guidance_scale"] == 2.5
     assert report.manifest["pipeline"] == str(tmp_path / "pipe")
     labels = [options["class_labels"].tolist() for _, options in seen]
-    assert labels == [[497, 1000]] * 3 + [[0, 1000]] * 3  # with no class beside it, for classifier-free guidance
+    first, second = numbers
+    assert labels == [[first, 1000]] * 3 + [[second, 1000]] * 3  # no class beside it, for classifier-free guidance
     assert {rows[0].shape for rows, _ in seen} == {(2, 4, 32, 32)}
-    for name in ("church", "tench"):
+    for name in classes:
         with Image.open(tmp_path / "out" / name / "00000.png") as image:
             assert (image.size, image.mode) == ((256, 256), "RGB")
+
+
+def test_the_public_dit_and_its_vae_distil_at_their_full_size(tmp_path, monkeypatch):
+    with torch.device("meta"):  # random weights are drawn below, once
+        networks = kinds.imagenet_dit(), kinds.imagenet_vae(128, 256, 512, 512)
+    source = torch.Generator().manual_seed(0)
+    for network in networks:
+        network.to(torch.bfloat16).to_empty(device="cpu")
+        for values in (*network.parameters(), *network.buffers()):
+            values.detach().uniform_(-0.02, 0.02, generator=source)
+    pipe = diffusers.DiTPipeline(*networks, diffusers.DDIMScheduler(clip_sample=False))
+    pipe.set_progress_bar_config(disable=True)
+    data = of_profile("imagewoof", ["dingo"], count=2)
+    settings = {"pipeline": pipe, "class_labels": [273], "guidance": "mode", "steps": 1}
+    report = distill(data, images_per_class=1, out=tmp_path / "out", **settings)
+    with Image.open(report.folder / "dingo" / "00000.png") as image:
+        assert (image.size, image.mode) == ((256, 256), "RGB")
+        assert np.ptp(np.asarray(image)) > 0
 
 
 def test_the_denoiser_of_the_public_dit_has_the_shapes_that_we_count_on():

@@ -3,9 +3,12 @@ import pytest
 import torch
 from PIL import Image
 
-from mgd_helpers.data import Dataset, ImageSet
-from mgd_helpers.evaluation import evaluate, nearest_neighbor_accuracy, read_generated, student_accuracies
-from mgd_helpers.fidelity import mmd
+from mgd_helpers import evaluation
+from mgd_helpers.audit import audit
+from mgd_helpers.data import Dataset, ImageSet, read_generated
+from mgd_helpers.evaluation import distances, evaluate, measure, nearest_neighbor_accuracy, student_accuracies
+from mgd_helpers.fidelity import frechet_distance, mmd
+from mgd_helpers.seeding import generator
 from mgd_helpers.students import Recipe, accuracy, train_student
 
 SHORT = Recipe(steps=10, batch_size=4, network="convnet1", width=4)
@@ -68,6 +71,66 @@ def test_features_are_the_callers(waves):
     assert table["mmd_mean"].item() == pytest.approx(expected)
 
 
+def test_the_table_says_what_it_was_made_with_and_keeps_every_accuracy(waves):
+    noted = Dataset("noted", waves.train, waves.test, waves.class_names, note="A copy.")
+    table = evaluate({"a": waves.train, "b": waves.train}, against=noted, students=2, recipe=SHORT, seed=5)
+    expected = student_accuracies(waves.train, waves, students=2, recipe=SHORT, seed=5)
+    accuracies = {"a": expected, "b": expected}
+    assert table.attrs == {"against": "noted", "test_images": 4, "note": "A copy.", "accuracies": accuracies}
+
+
+def test_mmd_to_a_large_set_is_to_a_part_drawn_once(waves, monkeypatch):
+    monkeypatch.setattr(evaluation, "REAL_ROWS", 5)
+    part = torch.randperm(12, generator=generator(0))[:5]
+    expected = mmd(generated=waves.train.images.flatten(1), real=waves.train.images[part].flatten(1))
+    found = evaluate({"a": waves.train, "b": waves.train}, against=waves, students=0)["mmd_pixels"]
+    assert found.tolist() == pytest.approx([expected, expected])
+
+
+def test_everything_runs_on_the_device_that_is_named(waves, device):
+    table = evaluate(waves.train, against=waves, students=1, recipe=SHORT, device=device)
+    assert table["nearest_neighbor"].item() == 1
+    little = Dataset("little", waves.train, waves.train, waves.class_names)
+    assert measure(waves.train, against=little, device=device)["precision"].item() == 1
+    assert audit(waves.train, against=waves, recipe=SHORT, device=device).images == 12
+
+
+def test_folders_of_any_method_go_to_all_distances(tmp_path, digits):
+    part = ImageSet(digits.train.images[:60], digits.train.labels[:60])
+    folder = write_folder(tmp_path / "set", part, digits.class_names)
+    name, means = features = ("block means", lambda images: torch.nn.functional.avg_pool2d(images, 8))
+    table = measure({"one": folder, "same": part}, against=digits, features=features)
+    rows, real = (means(images).flatten(1) for images in (part.images, digits.test.images))
+    labels = {"generated_labels": part.labels, "real_labels": digits.test.labels}
+    assert table.loc["same"].to_dict() == {"images": 60} | distances(generated=rows, real=real, **labels)
+    assert table["frechet_distance"]["same"] == frechet_distance(generated=rows, real=real)
+    assert table.loc["one"].to_list() == pytest.approx(table.loc["same"].to_list(), rel=0.02, abs=1e-3)  # 8 bits
+    assert table.attrs == {"against": "digits", "test_images": 297, "note": "", "features": name}
+    assert "diversity_5" in measure(part, against=digits).columns
+    found = audit(folder, against=digits, students=0)
+    assert found.images == 60
+    assert len(found.near_duplicates) == 60
+
+
+def test_grey_data_take_folders_that_were_saved_in_colour(tmp_path, waves):
+    folder = write_folder(tmp_path / "set", waves.train, waves.class_names)
+    grey = read_generated(folder, waves)
+    for file in folder.rglob("*.png"):
+        Image.open(file).convert("RGB").save(file)
+    assert torch.equal(read_generated(folder, waves).images, grey.images)
+
+
+def test_data_that_are_not_square_take_folders_of_their_own_size(tmp_path, waves):
+    def upper(part):
+        return ImageSet(part.images[..., :8, :].contiguous(), part.labels)
+
+    wide = Dataset("wide", upper(waves.train), upper(waves.test), waves.class_names)
+    folder = write_folder(tmp_path / "set", wide.train, wide.class_names)
+    assert evaluate(folder, against=wide, students=1, recipe=SHORT)["nearest_neighbor"].item() == 1
+    with pytest.raises(ValueError, match=r"has images \[1, 16, 16\], but 'wide' has \[1, 8, 16\]"):
+        evaluate(waves.train, against=wide)
+
+
 @pytest.mark.parametrize(("students", "has_mean"), [(0, False), (1, True)])
 def test_one_student_has_no_deviation_and_none_no_score(waves, students, has_mean):
     row = evaluate(waves.train, against=waves, students=students, recipe=SHORT).loc["generated"]
@@ -107,6 +170,11 @@ def test_missing_classes_are_refused(waves):
         ValueError, match=r"generated 'generated' holds no image of class \['zero'\]; a fair comparison"
     ):
         evaluate(only_ones, against=waves)
+
+
+def test_no_set_at_all_is_refused(waves):
+    with pytest.raises(ValueError, match="generated must hold at least one set; got none"):
+        evaluate({}, against=waves)
 
 
 def test_images_of_another_shape_are_refused(waves):

@@ -35,7 +35,7 @@ def studies(monkeypatch, tmp_path):
 def test_sampling_side_by_side_makes_the_images_of_distill(studies, tmp_path):
     import rules
 
-    from mgd_helpers.evaluation import read_generated
+    from mgd_helpers.data import read_generated
 
     stand = studies.bench("digits")
     pull = functools.partial(rules.manifold_pull, strength=0.5, n_neighbors=12, rank=3)
