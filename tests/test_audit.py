@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mgd_helpers.audit import audit, nearest_real
+from mgd_helpers.audit import _matched, audit, nearest_real
 from mgd_helpers.data import Dataset, ImageSet
 from mgd_helpers.intervals import auc
 from mgd_helpers.students import Recipe, train_student
@@ -137,6 +137,20 @@ def test_held_out_images_count_with_the_classes_of_the_set(little):
     assert found.near < everything.near
     assert found.nearer_share <= 0.05
     assert found.held_out_median_range[0] <= found.median <= found.held_out_median_range[1]
+
+
+def test_draws_hold_as_many_of_each_class_as_the_set():
+    labels, counts = torch.tensor([0, 1, 1, 2, 0, 2, 2]), torch.tensor([5, 0, 3])
+    source = torch.Generator().manual_seed(0)
+    draws = [_matched(labels, counts, source) for _ in range(50)]
+    assert all(torch.bincount(labels[rows], minlength=3).tolist() == [5, 0, 3] for rows in draws)
+    assert set(torch.cat(draws).tolist()) == {0, 3, 4, 5, 6}  # with replacement, from all of a class
+
+
+def test_more_images_say_the_median_of_held_out_ones_better(little):
+    few, many = (audit(rows_of(little.train, range(n)), against=little, students=0) for n in (20, 200))
+    widths = [high - low for low, high in (found.held_out_median_range for found in (few, many))]
+    assert widths[1] < 0.6 * widths[0]
 
 
 def test_order_does_not_matter(little):
