@@ -11,8 +11,9 @@ import torch
 
 from mgd_helpers._shapes import Float, Int, Tensor
 from mgd_helpers.data import ImageSet
+from mgd_helpers.fidelity import feature_rows
 from mgd_helpers.latents import decode, encode
-from mgd_helpers.linalg import at_least_float32, squared_distances
+from mgd_helpers.linalg import squared_distances
 from mgd_helpers.seeding import generator
 
 Features = Callable[[Tensor], Tensor]
@@ -29,11 +30,11 @@ def random_real(train: ImageSet, *, images_per_class: int, seed: int) -> ImageSe
 
 def herding(train: ImageSet, *, images_per_class: int, features: Features | None = None) -> ImageSet:
     """Images whose mean feature stays closest to the mean of their class (Welling 2009), greedily and without
-    replacement. `features` maps images to rows [n, d], by default their pixels.
+    replacement. `features` maps images to rows [n, d], by default their pixels; it is given batches.
     """
 
     def choose(label, images):
-        rows = _rows(images, features)
+        rows = feature_rows(images, features)
         rows = rows - rows.mean(0)
         total, free, chosen = torch.zeros_like(rows[0]), torch.ones(len(rows), dtype=torch.bool), []
         for _ in range(images_per_class):
@@ -52,7 +53,7 @@ def k_center(train: ImageSet, *, images_per_class: int, features: Features | Non
     """
 
     def choose(label, images):
-        rows = _rows(images, features)
+        rows = feature_rows(images, features)
         chosen = [squared_distances(rows.mean(0, keepdim=True), rows)[0].argmin().item()]
         nearest = squared_distances(rows[chosen], rows)[0]
         while len(chosen) < images_per_class:
@@ -69,13 +70,17 @@ def nearest_real(
 ) -> ImageSet:
     """For each target the training image whose latent is nearest, none taken twice; one entry of `targets` per class.
 
-    `latents` are those of `train`. Targets of a class choose in their order.
+    `latents` are those of `train`. Targets of a class choose in their order. Raises `ValueError` where they are not
+    equally many, or more than a class has images.
     """
     if len(latents) != len(train):
         raise ValueError(f"latents must be those of the {len(train)} training images; got {len(latents)}.")
-    counts = {len(of_class) for of_class in targets}
-    if len(counts) != 1:
-        raise ValueError(f"targets must be equally many in every class; got {sorted(counts)}.")
+    counts, most = [len(of_class) for of_class in targets], train.labels.bincount()
+    if len(counts) != len(most) or len(set(counts)) != 1 or not 1 <= counts[0] <= most.min():
+        raise ValueError(
+            f"targets must be equally many for each of the {len(most)} classes, from 1 to the {most.min()} images of "
+            f"the smallest; got {counts}."
+        )
 
     def choose(label, images):
         distances = squared_distances(targets[label].flatten(1), latents[train.labels == label].flatten(1))
@@ -85,7 +90,7 @@ def nearest_real(
             chosen.append(line.argmin().item())
         return torch.tensor(chosen)
 
-    return _per_class(train, counts.pop(), choose)
+    return _per_class(train, counts[0], choose)
 
 
 def round_trip(vae, images: ImageSet) -> ImageSet:
@@ -95,12 +100,8 @@ def round_trip(vae, images: ImageSet) -> ImageSet:
 
 def decoded_targets(vae, targets: Sequence[Float[Tensor, "k ..."]]) -> ImageSet:
     """The targets themselves, sent through the decoder: whether diffusion is needed at all. One entry per class."""
-    labels = torch.cat([torch.full((len(of_class),), label) for label, of_class in enumerate(targets)])
-    return ImageSet(decode(vae, torch.cat(list(targets))), labels)
-
-
-def _rows(images: Float[Tensor, "n c h w"], features: Features | None) -> Float[Tensor, "n d"]:
-    return at_least_float32(images.flatten(1) if features is None else features(images).flatten(1))
+    labels = [torch.full((len(of_class),), label, device=of_class.device) for label, of_class in enumerate(targets)]
+    return ImageSet(decode(vae, torch.cat(list(targets))), torch.cat(labels))
 
 
 def _per_class(train: ImageSet, images_per_class: int, choose: Callable[[int, Tensor], Int[Tensor, " k"]]) -> ImageSet:
@@ -114,5 +115,5 @@ def _per_class(train: ImageSet, images_per_class: int, choose: Callable[[int, Te
                 f"got {images_per_class}."
             )
         images.append(members[choose(label, members).to(members.device)])
-        labels.append(torch.full((images_per_class,), label))
+        labels.append(torch.full((images_per_class,), label, device=members.device))
     return ImageSet(torch.cat(images), torch.cat(labels))

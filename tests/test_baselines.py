@@ -1,3 +1,5 @@
+import re
+
 import pytest
 import torch
 
@@ -54,6 +56,15 @@ def test_random_draws_follow_the_seed(train):
     assert not torch.equal(first.images, other.images)
 
 
+def test_a_class_is_drawn_by_itself_and_unlike_the_others(train):
+    drawn = random_real(train, images_per_class=5, seed=0)
+    places = (rows_of(drawn, train) // 2).tolist()  # within their class
+    assert places[:5] != places[5:]
+    kept = (train.labels == 1) | (torch.arange(40) >= 8)  # four images of the other class are gone
+    fewer = ImageSet(train.images[kept], train.labels[kept])
+    assert torch.equal(random_real(fewer, images_per_class=5, seed=0).of_class(1), drawn.of_class(1))
+
+
 def test_herding_is_the_greedy_loop_and_keeps_the_mean(train):
     images = train.of_class(0).flatten(1)
     chosen = []
@@ -94,16 +105,42 @@ def test_features_decide_what_is_near(train):
     assert {bright.min().item(), bright.max().item()} == set(chosen[1:].tolist())
 
 
+@pytest.mark.parametrize("rule", [herding, k_center])
+def test_features_are_asked_in_batches_and_without_gradients(draw, rule):
+    asked = []
+
+    def features(images):
+        asked.append(len(images))
+        assert not torch.is_grad_enabled()
+        return images
+
+    rule(ImageSet(draw(1100, 1, 2, 2), torch.zeros(1100, dtype=torch.long)), images_per_class=2, features=features)
+    assert sum(asked) == 1100 and max(asked) <= 500
+
+
+def test_labels_lie_where_the_images_do(train, tiny):
+    away = ImageSet(train.images.to("meta"), train.labels)  # a device that every machine has
+    assert random_real(away, images_per_class=2, seed=0).labels.device.type == "meta"
+    targets = [torch.zeros(2, 4, 8, 8, device="meta")] * 2
+    assert decoded_targets(tiny.vae.to("meta"), targets).labels.device.type == "meta"
+
+
 def test_a_target_that_is_a_member_finds_itself_and_none_is_taken_twice(train):
     latents = train.images
     own = [latents[train.labels == label][[4, 9]] for label in (0, 1)]
     assert torch.equal(nearest_real(train, latents, own).images, torch.cat(own))
     same = [own[0][:1].expand(3, -1, -1, -1), own[1][:1].expand(3, -1, -1, -1)]
     assert len(set(rows_of(nearest_real(train, latents, same), train).tolist())) == 6
-    with pytest.raises(ValueError, match=r"targets must be equally many in every class; got \[1, 2\]"):
-        nearest_real(train, latents, [own[0], own[1][:1]])
     with pytest.raises(ValueError, match="latents must be those of the 40 training images; got 3"):
         nearest_real(train, latents[:3], own)
+
+
+@pytest.mark.parametrize("counts", [[2, 1], [2], [2, 2, 2], [0, 0], [21, 21], []])
+def test_targets_that_do_not_fit_the_classes_are_refused(train, counts):
+    targets = [torch.zeros(count, 1, 4, 4) for count in counts]
+    message = f"for each of the 2 classes, from 1 to the 20 images of the smallest; got {re.escape(str(counts))}"
+    with pytest.raises(ValueError, match=message):
+        nearest_real(train, train.images, targets)
 
 
 def test_decoded_and_round_trips_are_what_the_vae_says(waves, tiny):
