@@ -25,8 +25,9 @@ class Profile:
     `sizes` are those of the training and the test split; `other_names` what copies of the set call the same classes, in
     the same order; `image_size` the side its pipeline works at; `folder` the part of the hub's repository to read;
     `pipeline` is empty where there is none; `labels` are the pipeline's label of each class where it knows the classes
-    by other names (ImageNet indices), else `None`; `lossless` says that the original's pixels are exact; `megabytes` is
-    the download; `note` what a table made with the set has to say.
+    by other names (ImageNet indices), else `None`; `lossless` says that the original's pixels are exact; `balanced`
+    that the classes of a split have equally many images; `megabytes` is the download; `note` what a table made with the
+    set has to say.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Profile:
     folder: str | None = None
     revision: str | None = None
     lossless: bool = False
+    balanced: bool = False
     megabytes: int = 0
     licence: str = ""
     note: str = ""
@@ -80,18 +82,18 @@ PROFILES = {
             "fashion_mnist", "zalando-datasets/fashion_mnist", (60_000, 10_000),
             ("T - shirt or top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag",
              "Ankle boot"),
-            32, channels=1, lossless=True, megabytes=31, licence="MIT, Xiao, Rasul & Vollgraf (2017)",
-            pipeline="fashion_mnist", guidance_scale=1.5,
+            32, channels=1, lossless=True, balanced=True, megabytes=31,
+            licence="MIT, Xiao, Rasul & Vollgraf (2017)", pipeline="fashion_mnist", guidance_scale=1.5,
         ),
         Profile(
             "cifar10", "uoft-cs/cifar10", (50_000, 10_000),
             ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
-            32, columns=("img", "label"), lossless=True, megabytes=144, licence="research use, cite Krizhevsky (2009)",
-            pipeline="cifar10", guidance_scale=2.0,
+            32, columns=("img", "label"), lossless=True, balanced=True, megabytes=144,
+            licence="research use, cite Krizhevsky (2009)", pipeline="cifar10", guidance_scale=2.0,
         ),
         Profile(
             "tiny_imagenet", "zh-plus/tiny-imagenet", (100_000, 10_000), tuple(LISTS["tiny_imagenet"]), 64,
-            splits=("train", "valid"), megabytes=161, licence=TERMS,
+            splits=("train", "valid"), balanced=True, megabytes=161, licence=TERMS,
             note="Tested on its validation split, for the test split has no labels. Some images are grey. Classes are "
             "called by their WordNet number; 18 of the 200 are not among ImageNet's 1000. Their order comes from "
             "programs that read this copy, not from its card.",

@@ -17,10 +17,10 @@ import torch.nn.functional as F
 
 from mgd_helpers._shapes import Float, Int, Tensor
 from mgd_helpers.catalog import PROFILES
-from mgd_helpers.hub import SPLITS, read_hugging_face, read_named
-from mgd_helpers.images import pixels, stack
+from mgd_helpers.hub import SPLITS, Part, read_hugging_face, read_named
+from mgd_helpers.images import read_images
 
-IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp"}
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,18 +67,20 @@ def load_data(source, *, image_size: int | None = None, channels: int | None = N
 
     - A name. `"digits"` is bundled: scikit-learn's 1,797 scans, resized from 8x8 to 1x32x32, with a fixed stratified
       split. `"fashion_mnist"`, `"cifar10"`, `"tiny_imagenet"`, `"imagenette"`, `"imagewoof"` and `"imagenet100"` are
-      read from the hub with the package `datasets`, or from the folder of that name inside `MGD_DATA_DIR`. Sizes and
-      class order are asserted against `mgd_helpers.catalog`.
+      read from the hub with the package `datasets`, or from the folder of that name inside `MGD_DATA_DIR`. Sizes,
+      class order and labels are asserted against `mgd_helpers.catalog`.
     - A folder with one sub-folder per class, in alphabetical order; it becomes the training split, unless its
       sub-folders are called `train` and `test` (or `val`) and hold the classes.
-    - A `datasets.Dataset` (the training split) or `DatasetDict`, with one image and one class-label column.
+    - A `datasets.Dataset` (the training split) or `DatasetDict`, with one image and one class-label column. The test
+      split is the first of `test`, `validation`, `valid` and `val` that has labels.
 
     `image_size` resizes (shorter side, then centre crop); named sets come at the size of their pipeline by default.
-    `channels` makes images grey (1) or coloured (3); those of a named set stay as they are.
+    `channels` makes images grey (1) or coloured (3); by default they are coloured if any of them is, and those of a
+    named set are what they are.
 
-    Raises `ValueError` for an unknown name, an empty folder, images of different sizes, or a set that is not what its
-    name says; `FileNotFoundError`, with the way to get it, for a named set that is not at hand; `MemoryError` for one
-    that would not fit into memory at that size.
+    Raises `ValueError` for an unknown name, a folder or class without images, a file that is no image of 8 bits, images
+    of different sizes, missing labels, or a set that is not what its name says; `FileNotFoundError`, with the way to
+    get it, for a named set that is not at hand; `MemoryError` for one that would not fit into memory at that size.
 
     >>> data = load_data("digits")
     >>> len(data.train), len(data.test), tuple(data.train.images.shape[1:])
@@ -101,14 +103,21 @@ def load_data(source, *, image_size: int | None = None, channels: int | None = N
         return Dataset(source, ImageSet(*train), ImageSet(*test), profile.class_names, note)
     if type(source).__module__.split(".")[0] == "datasets":
         name, train, test, names = read_hugging_face(source, image_size, channels)
-        train = ImageSet(*train)
-        return Dataset(name, train, ImageSet(*test) if test else _empty(train), names)
-    if not isinstance(source, str | Path) or not Path(source).is_dir():
+    elif isinstance(source, str | Path) and Path(source).is_dir():
+        name, train, test, names = _folder(Path(source), image_size, channels)
+    else:
         raise ValueError(
             f"source must be one of {', '.join(PROFILES)}, a folder with one sub-folder of images per class, or a "
             f"datasets.Dataset; got {str(source)!r}, which is none. Check the spelling, or the working directory."
         )
-    return _folder(Path(source), image_size, channels)
+    if test is None:
+        test = train[0][:0], train[1][:0]
+    elif train[0].shape[1:] != test[0].shape[1:]:
+        raise ValueError(
+            f"images of {name!r} must have one size and number of channels; those for training have "
+            f"{list(train[0].shape[1:])}, those for testing {list(test[0].shape[1:])}. Pass image_size=…, channels=…"
+        )
+    return Dataset(name, ImageSet(*train), ImageSet(*test), names)
 
 
 def read_generated(folder: str | Path, data: Dataset) -> ImageSet:
@@ -148,41 +157,38 @@ def _digits() -> Dataset:
     )
 
 
-def _folder(folder: Path, image_size: int | None, channels: int | None) -> Dataset:
+def _folder(
+    folder: Path, image_size: int | None, channels: int | None
+) -> tuple[str, Part, Part | None, tuple[str, ...]]:
+    """Name, training split, test split (or `None`) and class names."""
     inside = {path.name for path in _sub_folders(folder)}
+    train, test = folder, None
     if "train" in inside and inside <= {name for names in SPLITS.values() for name in names}:
-        test = next((folder / name for name in SPLITS["test"] if name in inside), None)
-        names = tuple(path.name for path in _sub_folders(folder / "train"))
-        train, held_out = (
-            part and _read_folder(part, names, image_size, channels) for part in (folder / "train", test)
-        )
-        return Dataset(folder.name, train, held_out or _empty(train), names)
-    names = tuple(path.name for path in _sub_folders(folder))
-    train = _read_folder(folder, names, image_size, channels)
-    return Dataset(folder.name, train, _empty(train), names)
-
-
-def _empty(part: ImageSet) -> ImageSet:
-    return ImageSet(part.images[:0], part.labels[:0])
+        train, test = folder / "train", next((folder / name for name in SPLITS["test"] if name in inside), None)
+    names = tuple(path.name for path in _sub_folders(train))
+    train, test = (part and _read_folder(part, names, image_size, channels) for part in (train, test))
+    return folder.name, train, test, names
 
 
 def _sub_folders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
-def _read_folder(folder: Path, class_names: tuple[str, ...], image_size: int | None, channels: int | None) -> ImageSet:
-    from PIL import Image
-
-    unknown = [path.name for path in _sub_folders(folder) if path.name not in class_names]
+def _read_folder(folder: Path, class_names: tuple[str, ...], image_size: int | None, channels: int | None) -> Part:
+    inside = [path.name for path in _sub_folders(folder)]
+    unknown = [name for name in inside if name not in class_names]
     if unknown:
         raise ValueError(f"classes of {str(folder)!r} must be those of the training split; got also {unknown[:5]}.")
-    images, labels = [], []
-    for label, name in enumerate(class_names):
-        for path in sorted((folder / name).iterdir()) if (folder / name).is_dir() else ():
-            if path.suffix.lower() in IMAGE_SUFFIXES:
-                with Image.open(path) as image:
-                    images.append(pixels(image, image_size, channels))
-                labels.append(label)
-    if not images:
-        raise ValueError(f"source must hold images in one sub-folder per class; {str(folder)!r} holds none.")
-    return ImageSet(stack(images, folder), torch.tensor(labels))
+    files = {
+        name: sorted(path for path in (folder / name).iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+        for name in inside
+    }
+    bare = [name for name in inside if not files[name]]
+    if bare or not files:
+        raise ValueError(
+            f"source must hold images in one sub-folder per class; {str(folder)!r} holds none"
+            f"{f' of {bare[:5]}' if bare else ''}. Read are {', '.join(IMAGE_SUFFIXES)}."
+        )
+    labels = [class_names.index(name) for name in inside for _ in files[name]]
+    found = ((f"{path.parent.name}/{path.name}", path) for name in inside for path in files[name])
+    return read_images(found, len(labels), folder, image_size=image_size, channels=channels), torch.tensor(labels)

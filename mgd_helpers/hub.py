@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
+from collections import Counter
 from pathlib import Path
 
 import torch
 
 from mgd_helpers._shapes import Tensor
 from mgd_helpers.catalog import Profile
-from mgd_helpers.images import pixels, stack
-from mgd_helpers.runtime import is_quiet, progress
+from mgd_helpers.images import check_memory, read_images
+from mgd_helpers.runtime import is_quiet
 
 Part = tuple[Tensor, Tensor]  # images [N, C, H, W] in [-1, 1], labels [N]
 JPEG_COPY = "The images are a JPEG copy, not the original bytes: figures do not compare with published ones."
@@ -21,7 +21,7 @@ SPLITS = {"train": ("train",), "test": ("test", "validation", "valid", "val")}  
 
 def read_named(profile: Profile, image_size: int) -> tuple[Part, Part, str]:
     """Training split, test split, and what a table made with them has to say; from the local mirror or from the hub."""
-    _check_memory(sum(profile.sizes), profile.channels, image_size, profile.name)
+    check_memory(sum(profile.sizes), (image_size, image_size, profile.channels), profile.name)
     with _quiet_datasets() as datasets:
         local = profile.local()
         try:
@@ -30,16 +30,11 @@ def read_named(profile: Profile, image_size: int) -> tuple[Part, Part, str]:
                 found = datasets.load_dataset(str(local), data_dir=folder)
             else:
                 found = datasets.load_dataset(profile.hub_id, data_dir=profile.folder, revision=profile.revision)
-        except (OSError, ValueError, RuntimeError) as error:
-            where = f"the local copy {str(local)!r}" if local else f"the hub ({profile.hub_id})"
-            raise FileNotFoundError(
-                f"{profile.name!r} could not be read from {where}. It is a download of about {profile.megabytes} MB "
-                f"(licence: {profile.licence}). Connect to the network once, or put a copy of the data set "
-                f"{profile.hub_id!r} into a folder {profile.name!r} and name its parent in MGD_DATA_DIR."
-            ) from error
+        except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
+            raise FileNotFoundError(_missing(profile, local, error)) from error
     _check_contents(found, profile, str(local or profile.hub_id))
     parts = [found[split] for split in profile.splits]
-    train, test = (_read(part, *profile.columns, image_size, profile.channels, profile.name) for part in parts)
+    train, test = (_read(part, profile.columns, image_size, profile.channels, profile.name) for part in parts)
     copied = profile.lossless and _encoded(parts[0], profile.columns[0])[:2] == b"\xff\xd8"
     return train, test, " ".join(filter(None, [profile.note, JPEG_COPY if copied else ""]))
 
@@ -47,26 +42,63 @@ def read_named(profile: Profile, image_size: int) -> tuple[Part, Part, str]:
 def read_hugging_face(
     source, image_size: int | None, channels: int | None
 ) -> tuple[str, Part, Part | None, tuple[str, ...]]:
-    """Name, training split, test split (or `None`) and class names of a `datasets.Dataset` or `DatasetDict`."""
-    parts = source if hasattr(source, "keys") else {"train": source}
-    found = {ours: next((parts[name] for name in names if name in parts), None) for ours, names in SPLITS.items()}
-    if found["train"] is None:
-        raise ValueError(f"source must have a split 'train'; got {list(parts)}.")
-    kinds = {type(feature).__name__: column for column, feature in found["train"].features.items()}
-    if not {"Image", "ClassLabel"} <= set(kinds):
+    """Name, training split, test split (or `None`) and class names of a `datasets.Dataset` or `DatasetDict`.
+
+    The test split is the first of `test`, `validation`, … that has labels.
+    """
+    import datasets
+
+    if not isinstance(source, datasets.Dataset | datasets.DatasetDict):
         raise ValueError(
-            f"source must have a column of images and one of class labels (datasets.Image, datasets.ClassLabel); got "
-            f"{ {column: type(feature).__name__ for column, feature in found['train'].features.items()} }. "
-            "dataset.cast_column(…) declares them, class_encode_column(…) makes labels of text."
+            f"source must be a datasets.Dataset or DatasetDict; got {type(source).__name__}. Of a stream, pass what "
+            "load_dataset(…) gives without streaming=True."
         )
-    columns, name = (kinds["Image"], kinds["ClassLabel"]), found["train"].info.dataset_name or "dataset"
-    channels = channels or (1 if found["train"][0][columns[0]].mode in ("1", "L") else 3)
-    train, test = (part and _read(part, *columns, image_size, channels, name) for part in found.values())
-    return name, train, test, _class_names(found["train"], columns[1])
+    splits = source if isinstance(source, dict) else {"train": source}
+    train = splits.get("train")
+    if not train:
+        sizes = {split: len(part) for split, part in splits.items()}
+        raise ValueError(f"source must have a split 'train' with images in it; got {sizes}, by split. Rename one.")
+    kinds = {column: type(feature).__name__ for column, feature in train.features.items()}
+    images, labels = ([column for column in kinds if kinds[column] == kind] for kind in ("Image", "ClassLabel"))
+    if len(images) != 1 or len(labels) != 1:
+        raise ValueError(
+            "source must have one column of images and one of class labels (datasets.Image, datasets.ClassLabel); got "
+            f"{kinds}. dataset.cast_column(…) declares them, class_encode_column(…) makes labels of text, "
+            "remove_columns(…) takes away others."
+        )
+    columns, name = (images[0], labels[0]), train.info.dataset_name or "dataset"
+    found = [splits[split] for split in SPLITS["test"] if split in splits]
+    test = next((part for part in found if _is_labelled(part, columns)), None)
+    class_names = _class_names(train, columns[1])
+    if test is not None and _class_names(test, columns[1]) != class_names:
+        raise ValueError(
+            f"source must have the same classes in the same order in both splits; got {list(class_names)[:10]} for "
+            f"training and {list(_class_names(test, columns[1]))[:10]} for testing. "
+            f"test.align_labels_with_mapping(…, {columns[1]!r}) puts them in order."
+        )
+    train, test = (part and _read(part, columns, image_size, channels, name) for part in (train, test))
+    return name, train, test, class_names
+
+
+def _missing(profile: Profile, local: Path | None, error: Exception) -> str:
+    # one that says no more than "An error occurred while generating the dataset" has the reason beneath it
+    reason = (type(error).__name__ == "DatasetGenerationError" and error.__cause__) or error
+    reason = str(reason).partition("\n")[0] or type(reason).__name__
+    if local:
+        return (
+            f"{profile.name!r} could not be read from the local copy {str(local)!r}: {reason!r}. Fetch "
+            f"{profile.hub_id!r} into that folder anew, or remove the folder, and it is read from the hub."
+        )
+    return (
+        f"{profile.name!r} could not be read from the hub: {reason!r}. It is a download of about {profile.megabytes} "
+        f"MB (licence: {profile.licence}). Connect to the network once, or put a copy of the data set "
+        f"{profile.hub_id!r} into a folder {profile.name!r} and name its parent in MGD_DATA_DIR."
+    )
 
 
 def _check_contents(found, profile: Profile, where: str) -> None:
-    """Splits and columns by name, sizes, and the classes in one of the ways that copies of the set name them."""
+    """Splits and columns by name, sizes, the classes in one of the ways that copies of the set name them, and that
+    each is there, equally often where the original has them so."""
     wanted = {split: profile.columns for split in profile.splits}
     got = {split: tuple(part.features) for split, part in found.items()}
     if any(not set(columns) <= set(got.get(split, ())) for split, columns in wanted.items()):
@@ -79,6 +111,7 @@ def _check_contents(found, profile: Profile, where: str) -> None:
             f"{profile.name!r} must hold {profile.sizes} images (training, test); got {sizes}. Is {where!r} complete?"
         )
     known = (profile.class_names, *profile.other_names)
+    labels = range(len(profile.class_names))
     for split in profile.splits:
         # of ImageNet's synonyms the first one, as a name
         names = tuple(name.split(",")[0] for name in _class_names(found[split], profile.columns[1]))
@@ -88,6 +121,14 @@ def _check_contents(found, profile: Profile, where: str) -> None:
                 f"{profile.name!r} must have the {len(known[0])} classes {list(known[0])[:10]}, in this order; split "
                 f"{split!r} of {where!r} has {len(names)}, and class {position} is {names[position]!r}. Labels of "
                 "another order would mean other classes: pass it as a datasets.Dataset instead."
+            )
+        counts = Counter(_labels(found[split], profile.columns[1]))
+        if set(counts) != set(labels) or (profile.balanced and len(set(counts.values())) > 1):
+            odd = sorted({*labels, *counts}, key=lambda label: (label in labels, counts[label]))  # strange, rare first
+            raise ValueError(
+                f"{profile.name!r} must have the labels 0 to {labels[-1]}, "
+                f"{'all equally often' if profile.balanced else 'each at least once'}; split {split!r} of {where!r} "
+                f"has (label: images) { {label: counts[label] for label in (*odd[:3], odd[-1])} }. Is it that data set?"
             )
 
 
@@ -105,30 +146,35 @@ def _encoded(part, column: str) -> bytes:
     return first["bytes"] or Path(first["path"]).read_bytes()
 
 
-def _read(part, image_column: str, label_column: str, image_size, channels, name) -> Part:
-    """Encoded images by the thousand, for reading row by row takes five times as long."""
-    import datasets
-    from PIL import Image
-
-    part = part.with_format(None).cast_column(image_column, datasets.Image(decode=False))
-    images, labels = [], []
-    for start in progress(range(0, len(part), 1000), f"read {name}", unit="thousand"):
-        rows = part[start : start + 1000]
-        labels += rows[label_column]
-        for row in rows[image_column]:
-            with Image.open(row["path"] if row["bytes"] is None else io.BytesIO(row["bytes"])) as image:
-                images.append(pixels(image, image_size, channels))
-    return stack(images, name), torch.tensor(labels)
+def _labels(part, column: str) -> list:
+    """Read without the images."""
+    return part.with_format(None).select_columns([column])[:][column]
 
 
-def _check_memory(count: int, channels: int, image_size: int, name: str) -> None:
-    need = 4 * count * channels * image_size**2
-    have = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else need
-    if need > have:
-        raise MemoryError(
-            f"{name!r} at image_size={image_size} takes {need / 2**30:.0f} GiB, and this machine has "
-            f"{have / 2**30:.0f}. Pass a smaller image_size, or a datasets.Dataset with fewer rows or classes."
+def _is_labelled(part, columns: tuple[str, str]) -> bool:
+    return set(columns) <= set(part.features) and not set(_labels(part, columns[1])) <= {None, -1}
+
+
+def _read(part, columns: tuple[str, str], image_size: int | None, channels: int | None, name: str) -> Part:
+    labels = _labels(part, columns[1])
+    bare = [row for row, label in enumerate(labels) if label is None or label < 0]
+    if bare:
+        raise ValueError(
+            f"every image of {name!r} must have a label from 0 on; row {bare[0]} has {labels[bare[0]]}, as have "
+            f"{len(bare) - 1} others. dataset.filter(…) takes them out."
         )
+    images = read_images(_files(part, columns[0]), len(part), name, image_size=image_size, channels=channels)
+    return images, torch.tensor(labels)
+
+
+def _files(part, column: str):
+    """Name and file of each image, by the thousand: reading row by row takes five times as long."""
+    import datasets
+
+    part = part.with_format(None).cast_column(column, datasets.Image(decode=False))
+    for start in range(0, len(part), 1000):
+        for number, row in enumerate(part[start : start + 1000][column], start):
+            yield f"row {number}", row["path"] if row["bytes"] is None else io.BytesIO(row["bytes"])
 
 
 @contextlib.contextmanager

@@ -1,20 +1,55 @@
-"""Images of PIL to tensors: bytes 0..255 become float32 in [-1, 1]."""
+"""Image files to tensors: bytes 0..255 become float32 in [-1, 1]."""
 
 from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable
 
 import numpy as np
 import torch
 
 from mgd_helpers._shapes import Float, Tensor
+from mgd_helpers.runtime import progress
+
+
+def read_images(
+    files: Iterable[tuple], count: int, where, *, image_size: int | None = None, channels: int | None = None
+) -> Float[Tensor, "n c h w"]:
+    """The `count` images of `files`, pairs of a name and what PIL opens; the names, and `where`, are for messages.
+
+    Raises `ValueError` for a file that is no image, or not one of 8 bits, and for images of different sizes;
+    `MemoryError` where the first one shows that all together do not fit.
+    """
+    from PIL import Image
+
+    images = []
+    for name, file in progress(files, f"read {where}", unit="image", total=count):
+        try:
+            with Image.open(file) as image:
+                images.append(pixels(image, image_size, channels))
+        except (OSError, ValueError, SyntaxError) as error:  # the last is a broken PNG
+            raise ValueError(
+                f"{name} of {str(where)!r} must be an image that PIL reads. Mend it or take it out: {error}"
+            ) from error
+        if len(images) == 1:
+            check_memory(count, images[0].shape, where)
+    return stack(images, where)
 
 
 def pixels(image, image_size: int | None, channels: int | None = None) -> np.ndarray:
-    """An image of PIL as bytes; a 28x28 one gets a border of two pixels to 32, so that its own pixels stay exact."""
+    """An image of PIL as bytes; a 28x28 one gets a border of two pixels to 32, so that its own pixels stay exact.
+
+    Of a transparent image the colours are kept that lie beneath, whatever would show through.
+    """
     from PIL import Image, ImageOps
 
-    if channels is not None:
-        image = image.convert("L" if channels == 1 else "RGB")
-    image = image if image.mode in ("L", "RGB") else image.convert("RGB")
+    if image.mode[0] in "IF":  # "I;16", "I" and "F": PIL would clip at 255 and make nearly all white
+        raise ValueError(
+            f"images must have 8 bits per channel; got mode {image.mode!r}. Of 16 bits keep pixels // 257."
+        )
+    grey = channels == 1 if channels else image.mode in ("1", "L", "LA")
+    image = image.convert("L" if grey else "RGB")
     if image_size == 32 and image.size == (28, 28):
         image = ImageOps.expand(image, 2)
     if image_size is not None and image.size != (image_size, image_size):
@@ -23,13 +58,27 @@ def pixels(image, image_size: int | None, channels: int | None = None) -> np.nda
 
 
 def stack(images: list[np.ndarray], where) -> Float[Tensor, "n c h w"]:
-    """Pixels 0 to 255, [H, W] or [H, W, 3] each, to one tensor in [-1, 1]."""
-    shapes = {image.shape for image in images}
-    if len(shapes) > 1:
+    """Pixels 0 to 255, [H, W] or [H, W, 3] each, to one tensor in [-1, 1]; in colour if any of them is."""
+    sizes = {image.shape[:2] for image in images}
+    if len(sizes) > 1:
         raise ValueError(
-            f"images of {str(where)!r} must have one size and one number of channels; found {sorted(shapes)[:4]}. "
-            "Pass image_size=…, and convert the odd ones to grey or to colour."
+            f"images of {str(where)!r} must have one size; found {sorted(sizes)[:4]} (height, width). "
+            "Pass image_size=…, or resize the odd ones."
         )
+    if len({image.ndim for image in images}) > 1:
+        images = [image if image.ndim == 3 else np.stack([image] * 3, -1) for image in images]
     stacked = torch.from_numpy(np.stack(images))
     stacked = stacked[:, None] if stacked.ndim == 3 else stacked.permute(0, 3, 1, 2)
     return stacked.contiguous().float().div_(127.5).sub_(1)
+
+
+def check_memory(count: int, shape: tuple[int, ...], where) -> None:
+    """Raise `MemoryError` where `count` images of `shape`, in float32, take more memory than this machine has."""
+    need = 4 * count * math.prod(shape)
+    have = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else need
+    if need > have:
+        raise MemoryError(
+            f"{str(where)!r} takes {need / 2**30:.3g} GiB as {count:,} images of {'x'.join(map(str, shape))}, and this "
+            f"machine has {have / 2**30:.3g}. Pass a smaller image_size, or fewer images: part of the folder, or a "
+            "datasets.Dataset with fewer rows or classes."
+        )

@@ -16,6 +16,7 @@ def test_profiles_are_whole(profile):
     assert profile.labels is None or len(profile.labels) == len(profile.class_names)
     assert {len(names) for names in profile.other_names} <= {len(profile.class_names)}
     assert profile.licence
+    assert not profile.balanced or {size % len(profile.class_names) for size in profile.sizes} == {0}
     assert (profile.hub_id is None) == (profile.megabytes == 0)
 
 

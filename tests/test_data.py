@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from mgd_helpers.data import ImageSet, load_data
+from mgd_helpers.data import IMAGE_SUFFIXES, ImageSet, load_data
 
 
 def scans():
@@ -160,14 +160,89 @@ def test_folders_without_images_are_refused(tmp_path):
         load_data(tmp_path)
 
 
-@pytest.mark.parametrize("other", [(4, 5), (4, 4, 3)])
-def test_images_of_different_shapes_are_refused(tmp_path, other):
+def test_images_of_different_sizes_are_refused(tmp_path):
     write(tmp_path / "a/1.png", np.zeros((4, 4)))
-    write(tmp_path / "a/2.png", np.zeros(other))
-    with pytest.raises(
-        ValueError, match=r"images of .* must have one size and one number of channels; .*Pass image_size"
-    ):
+    write(tmp_path / "a/2.png", np.zeros((4, 5)))
+    with pytest.raises(ValueError, match=r"images of .* must have one size; found .*Pass image_size"):
         load_data(tmp_path)
+
+
+def test_a_class_without_images_is_refused_and_named(tmp_path):
+    write(tmp_path / "a/1.png", np.zeros((4, 4)))
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b/1.psd").write_text("not read")
+    with pytest.raises(ValueError, match=r"one sub-folder per class; .* holds none of \['b'\]. Read are .png, .*.tiff"):
+        load_data(tmp_path)
+
+
+def test_all_files_of_the_suffixes_are_read(tmp_path):
+    for number, suffix in enumerate(IMAGE_SUFFIXES):
+        write(tmp_path / f"a/{number}{suffix.upper()}", np.full((4, 4), 100))
+    found = load_data(tmp_path, channels=1).train.images
+    torch.testing.assert_close(found, torch.full((7, 1, 4, 4), 100 / 127.5 - 1), rtol=0, atol=0.03)  # JPEG, WebP
+
+
+def test_a_file_that_is_no_image_is_named(tmp_path):
+    write(tmp_path / "a/1.png", np.zeros((4, 4)))
+    (tmp_path / "a/2.png").write_text("no image")
+    with pytest.raises(ValueError, match=rf"^a/2.png of '{tmp_path}' must be an image"):
+        load_data(tmp_path)
+
+
+def splits(folder, *names):
+    """Classes one and two in folders of splits, an image each: brightness 10, 20 in the first, 30, 40 in the next."""
+    for number, split in enumerate(names):
+        for label, name in enumerate(("one", "two")):
+            write(folder / split / name / "1.png", np.full((4, 4), 10 + 20 * number + 10 * label))
+
+
+def brightness(part):
+    return ((part.images[:, 0, 0, 0] + 1) * 127.5).round().tolist()
+
+
+@pytest.mark.parametrize("names", [("train", "test"), ("train", "val"), ("train", "test", "val", "validation")])
+def test_a_folder_of_splits_gives_training_and_test_images_of_its_own(tmp_path, names):
+    splits(tmp_path, *names)
+    write(tmp_path / names[1] / "two" / "2.png", np.full((4, 4), 50))
+    data = load_data(tmp_path)
+    assert data.class_names == ("one", "two")
+    assert data.name == tmp_path.name
+    assert (brightness(data.train), data.train.labels.tolist()) == ([10, 20], [0, 1])
+    assert (brightness(data.test), data.test.labels.tolist()) == ([30, 40, 50], [0, 1, 1])
+
+
+def test_a_test_split_may_lack_classes_and_has_the_labels_of_the_training_split(tmp_path):
+    splits(tmp_path, "train")
+    write(tmp_path / "test/two/1.png", np.full((4, 4), 90))
+    assert load_data(tmp_path).test.labels.tolist() == [1]
+    write(tmp_path / "test/three/1.png", np.full((4, 4), 90))
+    with pytest.raises(ValueError, match=r"classes of .* must be those of the training split; got also \['three'\]"):
+        load_data(tmp_path)
+
+
+def test_folders_that_are_called_otherwise_are_classes(tmp_path):
+    splits(tmp_path, "train", "cars")
+    with pytest.raises(ValueError, match=r"holds none of \['cars', 'train'\]"):
+        load_data(tmp_path)
+
+
+@pytest.mark.parametrize("other", [(4, 5), (4, 4, 3)])
+def test_splits_of_different_shapes_are_refused(tmp_path, other):
+    splits(tmp_path, "train")
+    write(tmp_path / "test/one/1.png", np.zeros(other))
+    with pytest.raises(ValueError, match=r"those for training have \[1, 4, 4\], those for testing \[.*Pass image_size"):
+        load_data(tmp_path)
+    assert load_data(tmp_path, image_size=4, channels=3).test.images.shape == (1, 3, 4, 4)
+
+
+def test_a_folder_too_large_for_the_machine_is_refused_at_its_first_image(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 1}.get)
+    splits(tmp_path, "one")
+    load_data(tmp_path / "one", image_size=16)  # 2048 bytes
+    with pytest.raises(
+        MemoryError, match=r"takes .* as 2 images of 32x32, .*smaller image_size, or .*part of the folder"
+    ):
+        load_data(tmp_path / "one", image_size=32)
 
 
 def test_images_without_as_many_labels_are_refused():

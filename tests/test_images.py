@@ -3,7 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mgd_helpers.images import pixels, stack
+from mgd_helpers.images import pixels, read_images, stack
 
 
 def test_bytes_become_numbers_from_minus_one_to_one():
@@ -23,12 +23,47 @@ def test_small_grey_images_get_a_border_and_keep_their_pixels():
     assert framed.sum() == inside.sum()
 
 
-def test_modes_are_converted():
-    image = Image.fromarray(np.zeros((4, 6, 4), dtype=np.uint8), "RGBA")
-    assert pixels(image, None).shape == (4, 6, 3)
-    assert pixels(image, 4, 1).shape == (4, 4)
+@pytest.mark.parametrize("mode", ["1", "L", "LA"])
+def test_grey_images_stay_grey_whatever_their_mode(mode):
+    image = Image.new("L", (6, 4), 255).convert(mode)
+    assert np.array_equal(pixels(image, None), np.full((4, 6), 255))
+    assert np.array_equal(pixels(image, None, 3), np.full((4, 6, 3), 255))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "CMYK"])
+def test_other_images_are_in_colour_and_become_grey_by_their_luma(mode):
+    image = Image.new("RGB", (6, 4), (255, 0, 0)).convert(mode)
+    assert np.array_equal(pixels(image, None), np.full((4, 6, 3), (255, 0, 0)))
+    assert np.array_equal(pixels(image, 4, 1), np.full((4, 4), 76))
+
+
+@pytest.mark.parametrize(("mode", "colour"), [("RGBA", (9, 8, 7)), ("LA", (9,))])
+def test_of_transparent_images_the_colours_beneath_are_kept(mode, colour):
+    for opacity in (0, 128, 255):
+        found = pixels(Image.new(mode, (1, 1), (*colour, opacity)), None)
+        assert found.ravel().tolist() == list(colour)
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I", "F"])
+@pytest.mark.parametrize("channels", [None, 1, 3])
+def test_images_of_more_than_eight_bits_are_refused(tmp_path, mode, channels):
+    Image.new(mode, (4, 4), 1000).save(tmp_path / "deep.tif")
+    with pytest.raises(ValueError, match=rf"^a/deep.tif of 'here' must .* 8 bits per channel; got mode '{mode}'"):
+        read_images([("a/deep.tif", tmp_path / "deep.tif")], 1, "here", channels=channels)
+
+
+def test_broken_files_are_named(tmp_path):
+    Image.effect_noise((64, 64), 50).save(tmp_path / "whole.png")
+    content = (tmp_path / "whole.png").read_bytes()
+    (tmp_path / "text").write_text("no image")
+    (tmp_path / "half").write_bytes(content[: len(content) // 2])
+    (tmp_path / "odd").write_bytes(content[:40] + b"xxxx" + content[44:])
+    for broken in ("text", "half", "odd", "absent"):
+        files = [(name, tmp_path / name) for name in ("whole.png", broken)]
+        with pytest.raises(ValueError, match=f"^{broken} of 'here' must be an image that PIL reads"):
+            read_images(files, 2, "here")
 
 
 def test_images_of_different_sizes_are_refused():
-    with pytest.raises(ValueError, match=r"images of 'here' must have one size .* Pass image_size"):
+    with pytest.raises(ValueError, match=r"images of 'here' must have one size; found .* Pass image_size"):
         stack([np.zeros((2, 2), np.uint8), np.zeros((2, 3), np.uint8)], "here")
