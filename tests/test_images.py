@@ -53,11 +53,11 @@ def test_images_of_more_than_eight_bits_are_refused(tmp_path, mode, channels):
 
 
 def test_broken_files_are_named(tmp_path):
-    Image.effect_noise((64, 64), 50).save(tmp_path / "whole.png")
+    Image.effect_noise((400, 400), 50).save(tmp_path / "whole.png")
     content = (tmp_path / "whole.png").read_bytes()
     (tmp_path / "text").write_text("no image")
     (tmp_path / "half").write_bytes(content[: len(content) // 2])
-    (tmp_path / "odd").write_bytes(content[:40] + b"xxxx" + content[44:])
+    (tmp_path / "odd").write_bytes(b"IDAT".join(content.split(b"IDAT")[:2]) + b"\0" + content[-99:])  # PIL: SyntaxError
     for broken in ("text", "half", "odd", "absent"):
         files = [(name, tmp_path / name) for name in ("whole.png", broken)]
         with pytest.raises(ValueError, match=f"^{broken} of 'here' must be an image that PIL reads"):
