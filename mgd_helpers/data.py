@@ -25,16 +25,40 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Images [N, C, H, W] in [-1, 1] (float32) with their labels [N] (int64)."""
+    """Images [N, C, H, W] in [-1, 1] (float32) with their labels [N] (int64, from 0 on).
+
+    Raises `ValueError` for images of bytes, outside of [-1, 1] by more than rounding, or NaN, and for other labels.
+    """
 
     images: Float[Tensor, "n c h w"]
     labels: Int[Tensor, " n"]
 
     def __post_init__(self):
-        if len(self.images) != len(self.labels):
+        images, labels = self.images, self.labels
+        if images.ndim != 4 or not images.is_floating_point():
             raise ValueError(
-                f"images and labels must be equally many; got {len(self.images)} images and {len(self.labels)} labels."
+                f"images must be floating-point numbers [N, C, H, W]; got {images.dtype}, {list(images.shape)}. Of "
+                "bytes make images / 127.5 - 1."
             )
+        if labels.ndim != 1 or labels.dtype != torch.int64:
+            raise ValueError(
+                f"labels must be int64 [N]; got {labels.dtype}, {list(labels.shape)}. labels.long() makes such of "
+                "whole numbers, labels.argmax(1) of one-hot rows."
+            )
+        if len(images) != len(labels):
+            raise ValueError(
+                f"images and labels must be equally many; got {len(images)} images and {len(labels)} labels."
+            )
+        if images.numel() == 0 or images.is_meta:  # no values to look at
+            return
+        low, high = images.aminmax()
+        if not (low >= -1.001 and high <= 1.001):  # also refuses NaN
+            raise ValueError(
+                f"images must lie in [-1, 1]; got [{low:.3g}, {high:.3g}]. Of pixels 0 to 255 make images / 127.5 - 1, "
+                "of those in [0, 1] 2 * images - 1."
+            )
+        if labels.min() < 0:
+            raise ValueError(f"labels must be 0 or more; got {labels.min()}. Take out the images that have no label.")
 
     def __len__(self) -> int:
         return len(self.labels)

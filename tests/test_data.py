@@ -245,8 +245,35 @@ def test_a_folder_too_large_for_the_machine_is_refused_at_its_first_image(tmp_pa
         load_data(tmp_path / "one", image_size=32)
 
 
-def test_images_without_as_many_labels_are_refused():
+GREY, LABELS = torch.zeros(3, 1, 2, 2), torch.tensor([0, 1, 0])
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "message"),
+    [
+        (GREY, LABELS[:2], "images and labels must be equally many; got 3 images and 2 labels"),
+        (
+            GREY.byte(),
+            LABELS,
+            r"images must be floating-point .*; got torch.uint8, \[3, 1, 2, 2\]. .*images / 127.5 - 1",
+        ),
+        (GREY[0], LABELS, r"images must be floating-point numbers \[N, C, H, W\]; got torch.float32, \[1, 2, 2\]"),
+        (GREY + 255, LABELS, r"images must lie in \[-1, 1\]; got \[255, 255\]. .*images / 127.5 - 1"),
+        (GREY.index_fill(0, LABELS[:1], -1.002), LABELS, r"images must lie in \[-1, 1\]; got \[-1, 0\]"),
+        (GREY.index_fill(0, LABELS[:1], torch.nan), LABELS, r"images must lie in \[-1, 1\]; got \[nan, nan\]"),
+        (GREY, LABELS.float(), r"labels must be int64 \[N\]; got torch.float32, \[3\]. labels.long"),
+        (GREY, LABELS[:, None], r"labels must be int64 \[N\]; got torch.int64, \[3, 1\]"),
+        (GREY, LABELS - 1, "labels must be 0 or more; got -1"),
+    ],
+)
+def test_what_is_no_image_set_is_refused(images, labels, message):
     broken = object.__new__(ImageSet)  # past jaxtyping, which would speak first
-    vars(broken).update(images=torch.zeros(3, 1, 2, 2), labels=torch.zeros(2, dtype=torch.long))
-    with pytest.raises(ValueError, match="images and labels must be equally many; got 3 images and 2 labels"):
+    vars(broken).update(images=images, labels=labels)
+    with pytest.raises(ValueError, match=message):
         broken.__post_init__()
+
+
+def test_an_image_set_may_be_rounded_half_as_precise_empty_or_without_values():
+    for images in (GREY + 1.0005, GREY.half() - 1, GREY.bfloat16() + 1, GREY.to("meta")):
+        assert len(ImageSet(images, LABELS.to(images.device))) == 3
+    assert len(ImageSet(GREY[:0], LABELS[:0])) == 0
