@@ -74,7 +74,8 @@ def test_copies_of_training_images_are_caught(little):
 
 def test_nearly_exact_copies_are_caught_among_other_images(little, draw):
     rows = list(range(0, 600, 25))
-    images = torch.cat([little.test.images[:200], little.train.images[rows] + 0.01 * draw(24, 1, 8, 8)])
+    nearly = (little.train.images[rows] + 0.01 * draw(24, 1, 8, 8)).clamp(-1, 1)
+    images = torch.cat([little.test.images[:200], nearly])
     found = audit(ImageSet(images, torch.cat([little.test.labels[:200], little.train.labels[rows]])),
                   against=little, students=0)  # fmt: skip
     assert found.near_duplicates == tuple((200 + place, row) for place, row in enumerate(rows))
@@ -112,7 +113,7 @@ def test_the_interval_of_fresh_images_covers_five_per_cent(draw, held_out, gener
     covered = 0
     for _ in range(300):
         sets = [
-            ImageSet(draw(sum(sizes), 1, 2, 2), torch.arange(2).repeat_interleave(torch.tensor(sizes)))
+            ImageSet(draw(sum(sizes), 1, 2, 2) / 8, torch.arange(2).repeat_interleave(torch.tensor(sizes)))
             for sizes in ((100, 100), held_out, generated)
         ]
         data = Dataset("noise", sets[0], sets[1], ("one", "other"))
@@ -122,7 +123,7 @@ def test_the_interval_of_fresh_images_covers_five_per_cent(draw, held_out, gener
 
 
 def test_noise_lies_far(little, draw):
-    found = audit(ImageSet(draw(30, 1, 8, 8), torch.arange(30) % 10), against=little, students=0)
+    found = audit(ImageSet(draw(30, 1, 8, 8).clamp(-1, 1), torch.arange(30) % 10), against=little, students=0)
     assert found.nearer_share == 0
     assert found.low > found.held_out_median_range[1]
     assert found.near_duplicates == found.repeats == ()
