@@ -68,7 +68,7 @@ def place(row: str) -> tuple:
 def difference(found: dict[str, list], row: str, base: str) -> Difference:
     """Row minus base over the sets that both have."""
     count = min(len(found[row]), len(found[base]))
-    a, b = found[row][:count], found[base][:count]
+    a, b = _side_by_side(found[row][:count], found[base][:count])
     if count < 2:  # no interval
         return Difference(mean(a) - mean(b), math.nan, math.nan, count, len(a[0]), "", math.nan)
     return paired_difference(a, b)
@@ -79,7 +79,12 @@ def pooled(found: Sequence[dict[str, list]], row: str, base: str) -> Difference 
     pairs = [list(zip(sets.get(row, []), sets.get(base, []), strict=False)) for sets in found]
     if any(len(pair) < 2 for pair in pairs):
         return None
-    return pooled_difference([tuple(zip(*pair, strict=True)) for pair in pairs])
+    return pooled_difference([_side_by_side(*zip(*pair, strict=True)) for pair in pairs])
+
+
+def _side_by_side(a: Sequence[list[float]], b: Sequence[list[float]]) -> tuple[list, list]:
+    """Both sides, their differences in steps of 1e-4: cells keep five digits, and equal counts must differ equally."""
+    return [[y + round(x - y, 4) for x, y in zip(*pair, strict=True)] for pair in zip(a, b, strict=True)], list(b)
 
 
 def everywhere(images_per_class: int, network: str, measure: str = "students") -> list[dict[str, list]]:
