@@ -86,11 +86,12 @@ def audit(
     recipe: Recipe = Recipe(),  # noqa: B008  (frozen)
     rounds: int = 200,
     seed: int = 0,
-    device: str | torch.device = "cpu",
+    device: str | torch.device | None = None,
 ) -> Audit:
     """Ask whether `generated` memorises the training split of `against`; its test split says what chance would give.
 
-    `generated` is an `ImageSet` or a folder with one sub-folder per class, as for `evaluation.evaluate`.
+    `generated` is an `ImageSet` or a folder with one sub-folder per class, as for `evaluation.evaluate`. `device` is by
+    default the one of the training images.
 
     The distance to the nearest training image does not depend on how many images ask, but its quantiles fluctuate, and
     classes differ (a 1 is always near some other 1). So held-out images count with the class shares of `generated`, and
@@ -119,6 +120,7 @@ def audit(
     rows = _checked(generated, data, members)
     if rounds < 1:
         raise ValueError(f"rounds must be at least 1; got {rounds}.")
+    device = data.train.images.device if device is None else device
     generated = generated.to(device)
     data = dataclasses.replace(data, train=data.train.to(device), test=data.test.to(device))
     distances, indices = nearest_real(generated.images, data.train.images, features=features)

@@ -25,7 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     command.add_argument("--images-per-class", type=int, required=True)
     command.add_argument("--out", required=True, help="folder for the images and the manifest")
-    command.add_argument("--guidance", choices=sorted(GUIDANCES), default="manifold")
+    command.add_argument(
+        "--guidance", choices=sorted(GUIDANCES), default="manifold",
+        help="mgd3 is as published only with 50 steps and a pipeline whose scheduler is DDPM",
+    )  # fmt: skip
     command.add_argument(
         "--pipeline", help="shipped name, local folder or hub id; default: the one that belongs to the data"
     )

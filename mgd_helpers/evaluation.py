@@ -16,7 +16,7 @@ from mgd_helpers import fidelity, neighborhoods
 from mgd_helpers._shapes import Float, Int, Tensor
 from mgd_helpers.data import Dataset, ImageSet, load_data, read_generated
 from mgd_helpers.fidelity import Features
-from mgd_helpers.linalg import nearest
+from mgd_helpers.linalg import nearest, two_sets
 from mgd_helpers.seeding import generator
 from mgd_helpers.students import Recipe, accuracy, train_students
 
@@ -36,7 +36,7 @@ def evaluate(
     seed: int = 0,
     features: Features | None = None,
     recipe: Recipe = Recipe(),  # noqa: B008  (frozen)
-    device: str | torch.device = "cpu",
+    device: str | torch.device | None = None,
 ) -> pandas.DataFrame:
     """Compare one set, or several by name, with the real data set `against`; one row per set.
 
@@ -45,7 +45,7 @@ def evaluate(
     its standard deviation `student_sd` over their seeds; `nearest_neighbor`, the accuracy of 1-NN on pixels; and
     `mmd_<name>`, the unbiased squared MMD to the training split, or to 5,000 images of it drawn once and for all, on
     `features` (name, function of images), by default pixels. `recipe` says how the students are trained, `device`
-    where all is computed.
+    where all is computed: by default where the test images lie. `features` are asked for 500 images at a time.
 
     `attrs` of the table say what it was made with: `against`, the data set; `test_images`, how many; its `note`; and
     `accuracies`, name -> one number per student. Those of several sets are what `paired.paired_difference` compares.
@@ -61,7 +61,8 @@ def evaluate(
     for row, images, data in _sets(generated, against, device):
         if not rows:
             chosen = torch.randperm(len(data.train), generator=generator(0))[:REAL_ROWS].sort().values
-            real = fidelity.feature_rows(data.train.images[chosen.to(device)], function)
+            chosen = data.train.images[chosen.to(data.train.images.device)].to(data.test.images.device)
+            real = fidelity.feature_rows(chosen, function)
         accuracies[row] = student_accuracies(images, data, students=students, seed=seed, recipe=recipe)
         scores = torch.tensor(accuracies[row])
         rows[row] = {
@@ -81,13 +82,13 @@ def measure(
     *,
     against: str | Path | Dataset,
     features: Features | None = None,
-    device: str | torch.device = "cpu",
+    device: str | torch.device | None = None,
 ) -> pandas.DataFrame:
     """How far one set, or several by name, are from the held-out test split of `against`; one row per set, no student.
 
     Sets are given as to `evaluate`; columns are those of `distances`. `features` (name, function of images) should be
     a network's, and the caption of the table should say which; without them distances are those of pixels. Compare
-    rows of equally many images only.
+    rows of equally many images only. Needs torchmetrics, and six images per set.
     """
     import pandas
 
@@ -118,6 +119,7 @@ def distances(
     `frechet_distance`, `kernel_distance`, `embedding_distance`; `precision`, `recall`, `density`, `coverage`;
     `representativeness` and `diversity`, each also for the worst twentieth (`…_5`). Needs six rows on each side.
     """
+    generated, real = two_sets(generated, real, at_least=6)
     pair = {"generated": generated, "real": real}
     return {
         "frechet_distance": fidelity.frechet_distance(**pair),
@@ -154,7 +156,7 @@ def nearest_neighbor_accuracy(train: ImageSet, test: ImageSet) -> float:
 
 
 def _sets(generated, against, device) -> Iterator[tuple[str, ImageSet, Dataset]]:
-    """Name, images and real data of every row, all on the device; what does not fit is refused before any work."""
+    """Name, images and real data of every row, test images on the device too; misfits are refused before any work."""
     data = against if isinstance(against, Dataset) else load_data(against)
     if len(data.test) == 0:
         raise ValueError(f"against must have a test split; {data.name!r} has none. Pass a Dataset with .test filled.")
@@ -166,7 +168,8 @@ def _sets(generated, against, device) -> Iterator[tuple[str, ImageSet, Dataset]]
             for name, source in generated.items()}  # fmt: skip
     for name, images in sets.items():
         _check_fits(name, images, data)
-    data = replace(data, train=data.train.to(device), test=data.test.to(device))
+    device = data.test.images.device if device is None else device
+    data = replace(data, test=data.test.to(device))
     for name, images in sets.items():
         yield name, images.to(device), data
 
@@ -179,7 +182,11 @@ def _check_fits(name, images: ImageSet, data: Dataset):
     expected, got = data.train.images.shape[1:], images.images.shape[1:]
     if expected != got:
         raise ValueError(f"generated {name!r} has images {list(got)}, but {data.name!r} has {list(expected)}.")
-    missing = sorted(set(range(len(data.class_names))) - set(images.labels.tolist()))
+    labels = set(images.labels.tolist())
+    if max(labels, default=0) >= len(data.class_names):
+        classes = len(data.class_names)
+        raise ValueError(f"generated {name!r} has labels up to {max(labels)}; {data.name!r} has {classes} classes.")
+    missing = sorted(set(range(len(data.class_names))) - labels)
     if missing:
         raise ValueError(
             f"generated {name!r} holds no image of class {[data.class_names[label] for label in missing][:5]}; "

@@ -5,6 +5,7 @@ MMD² = E k(x, x') + E k(y, y') - 2 E k(x, y), with the kernel k(x, y) = exp(-�
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ from mgd_helpers.linalg import BLOCK_BYTES, at_least_float32, squared_distances,
 from mgd_helpers.runtime import progress
 from mgd_helpers.seeding import generator
 
-Features = tuple[str, Callable[[Tensor], Tensor]]  # what to call them, and the function of images
+Features = tuple[str, Callable[[Tensor], Tensor]]  # what to call them, and the function of a batch of images
 
 LARGEST_FOR_BANDWIDTH = 2000  # real rows whose median distance is the default bandwidth
 LARGEST_SUBSET = 1000  # rows per subset of the kernel distance, as in the paper
@@ -33,7 +34,7 @@ def mmd(
     Zero in expectation where both sets come from one distribution, hence at times slightly negative. `bandwidth` h
     defaults to the median distance among the real features, or among 2,000 of more, drawn once and for all: values
     compare only against the same real set. Say of which features you speak. Needs two rows on each side; runs in
-    float64, in blocks of about `block_bytes`; costs (n + m)² d.
+    float64, in blocks of about `block_bytes` beside the features; costs (n + m)² d.
     """
     generated, real = two_sets(generated, real)
     if bandwidth is None:
@@ -47,13 +48,15 @@ def mmd(
         raise ValueError(f"bandwidth must be positive; got {bandwidth} (are most real features the same?).")
 
     def kernel_sum(rows, others):
-        step = max(1, block_bytes // (rows.element_size() * len(others)))
+        room, dim = block_bytes // rows.element_size(), rows.shape[1]
+        step = max(1, int((dim**2 + room) ** 0.5) - dim)  # step² distances of twice step centred rows
         total = 0.0
-        for start in range(0, len(rows), step):
-            squares = squared_distances(rows[start : start + step], others)
-            if rows is others:
-                squares.diagonal(start).zero_()  # but for rounding it is
-            total += (squares / (-2 * bandwidth**2)).exp().sum().item()
+        for some in rows.split(step):
+            for other in others.split(step):
+                squares = squared_distances(some, other)
+                if some.data_ptr() == other.data_ptr():
+                    squares.fill_diagonal_(0)  # but for rounding it is
+                total += (squares / (-2 * bandwidth**2)).exp().sum().item()
         return total
 
     def unbiased_mean(rows):  # without the diagonal, which is 1 on every row
@@ -197,9 +200,7 @@ def inception_features(images: Float[Tensor, "n c h w"], *, batch_size: int = 64
     if images.shape[1] not in (1, 3):
         raise ValueError(f"images must have 1 or 3 channels; got {images.shape[1]}. Decode latents first.")
     try:
-        from torchmetrics.image.fid import NoTrainInceptionV3
-
-        network = NoTrainInceptionV3(name="inception-v3-compat", features_list=["2048"]).to(images.device)
+        network = _inception(images.device)
     except ImportError as error:
         raise ImportError(
             "inception_features needs torchmetrics and torch-fidelity: pip install torchmetrics torch-fidelity."
@@ -210,3 +211,10 @@ def inception_features(images: Float[Tensor, "n c h w"], *, batch_size: int = 64
             pixels = ((batch.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
             found.append(network(pixels.expand(-1, 3, -1, -1)))
     return torch.cat(found)
+
+
+@functools.lru_cache(maxsize=1)
+def _inception(device: torch.device):
+    from torchmetrics.image.fid import NoTrainInceptionV3
+
+    return NoTrainInceptionV3(name="inception-v3-compat", features_list=["2048"]).to(device)

@@ -68,13 +68,18 @@ def read_hugging_face(
         )
     columns, name = (images[0], labels[0]), train.info.dataset_name or "dataset"
     found = [splits[split] for split in SPLITS["test"] if split in splits]
-    test = next((part for part in found if _is_labelled(part, columns)), None)
+    test = next((part for part in found if _is_labelled(part, columns[1])), None)
     class_names = _class_names(train, columns[1])
+    if test is not None and columns[0] not in test.features:
+        raise ValueError(
+            f"source must have its images in column {columns[0]!r} in both splits; got {list(test.features)} for "
+            "testing. dataset.rename_column(…) makes them alike."
+        )
     if test is not None and _class_names(test, columns[1]) != class_names:
         raise ValueError(
             f"source must have the same classes in the same order in both splits; got {list(class_names)[:10]} for "
-            f"training and {list(_class_names(test, columns[1]))[:10]} for testing. "
-            f"test.align_labels_with_mapping(…, {columns[1]!r}) puts them in order."
+            f"training and {list(_class_names(test, columns[1]))[:10]} for testing. test.cast_column({columns[1]!r}, "
+            "train.features[…]) names plain numbers, test.align_labels_with_mapping(…) puts other names in order."
         )
     train, test = (part and _read(part, columns, image_size, channels, name) for part in (train, test))
     return name, train, test, class_names
@@ -151,8 +156,8 @@ def _labels(part, column: str) -> list:
     return part.with_format(None).select_columns([column])[:][column]
 
 
-def _is_labelled(part, columns: tuple[str, str]) -> bool:
-    return set(columns) <= set(part.features) and not set(_labels(part, columns[1])) <= {None, -1}
+def _is_labelled(part, column: str) -> bool:
+    return column in part.features and not set(_labels(part, column)) <= {None, -1}
 
 
 def _read(part, columns: tuple[str, str], image_size: int | None, channels: int | None, name: str) -> Part:

@@ -28,7 +28,7 @@ def read_images(
         try:
             with Image.open(file) as image:
                 images.append(pixels(image, image_size, channels))
-        except (OSError, ValueError, SyntaxError) as error:  # the last is a broken PNG
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # SyntaxError: a broken PNG
             raise ValueError(
                 f"{name} of {str(where)!r} must be an image that PIL reads. Mend it or take it out: {error}"
             ) from error

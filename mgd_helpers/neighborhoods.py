@@ -75,6 +75,8 @@ def diversity(*, generated: Float[Tensor, "n d"], quantile: float | None = None)
     Diffusion (Gu et al., CVPR 2024) has the similarity as a loss, of a generated latent to the most similar one in
     memory. The score in the released code of ManifoldGD is that of the one closest pair: `quantile=0.0`.
     """
+    if len(generated) < 2:
+        raise ValueError(f"generated needs at least 2 rows; got {len(generated)}. Generate more.")
     generated, _ = two_sets(generated, generated)
     return _summary(1 - _highest_similarities(generated), quantile)
 

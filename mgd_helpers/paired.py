@@ -17,6 +17,7 @@ from mgd_helpers.intervals import middle
 from mgd_helpers.seeding import generator
 
 METHODS = ("t", "bootstrap")
+UNKNOWN = (math.nan, math.nan), 1.0  # interval and p-value where all sets differ by the same
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,8 @@ def paired_difference(
         raise ValueError(f"method must be one of {', '.join(METHODS)}; got {method!r}.")
     if method == "t":
         return _difference([differences], confidence)
+    if _variance(differences.flatten()) == 0:
+        return _summary([differences], *UNKNOWN)
     means = _resampled_means(differences, rounds, seed)
     beyond = min((means <= 0).sum().item(), (means >= 0).sum().item())
     p_value = min(1.0, 2 * (beyond + 1) / (rounds + 1))  # never zero: more rounds might have found one
@@ -168,7 +171,7 @@ def _differences(a, b) -> Tensor:
         )
     if not (a.isfinite().all() and b.isfinite().all()):
         raise ValueError("a and b must be finite; got NaN or infinite accuracies.")
-    return (a - b).round(decimals=12)  # equal differences must not differ by rounding
+    return a - b
 
 
 def _check_confidence(confidence):
@@ -182,10 +185,10 @@ def _difference(groups: list[Tensor], confidence: float) -> Difference:
 
     of_sets = [differences.mean(1) for differences in groups]
     mean = statistics.mean(values.mean().item() for values in of_sets)
-    squares = [values.var().item() / len(values) for values in of_sets]  # of the standard error of each group's mean
+    squares = [_variance(values) / len(values) for values in of_sets]  # of the standard error of each group's mean
     error = math.sqrt(sum(squares)) / len(groups)
     if error == 0:
-        return _summary(groups, (mean, mean), 1.0)
+        return _summary(groups, *UNKNOWN)
     freedom = sum(squares) ** 2 / sum(
         square**2 / (len(values) - 1) for square, values in zip(squares, of_sets, strict=True)
     )
@@ -193,10 +196,15 @@ def _difference(groups: list[Tensor], confidence: float) -> Difference:
     return _summary(groups, (mean - half, mean + half), float(2 * stats.t.sf(abs(mean) / error, freedom)))
 
 
+def _variance(values: Tensor) -> float:
+    """Zero for values that are equal but for rounding. Accuracies are counts of images, so differences of few sets are
+    often equal by luck, which is no certainty.
+    """
+    return values.var().item() if values.max() - values.min() > 1e-9 else 0.0
+
+
 def _summary(groups: list[Tensor], interval: tuple[float, float], p_value: float) -> Difference:
     low, high = interval
-    if low == high:  # accuracies are counts, so differences of few sets agree by luck: that is no certainty
-        low, high, p_value = math.nan, math.nan, 1.0
     verdict = "better" if low > 0 else "worse" if high < 0 else "not told apart"
     mean = statistics.mean(differences.mean().item() for differences in groups)
     sets, students = sum(map(len, groups)), min(differences.shape[1] for differences in groups)

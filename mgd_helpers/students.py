@@ -238,8 +238,8 @@ def _check(images, targets, n_classes):
         raise ValueError(f"images must be in [-1, 1]; got [{low:.3g}, {high:.3g}]. Of bytes take images / 127.5 - 1.")
     soft = targets.is_floating_point()
     expected = [len(images), n_classes] if soft else [len(images)]
-    if list(targets.shape) != expected:
-        raise ValueError(f"{'soft ' * soft}targets must be {expected}; got {list(targets.shape)}.")
+    if list(targets.shape) != expected or not (soft or targets.dtype == torch.int64):
+        raise ValueError(f"targets must be {expected}, int64 or soft; got {targets.dtype} {list(targets.shape)}.")
     low, high = (end.item() for end in targets.aminmax())
     if not soft and not 0 <= low <= high < n_classes:
         raise ValueError(f"labels must be 0 to {n_classes - 1}; got {low} to {high}. Check n_classes.")

@@ -22,6 +22,7 @@ from mgd_helpers.paired import (
 
 RESULTS = Path(__file__).resolve().parent / "results"
 TITLES = {"digits": "digits", "fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR-10 (JPEG copy)"}
+TESTED = {"digits": (297, 300), "fashion_mnist": (10_000, 2_000), "cifar10": (10_000, 2_000)}  # test, validation images
 ROWS = (
     *("random real", "herding", "k-centre", "nearest real", "round trip", "decoded targets"),
     *("unguided", "unguided, DDPM", "mgd3", "mode", "tangent", "soft", "released", "distribution matching", "minimax"),
@@ -42,9 +43,23 @@ KINDS = {  # the rows of ours that each of them stands for
 
 
 def read(table: str, data: str) -> dict:
-    """A results file; without cells where the study has not been run."""
+    """A results file; without cells where the study has not been run. Shares of images become exact: cells keep five
+    digits, and sets that differ by equally many images must differ equally.
+    """
     file = RESULTS / f"{table}_{data}.json"
-    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"cells": {}}
+    if not file.exists():
+        return {"cells": {}}
+    content = json.loads(file.read_text(encoding="utf-8"))
+    images = TESTED[data][table in ("ablations", "vae")]
+    for cell in content["cells"].values():
+        for measure in set(JUDGES.values()) & set(cell if isinstance(cell, dict) else ()):
+            value = cell[measure]
+            cell[measure] = (
+                [round(share * images) / images for share in value]
+                if isinstance(value, list)
+                else round(value * images) / images
+            )
+    return content
 
 
 def scores(cells: dict, prefix: str, measure: str = "students") -> dict[str, list]:
@@ -68,7 +83,7 @@ def place(row: str) -> tuple:
 def difference(found: dict[str, list], row: str, base: str) -> Difference:
     """Row minus base over the sets that both have."""
     count = min(len(found[row]), len(found[base]))
-    a, b = _side_by_side(found[row][:count], found[base][:count])
+    a, b = found[row][:count], found[base][:count]
     if count < 2:  # no interval
         return Difference(mean(a) - mean(b), math.nan, math.nan, count, len(a[0]), "", math.nan)
     return paired_difference(a, b)
@@ -79,12 +94,7 @@ def pooled(found: Sequence[dict[str, list]], row: str, base: str) -> Difference 
     pairs = [list(zip(sets.get(row, []), sets.get(base, []), strict=False)) for sets in found]
     if any(len(pair) < 2 for pair in pairs):
         return None
-    return pooled_difference([_side_by_side(*zip(*pair, strict=True)) for pair in pairs])
-
-
-def _side_by_side(a: Sequence[list[float]], b: Sequence[list[float]]) -> tuple[list, list]:
-    """Both sides, their differences in steps of 1e-4: cells keep five digits, and equal counts must differ equally."""
-    return [[y + round(x - y, 4) for x, y in zip(*pair, strict=True)] for pair in zip(a, b, strict=True)], list(b)
+    return pooled_difference([tuple(zip(*pair, strict=True)) for pair in pairs])
 
 
 def everywhere(images_per_class: int, network: str, measure: str = "students") -> list[dict[str, list]]:

@@ -14,6 +14,7 @@ from protocol import KEPT, STEPS, Bench, eight_bits, sample, targets_of
 import mgd_helpers as mgd
 from mgd_helpers import baselines, schedules, trained_baselines
 from mgd_helpers.clouds import sphere_points
+from mgd_helpers.distill import GUIDANCES
 from mgd_helpers.guidance import ManifoldPull, ModePull, per_row, window
 from mgd_helpers.released import WINDOW, ReleasedPull
 
@@ -116,11 +117,7 @@ def guided(
 
 def mgd3(stand: Bench, images_per_class: int, seed: int) -> mgd.ImageSet:
     """The mode guidance of MGD3 as published: 0.1 times a DDPM step's deviation, 50 steps, and not tuned."""
-
-    def pull(targets, cloud, seed):
-        return window(ModePull.preset("mgd3", targets.latents), above=WINDOW)
-
-    return guided(stand, images_per_class, seed, pull=pull, steps=50, sampler="DDPMScheduler")
+    return guided(stand, images_per_class, seed, pull=GUIDANCES["mgd3"], steps=50, sampler="DDPMScheduler")
 
 
 def with_sampler(pipe, name: str):

@@ -172,6 +172,18 @@ def test_missing_classes_are_refused(waves):
         evaluate(only_ones, against=waves)
 
 
+def test_labels_beyond_the_classes_are_refused(waves):
+    strange = ImageSet(waves.train.images, torch.arange(12) % 3)
+    with pytest.raises(ValueError, match="generated 'strange' has labels up to 2; 'waves' has 2 classes"):
+        evaluate({"strange": strange}, against=waves, students=0)
+
+
+def test_distances_need_six_images(waves):
+    few = ImageSet(waves.train.images[:4], waves.train.labels[:4])
+    with pytest.raises(ValueError, match=r"need at least 6 rows; got 4 and 4\. Generate more"):
+        measure(few, against=waves)
+
+
 def test_no_set_at_all_is_refused(waves):
     with pytest.raises(ValueError, match="generated must hold at least one set; got none"):
         evaluate({}, against=waves)

@@ -87,6 +87,20 @@ def test_classes_in_another_order_in_the_test_split_are_refused():
     assert load_data(datasets.DatasetDict(train=rows(2), test=turned)).test.labels.tolist() == [1, 0]
 
 
+def test_plain_numbers_in_the_test_split_are_refused_with_a_remedy_that_works():
+    plain = rows(2).cast_column("kind", datasets.Value("int64"))
+    with pytest.raises(ValueError, match=r"and \[\] for testing.* test.cast_column\('kind'"):
+        load_data(datasets.DatasetDict(train=rows(2), test=plain))
+    named = plain.cast_column("kind", rows(2).features["kind"])
+    assert load_data(datasets.DatasetDict(train=rows(2), test=named)).test.labels.tolist() == [0, 1]
+
+
+def test_a_test_split_with_labels_but_other_images_is_refused():
+    other = rows(2).rename_column("picture", "photo")
+    with pytest.raises(ValueError, match=r"images in column 'picture' in both splits; got .*'photo'.*rename_column"):
+        load_data(datasets.DatasetDict(train=rows(2), test=other))
+
+
 def test_streams_and_empty_sets_are_refused():
     for stream in (rows(2).to_iterable_dataset(), datasets.IterableDatasetDict(train=rows(2).to_iterable_dataset())):
         with pytest.raises(ValueError, match=r"must be a datasets.Dataset .*; got Iterable.* without streaming=True"):

@@ -64,6 +64,13 @@ def test_broken_files_are_named(tmp_path):
             read_images(files, 2, "here")
 
 
+def test_images_that_PIL_takes_for_a_bomb_are_named(tmp_path, monkeypatch):
+    Image.new("L", (40, 40)).save(tmp_path / "large.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(ValueError, match=r"^large of 'here' must be an image that PIL reads.*decompression bomb"):
+        read_images([("large", tmp_path / "large.png")], 1, "here")
+
+
 def test_images_of_different_sizes_are_refused():
     with pytest.raises(ValueError, match=r"images of 'here' must have one size; found .* Pass image_size"):
         stack([np.zeros((2, 2), np.uint8), np.zeros((2, 3), np.uint8)], "here")

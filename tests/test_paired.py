@@ -128,6 +128,27 @@ def test_equal_differences_say_nothing_of_their_spread(method, gap):
     assert (found.verdict, found.p_value) == ("not told apart", 1)
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("students", [1, 2, 3])
+@pytest.mark.parametrize("sets", [2, 3, 5, 6, 7, 10])
+def test_equal_counts_differ_equally_however_they_are_rounded(sets, students, method):
+    source = np.random.default_rng(0)
+    for gap in range(1, 40):
+        right = source.integers(100, 250, (sets, students))
+        a, b = torch.tensor((right + gap) / 297), torch.tensor(source.permuted(right, axis=1) / 297)
+        if method == "bootstrap":  # draws students, too: only where these differ equally is nothing known
+            b = torch.tensor(right / 297)
+        found = paired_difference(a, b, method=method, rounds=50)
+        assert (found.verdict, found.p_value) == ("not told apart", 1)
+        assert math.isnan(found.low)
+
+
+def test_a_p_value_does_not_depend_on_the_confidence():
+    a, b = [[0.9], [0.9], [0.9], [0.8]], [[0.1]] * 4
+    narrow, wide = (paired_difference(a, b, method="bootstrap", confidence=level) for level in (0.05, 0.95))
+    assert narrow.p_value == wide.p_value < 0.01
+
+
 @pytest.mark.parametrize(("sets", "data_sets"), [(2, 1), (3, 1), (2, 3)])
 def test_ways_that_do_not_differ_are_rarely_told_apart(sets, data_sets):
     """Accuracies are counts of few test images, so that differences of two or three sets are often equal by luck."""

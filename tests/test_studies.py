@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import json
-import math
 import statistics
 from pathlib import Path
 
@@ -155,17 +154,38 @@ def test_every_table_has_results():
     assert {file.stem.split("_")[0] for file in KEPT} >= {"tune", "main", "measures", "ablations", "robust"}
 
 
-def test_differences_that_are_equal_but_for_the_rounding_of_cells_are_equal(studies):
+def test_shares_become_those_of_whole_images(studies, monkeypatch, tmp_path):
     import report
 
-    found = {
-        row: [[round(right / 297, 5)] for right in counts]  # of the test images of digits
-        for row, counts in {"ours": (286, 288), "theirs": (278, 280)}.items()
+    monkeypatch.setattr(report, "RESULTS", tmp_path)
+    counts = {"ours": ((286, 289), (288, 287)), "theirs": ((278, 281), (280, 279))}
+    cells = {
+        f"10/convnet3/{row}/{seed}": {
+            "students": [round(right / 297, 5) for right in of_set],
+            "nearest_neighbor": round(of_set[0] / 297, 5),
+        }
+        for row, of_sets in counts.items()
+        for seed, of_set in enumerate(of_sets)
     }
-    assert found["ours"][0][0] - found["theirs"][0][0] != pytest.approx(found["ours"][1][0] - found["theirs"][1][0])
-    for pair in (report.difference(found, "ours", "theirs"), report.pooled([found], "ours", "theirs")):
-        assert (pair.mean, pair.verdict, pair.p_value) == (pytest.approx(8 / 297, abs=1e-4), "not told apart", 1)
-        assert math.isnan(pair.low)
+    (tmp_path / "main_digits.json").write_text(json.dumps({"cells": cells}))
+    for measure in ("students", "nearest_neighbor"):
+        found = report.scores(report.read("main", "digits")["cells"], "10/convnet3", measure)
+        for pair in (report.difference(found, "ours", "theirs"), report.pooled([found], "ours", "theirs")):
+            assert (pair.mean, pair.verdict, pair.p_value) == (pytest.approx(8 / 297, abs=1e-12), "not told apart", 1)
+
+
+@pytest.mark.parametrize(
+    "file", [file for file in KEPT if file.stem.startswith(("main", "ablations"))], ids=lambda file: file.stem
+)
+def test_cells_are_shares_of_as_many_images_as_the_report_thinks(studies, file):
+    import report
+
+    content = json.loads(file.read_text())
+    kept, exact = content["cells"], report.read(content["table"], content["data"])["cells"]
+    for key, cell in kept.items():
+        if isinstance(cell, dict):
+            assert exact[key]["students"] == pytest.approx(cell["students"], abs=5.1e-6)
+            assert exact[key]["nearest_neighbor"] == pytest.approx(cell["nearest_neighbor"], abs=5.1e-6)
 
 
 @pytest.mark.parametrize("measured", [["digits"], ["digits", "cifar10"]])
