@@ -280,6 +280,60 @@ def test_what_the_page_says_of_fifty_images(studies):
     assert fifty.accuracy.idxmax() == "distribution matching"
 
 
+def test_what_the_page_says_part_by_part(studies):
+    import report
+
+    same, worse = "not told apart", "worse"
+
+    def verdicts_of(factor):
+        """Variant -> verdicts of both judges, means over the data sets."""
+        students, nearest = (report.factor_table(factor, measure) for measure in ("students", "nearest_neighbor"))
+        return {variant: (students[variant].verdict, nearest[variant].verdict) for variant in students}
+
+    assert set(verdicts_of("targets").values()) == {(same, same)}
+    neighbourhood = verdicts_of("neighbourhood")
+    assert neighbourhood.pop("k 6, d 2") == (worse, worse)
+    assert neighbourhood.pop("k 12, d 3") == (same, worse)
+    assert set(neighbourhood.values()) == {(same, same)}
+    assert verdicts_of("tangent") == {
+        "at the noisy sample": (worse, worse),
+        "at the target": (same, same),
+        "of points on spheres": (same, worse),
+        "of tree nodes": (same, same),
+    }
+    strength = verdicts_of("strength")
+    assert strength["0.4"] == (worse, worse)
+    assert {strength[rule] for rule in ("per log-SNR 0.3", "score 0.1", "posterior 0.1")} == {(same, worse)}
+    stop = verdicts_of("stop")
+    assert stop["noise share 0.9"] == (worse, worse)
+    assert {students for share, (students, _) in stop.items() if share != "noise share 0.9"} == {same}
+    assert -0.006 < report.factor_table("stop")["noise share 0.9"].mean < -0.004
+    nearest = [pair.mean for pair in report.factor_table("stop", "nearest_neighbor").values()]
+    assert len(nearest) == 4 and nearest == sorted(nearest, reverse=True)
+    intervals = [
+        pair
+        for factor in ("part", "targets", "neighbourhood", "tangent", "strength", "stop", "sampler")
+        for measure in report.JUDGES.values()
+        for pair in report.factor_table(factor, measure).values()
+    ]
+    assert 70 < len(intervals) < 90
+
+
+def test_what_the_page_says_of_the_cost(studies):
+    import report
+
+    for title in report.TITLES.values():
+        table = report.cost_table().set_index("data").loc[title].set_index("row")
+        guided = table.loc[["mode", "tangent", "soft"]]
+        assert set(guided.evaluations_per_image) == {table.evaluations_per_image["unguided"]}
+        assert table.evaluations_per_image["mgd3"] == 2 * table.evaluations_per_image["unguided"]
+        assert 0.7 < guided.seconds_per_image.mean() / table.seconds_per_image["unguided"] < 1.4
+        assert table.seconds_per_image.idxmax() == "minimax"
+        to_matching = table.seconds_per_image["distribution matching"] / guided.seconds_per_image.mean()
+        assert 0.8 < to_matching < 1.25 if title.startswith("CIFAR") else to_matching > 1.5
+    assert 1.35 < guided.seconds_per_image["tangent"] / guided.seconds_per_image["soft"] < 1.45  # of CIFAR-10
+
+
 def test_what_the_page_says_of_worse_autoencoders(studies):
     import report
 
