@@ -356,6 +356,18 @@ def test_what_the_page_says_of_another_student(studies):
     assert set(one.verdict.dropna()) == {"not told apart"}
     assert (one.high - one.low).drop(["nearest real", "minimax"]).min() > 0.15
 
+    fifty = report.pooled_table(50, "resnet18").set_index("row")
+    assert set(fifty.verdict.dropna()) == {"not told apart"} and set(fifty.sets) == {2}
+    assert 0 < fifty.difference["distribution matching"] < 0.01
+    assert report.pooled_table(50).set_index("row").difference["distribution matching"] > 0.06
+    photographs = report.main_table("cifar10", 50, "resnet18").set_index("row")
+    assert photographs.high["random real"] < 0
+    lucky = report.main_table("fashion_mnist", 50, "resnet18").set_index("row").loc["tangent"]
+    assert lucky.verdict == "better" and lucky.high - lucky.low < 0.0015
+    sets = report.scores(report.read("main", "fashion_mnist")["cells"], "50/resnet18")
+    gaps = [ours[0] - theirs[0] for ours, theirs in zip(sets["tangent"], sets["unguided"], strict=True)]
+    assert abs(gaps[0] - gaps[1]) == pytest.approx(1e-4)
+
     judged = report.pooled_table(10, "resnet18").set_index("row")
     assert pooled(report, "mode", "unguided", network="resnet18").verdict == "better"
     assert judged.verdict["mode"] == "not told apart"
