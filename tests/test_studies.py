@@ -388,9 +388,13 @@ def test_the_claims_of_the_page_hold(studies):
     assert verdicts(report, "mode", "unguided") == [better, same, better]
     assert verdicts(report, "mode", "unguided", "nearest_neighbor") == [better] * 3
     assert verdicts(report, "tangent", "mode") == [worse, same, same]
-    length = report.factor_table("part", data=["fashion_mnist"])["mode, same length"]
-    assert length.verdict == same
-    assert report.factor_table("part", "nearest_neighbor", ["fashion_mnist"])["mode, same length"].mean > 0
+    part, nearest = (report.factor_table("part", measure) for measure in ("students", "nearest_neighbor"))
+    assert {pair.verdict for pair in part.values()} == {same}
+    assert nearest["mode, same length"].verdict == better
+    degrees = ("softness 0.75", "softness 0.5", "softness 0.25", "mode, same strength")
+    assert all(nearest[less].mean < nearest[more].mean for less, more in zip(degrees, degrees[1:], strict=False))
+    assert {nearest[degree].verdict for degree in degrees} == {better}
+    assert len(report.ablated("part")) == 3
     for row in GUIDED:
         assert better not in verdicts(report, row, "nearest real")
         assert verdicts(report, "distribution matching", row) == [better] * 3
