@@ -290,17 +290,28 @@ def test_what_the_page_says_part_by_part(studies):
         students, nearest = (report.factor_table(factor, measure) for measure in ("students", "nearest_neighbor"))
         return {variant: (students[variant].verdict, nearest[variant].verdict) for variant in students}
 
-    assert set(verdicts_of("targets").values()) == {(same, same)}
+    targets = verdicts_of("targets")
+    assert targets.pop("nearest member") == (same, worse)
+    assert set(targets.values()) == {(same, same)}
+    nearest = {
+        variant: 100 * pair.mean
+        for factor in ("targets", "tangent")
+        for variant, pair in report.factor_table(factor, "nearest_neighbor").items()
+    }
+    assert -0.7 < nearest["nearest member"] < -0.4
     neighbourhood = verdicts_of("neighbourhood")
     assert neighbourhood.pop("k 6, d 2") == (worse, worse)
     assert neighbourhood.pop("k 12, d 3") == (same, worse)
     assert set(neighbourhood.values()) == {(same, same)}
     assert verdicts_of("tangent") == {
-        "at the noisy sample": (worse, worse),
-        "at the target": (same, same),
+        "at the noisy sample": (same, worse),
+        "at the target": (same, worse),
         "of points on spheres": (same, worse),
         "of tree nodes": (same, same),
     }
+    assert -1.2 < nearest["at the target"] < -0.8
+    assert -2.3 < nearest["at the noisy sample"] < -1.8
+    assert -2.9 < nearest["of points on spheres"] < -2.5
     strength = verdicts_of("strength")
     assert strength["0.4"] == (worse, worse)
     assert {strength[rule] for rule in ("per log-SNR 0.3", "score 0.1", "posterior 0.1")} == {(same, worse)}
@@ -317,6 +328,18 @@ def test_what_the_page_says_part_by_part(studies):
         for pair in report.factor_table(factor, measure).values()
     ]
     assert 70 < len(intervals) < 90
+
+
+def test_what_the_page_says_of_labels_and_augmentation(studies):
+    import report
+
+    for data in studies.STUDENTS:
+        table = report.robust_table(data).set_index("row")
+        assert len(table) == len(report.ROWS) and table.sets.min() == 2
+        scores = table[["label_robust", "augmentation_robust"]]
+        assert (scores.loc[[*GUIDED]] - scores.loc["random real"]).abs().max(axis=None) < 0.02
+        if data != "digits":
+            assert set(scores.idxmax()) == {"distribution matching"}
 
 
 def test_what_the_page_says_of_the_cost(studies):
