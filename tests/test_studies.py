@@ -321,6 +321,14 @@ def test_what_the_page_says_part_by_part(studies):
     assert -0.006 < report.factor_table("stop")["noise share 0.9"].mean < -0.004
     nearest = [pair.mean for pair in report.factor_table("stop", "nearest_neighbor").values()]
     assert len(nearest) == 4 and nearest == sorted(nearest, reverse=True)
+    sampler = verdicts_of("sampler")
+    assert sampler.pop("DPM++ 10") == (worse, same) and set(sampler.values()) == {(same, same)}
+    assert -0.004 < report.factor_table("sampler")["DPM++ 10"].mean < -0.003
+    gains, nearest = (report.sampler_gains(measure) for measure in ("students", "nearest_neighbor"))
+    assert all(pair.mean > 0 for pair in (*gains.values(), *nearest.values())) and len(gains) == len(nearest) == 7
+    assert gains["DDIM 10"].mean > gains["DDIM 250"].mean
+    assert {pair.verdict for pair in gains.values()} == {same}
+    assert {nearest[fast].verdict for fast in ("DDIM 10", "DPM++ 10")} == {"better"}
     intervals = [
         pair
         for factor in ("part", "targets", "neighbourhood", "tangent", "strength", "stop", "sampler")
