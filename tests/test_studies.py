@@ -325,7 +325,7 @@ def test_what_the_page_says_part_by_part(studies):
     assert -0.004 < report.factor_table("sampler")["DPM++ 10"].mean < -0.003
     gains, nearest = (report.sampler_gains(measure) for measure in ("students", "nearest_neighbor"))
     assert all(pair.mean > 0 for pair in (*gains.values(), *nearest.values())) and len(gains) == len(nearest) == 7
-    assert gains["DDIM 10"].mean > gains["DDIM 250"].mean
+    assert all(abs(judge["DDIM 10"].mean - judge["DDIM 250"].mean) < 0.005 for judge in (gains, nearest))
     assert {pair.verdict for pair in gains.values()} == {same}
     assert {nearest[fast].verdict for fast in ("DDIM 10", "DPM++ 10")} == {"better"}
     intervals = [
