@@ -51,14 +51,13 @@ def read(table: str, data: str) -> dict:
         return {"cells": {}}
     content = json.loads(file.read_text(encoding="utf-8"))
     images = TESTED[data][table in ("ablations", "vae")]
+
+    def exact(share):
+        return [exact(one) for one in share] if isinstance(share, list) else round(share * images) / images
+
     for cell in content["cells"].values():
-        for measure in set(JUDGES.values()) & set(cell if isinstance(cell, dict) else ()):
-            value = cell[measure]
-            cell[measure] = (
-                [round(share * images) / images for share in value]
-                if isinstance(value, list)
-                else round(value * images) / images
-            )
+        if isinstance(cell, dict):
+            cell |= {measure: exact(cell[measure]) for measure in JUDGES.values() if measure in cell}
     return content
 
 
