@@ -1,5 +1,6 @@
 """Shared fixtures. mgd_helpers is imported inside them, never on top: jaxtyping's import hook must come first."""
 
+import inspect
 import os
 
 import pytest
@@ -66,3 +67,9 @@ def sampled(request):
 
     name, config = SCHEDULERS[request.param]
     return tiny_pipeline(getattr(diffusers, name)(**config))
+
+
+@pytest.fixture(scope="session")
+def unchecked():
+    """A function without the check of its annotations that these tests run under: what a user's wrong type meets."""
+    return inspect.unwrap

@@ -22,7 +22,7 @@ FLOORS = {
     2: ["data", "targets", "fidelity", "neighborhoods", "paired", "schedules", "clouds", "networks", "augment"],
     1: ["intervals", "clusters", "tangent", "noise", "latents", "hub", "pipelines", "dit"],
     0: ["catalog", "images", "linalg", "kmeans", "trees", "seeding", "dimension"],
-    -1: ["_shapes"],  # the words of the signatures
+    -1: ["_shapes", "border"],  # the words of the signatures, and the checks of what they are given
 }
 SIDE = {"toys", "plots", "runtime"}  # no floor of their own
 FLOOR = {module: floor for floor, modules in FLOORS.items() for module in modules}
