@@ -42,9 +42,17 @@ def one_of(name: str, value, known: Iterable[str], *, or_else: str = "") -> str:
     known = list(known)
     if value in known:
         return value
-    close = difflib.get_close_matches(str(value), known, n=1) if isinstance(value, str) else []
-    hint = f" Did you mean {close[0]!r}?" if close else ""
-    raise ValueError(f"{name} must be one of {', '.join(known)}{or_else}; got {value!r}.{hint}")
+    raise ValueError(f"{name} must be one of {', '.join(known)}{or_else}; got {value!r}.{did_you_mean(value, known)}")
+
+
+def did_you_mean(value, known: Iterable[str]) -> str:
+    """What an error says after a word that is nearly one of a list; nothing where it is near to none.
+
+    >>> did_you_mean("manifolds", ["mode", "manifold"])
+    " Did you mean 'manifold'?"
+    """
+    close = difflib.get_close_matches(str(value), list(known), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 def device(name: str, value) -> torch.device:

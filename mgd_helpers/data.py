@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +17,11 @@ import torch
 import torch.nn.functional as F
 
 from mgd_helpers._shapes import Float, Int, Tensor
+from mgd_helpers.border import did_you_mean
 from mgd_helpers.catalog import PROFILES
-from mgd_helpers.hub import SPLITS, Part, read_hugging_face, read_named
-from mgd_helpers.images import read_images
-
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
+from mgd_helpers.folders import read_folder
+from mgd_helpers.hub import read_hugging_face, read_named
+from mgd_helpers.names import check_class_names
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +36,9 @@ class ImageSet:
 
     def __post_init__(self):
         images, labels = self.images, self.labels
+        for name, value in (("images", images), ("labels", labels)):
+            if not isinstance(value, torch.Tensor):
+                raise ValueError(f"{name} must be a torch tensor; got {type(value).__name__}. Use torch.as_tensor(…).")
         if images.ndim != 4 or not images.is_floating_point():
             raise ValueError(
                 f"images must be floating-point numbers [N, C, H, W]; got {images.dtype}, {list(images.shape)}. Of "
@@ -71,6 +75,31 @@ class ImageSet:
         """The images of one class, in their order."""
         return self.images[self.labels == label]
 
+    def rows_of(self, label: int) -> Int[Tensor, " k"]:
+        """The rows of one class, ascending."""
+        return (self.labels == label).nonzero()[:, 0]
+
+    def take(self, rows) -> ImageSet:
+        """These rows, in their order: whole numbers from 0 on (a list, an array, a tensor), or a mask of all rows.
+
+        >>> load_data("digits").train.take([3, 1]).labels.tolist()
+        [3, 1]
+        """
+        try:
+            rows = torch.as_tensor(rows, device=self.labels.device)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ValueError(f"rows must be whole numbers, or a mask; got {rows!r}.") from error
+        rows = rows.long() if not rows.numel() else rows  # an empty list has no type
+        is_mask = rows.dtype == torch.bool
+        if rows.ndim != 1 or rows.is_floating_point() or rows.is_complex() or (is_mask and len(rows) != len(self)):
+            raise ValueError(
+                f"rows must be whole numbers [K], or a mask [{len(self)}]; got {rows.dtype}, {list(rows.shape)}."
+            )
+        if not is_mask and len(rows) and not (rows.min() >= 0 and rows.max() < len(self)):
+            raise ValueError(f"rows must lie from 0 to {len(self) - 1}; got {rows.min()} to {rows.max()}.")
+        rows = rows if is_mask else rows.long()
+        return ImageSet(self.images[rows], self.labels[rows])
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -82,8 +111,15 @@ class Dataset:
     name: str
     train: ImageSet
     test: ImageSet
-    class_names: tuple[str, ...]
+    class_names: Sequence[str]  # kept as a tuple
     note: str = ""
+
+    def __post_init__(self):
+        most = max(
+            (int(part.labels.max()) + 1 for part in (self.train, self.test) if len(part) and not part.labels.is_meta),
+            default=0,
+        )
+        object.__setattr__(self, "class_names", check_class_names(self.class_names, at_least=most))
 
 
 def load_data(source, *, image_size: int | None = None, channels: int | None = None) -> Dataset:
@@ -94,7 +130,8 @@ def load_data(source, *, image_size: int | None = None, channels: int | None = N
       read from the hub with the package `datasets`, or from the folder of that name inside `MGD_DATA_DIR`. Sizes,
       class order and labels are asserted against `mgd_helpers.catalog`.
     - A folder with one sub-folder per class, in alphabetical order; it becomes the training split, unless its
-      sub-folders are called `train` and `test` (or `val`) and hold the classes.
+      sub-folders are called `train` and `test` (or `val`) and hold the classes. One that `distill` or `write_images`
+      made has the classes of its manifest, in their order, and just the images that are listed there.
     - A `datasets.Dataset` (the training split) or `DatasetDict`, with one image and one class-label column. The test
       split is the first of `test`, `validation`, `valid` and `val` that has labels.
 
@@ -128,11 +165,12 @@ def load_data(source, *, image_size: int | None = None, channels: int | None = N
     if type(source).__module__.split(".")[0] == "datasets":
         name, train, test, names = read_hugging_face(source, image_size, channels)
     elif isinstance(source, str | Path) and Path(source).is_dir():
-        name, train, test, names = _folder(Path(source), image_size, channels)
+        name, train, test, names = read_folder(Path(source), image_size, channels)
     else:
         raise ValueError(
             f"source must be one of {', '.join(PROFILES)}, a folder with one sub-folder of images per class, or a "
             f"datasets.Dataset; got {str(source)!r}, which is none. Check the spelling, or the working directory."
+            f"{did_you_mean(source, PROFILES)}"
         )
     if test is None:
         test = train[0][:0], train[1][:0]
@@ -147,6 +185,9 @@ def load_data(source, *, image_size: int | None = None, channels: int | None = N
 def read_generated(folder: str | Path, data: Dataset) -> ImageSet:
     """Read an image folder, made by any method, with the labels of `data`: its sub-folders carry class names of `data`,
     in any order. Images become those of `data` in size, where that is square, and in being grey or coloured.
+
+    Of a folder with a manifest of this package just its images are read, and `ValueError` is raised where one of them
+    lacks or is damaged, or where others lie beside them.
     """
     channels, height, width = data.train.images.shape[1:]
     found = load_data(Path(folder), image_size=width if height == width else None, channels=channels)
@@ -179,40 +220,3 @@ def _digits() -> Dataset:
         test=ImageSet(images[test], labels[test]),
         class_names=PROFILES["digits"].class_names,
     )
-
-
-def _folder(
-    folder: Path, image_size: int | None, channels: int | None
-) -> tuple[str, Part, Part | None, tuple[str, ...]]:
-    """Name, training split, test split (or `None`) and class names."""
-    inside = {path.name for path in _sub_folders(folder)}
-    train, test = folder, None
-    if "train" in inside and inside <= {name for names in SPLITS.values() for name in names}:
-        train, test = folder / "train", next((folder / name for name in SPLITS["test"] if name in inside), None)
-    names = tuple(path.name for path in _sub_folders(train))
-    train, test = (part and _read_folder(part, names, image_size, channels) for part in (train, test))
-    return folder.name, train, test, names
-
-
-def _sub_folders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-
-
-def _read_folder(folder: Path, class_names: tuple[str, ...], image_size: int | None, channels: int | None) -> Part:
-    inside = [path.name for path in _sub_folders(folder)]
-    unknown = [name for name in inside if name not in class_names]
-    if unknown:
-        raise ValueError(f"classes of {str(folder)!r} must be those of the training split; got also {unknown[:5]}.")
-    files = {
-        name: sorted(path for path in (folder / name).iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
-        for name in inside
-    }
-    bare = [name for name in inside if not files[name]]
-    if bare or not files:
-        raise ValueError(
-            f"source must hold images in one sub-folder per class; {str(folder)!r} holds none"
-            f"{f' of {bare[:5]}' if bare else ''}. Read are {', '.join(IMAGE_SUFFIXES)}."
-        )
-    labels = [class_names.index(name) for name in inside for _ in files[name]]
-    found = ((f"{path.parent.name}/{path.name}", path) for name in inside for path in files[name])
-    return read_images(found, len(labels), folder, image_size=image_size, channels=channels), torch.tensor(labels)

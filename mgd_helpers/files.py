@@ -13,11 +13,14 @@ PART = re.compile(r"\..+\.part")  # what a run that was killed may leave behind
 
 
 def write(file: Path, save: Callable[[Path], object]) -> None:
-    """Under a temporary name that nobody else has, then renamed: a file that exists is whole."""
+    """Under a temporary name that nobody else has, then renamed: a file that exists is whole. A folder in its place is
+    renamed, too: nobody knows what it holds."""
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_name(f".{file.name}.{uuid.uuid4().hex[:12]}.part")
     try:
         save(part)
+        if file.is_dir():
+            file.rename(file.with_name(f"{file.name}.{uuid.uuid4().hex[:12]}.moved"))
         part.replace(file)
     finally:
         part.unlink(missing_ok=True)

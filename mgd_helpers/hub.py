@@ -9,14 +9,12 @@ from pathlib import Path
 
 import torch
 
-from mgd_helpers._shapes import Tensor
 from mgd_helpers.catalog import Profile
-from mgd_helpers.images import check_memory, read_images
+from mgd_helpers.images import Part, check_memory, read_images
+from mgd_helpers.names import SPLITS
 from mgd_helpers.runtime import is_quiet
 
-Part = tuple[Tensor, Tensor]  # images [N, C, H, W] in [-1, 1], labels [N]
 JPEG_COPY = "The images are a JPEG copy, not the original bytes: figures do not compare with published ones."
-SPLITS = {"train": ("train",), "test": ("test", "validation", "valid", "val")}  # by the names they go by
 
 
 def read_named(profile: Profile, image_size: int) -> tuple[Part, Part, str]:

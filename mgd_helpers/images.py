@@ -1,7 +1,8 @@
-"""Image files to tensors: bytes 0..255 become float32 in [-1, 1]."""
+"""Image files to tensors: bytes 0..255 become float32 in [-1, 1]; and back."""
 
 from __future__ import annotations
 
+import io
 import math
 import os
 from collections.abc import Iterable
@@ -11,6 +12,8 @@ import torch
 
 from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.runtime import progress
+
+Part = tuple[Tensor, Tensor]  # images [N, C, H, W] in [-1, 1], labels [N]
 
 
 def read_images(
@@ -70,6 +73,20 @@ def stack(images: list[np.ndarray], where) -> Float[Tensor, "n c h w"]:
     stacked = torch.from_numpy(np.stack(images))
     stacked = stacked[:, None] if stacked.ndim == 3 else stacked.permute(0, 3, 1, 2)
     return stacked.contiguous().float().div_(127.5).sub_(1)
+
+
+def png(image: Float[Tensor, "c h w"]) -> bytes:
+    """An image in [-1, 1], grey or coloured, as a PNG file; its bytes are those that diffusers gives."""
+    from PIL import Image
+
+    if image.ndim != 3 or len(image) not in (1, 3):
+        raise ValueError(f"images must have one channel (grey) or three (colour) to be PNGs; got {list(image.shape)}.")
+    if not image.isfinite().all():
+        raise ValueError("images must be finite to be PNGs; got NaN or infinite values.")
+    values = (image.detach().cpu().float() / 2 + 0.5).clamp(0, 1).mul(255).round().to(torch.uint8)
+    file = io.BytesIO()
+    Image.fromarray(values[0].numpy() if len(values) == 1 else values.permute(1, 2, 0).numpy()).save(file, format="PNG")
+    return file.getvalue()
 
 
 def check_memory(count: int, shape: tuple[int, ...], where) -> None:

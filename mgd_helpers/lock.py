@@ -43,10 +43,9 @@ def locked(folder: Path) -> Iterator[None]:
 
 def _acquire(lock: Path) -> bytes:
     """Make the lock, or take over a dead one's; its content."""
-    mine = json.dumps(
-        {"pid": os.getpid(), "host": socket.gethostname(), "since": datetime.now().astimezone().isoformat("T", "seconds"),
-         "started": _started(os.getpid()), "key": uuid.uuid4().hex}
-    ).encode()  # fmt: skip
+    now, pid = datetime.now().astimezone().isoformat("T", "seconds"), os.getpid()
+    holder = {"pid": pid, "host": socket.gethostname(), "since": now, "started": _started(pid), "key": uuid.uuid4().hex}
+    mine = json.dumps(holder).encode()
     for _ in range(100):
         try:
             handle = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)

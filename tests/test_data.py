@@ -6,7 +6,8 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from mgd_helpers.data import IMAGE_SUFFIXES, ImageSet, load_data
+from mgd_helpers.data import Dataset, ImageSet, load_data
+from mgd_helpers.folders import IMAGE_SUFFIXES
 
 
 def scans():
@@ -261,6 +262,7 @@ GREY, LABELS = torch.zeros(3, 1, 2, 2), torch.tensor([0, 1, 0])
         (GREY + 255, LABELS, r"images must lie in \[-1, 1\]; got \[255, 255\]. .*images / 127.5 - 1"),
         (GREY.index_fill(0, LABELS[:1], -1.002), LABELS, r"images must lie in \[-1, 1\]; got \[-1, 0\]"),
         (GREY.index_fill(0, LABELS[:1], torch.nan), LABELS, r"images must lie in \[-1, 1\]; got \[nan, nan\]"),
+        (GREY, [0, 0, 1], "labels must be a torch tensor; got list"),
         (GREY, LABELS.float(), r"labels must be int64 \[N\]; got torch.float32, \[3\]. labels.long"),
         (GREY, LABELS[:, None], r"labels must be int64 \[N\]; got torch.int64, \[3, 1\]"),
         (GREY, LABELS - 1, "labels must be 0 or more; got -1"),
@@ -277,3 +279,41 @@ def test_an_image_set_may_be_rounded_half_as_precise_empty_or_without_values():
     for images in (GREY + 1.0005, GREY.half() - 1, GREY.bfloat16() + 1, GREY.to("meta")):
         assert len(ImageSet(images, LABELS.to(images.device))) == 3
     assert len(ImageSet(GREY[:0], LABELS[:0])) == 0
+
+
+def test_take_gives_rows_in_their_order(waves):
+    train = waves.train
+    for rows in ([3, 1], (3, 1), torch.tensor([3, 1]), np.array([3, 1]), torch.tensor([3, 1], dtype=torch.uint8)):
+        taken = train.take(rows)
+        assert torch.equal(taken.images, train.images[[3, 1]])
+        assert torch.equal(taken.labels, train.labels[[3, 1]])
+    assert torch.equal(train.take(train.labels == 1).images, train.of_class(1))
+    assert torch.equal(train.take(train.rows_of(1)).images, train.of_class(1))
+    assert train.rows_of(1).tolist() == [1, 3, 5, 7, 9, 11]
+    assert len(train.take([])) == 0
+    assert len(train.take(range(12))) == 12
+
+
+@pytest.mark.parametrize("rows", [[12], [-1], [0.5], "ab", None, [[0]], torch.ones(3, dtype=torch.bool), 5, {0}])
+def test_rows_that_are_none_are_refused(waves, rows):
+    with pytest.raises(ValueError, match="rows must"):
+        waves.train.take(rows)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("a",), "class_names must name every class, at least 2 for labels up to 1; got 1"),
+        (("a", "a"), "class_names must all be different; got 'a' 2 times"),
+        ("ab", "class_names must be a sequence of texts"),
+    ],
+)
+def test_class_names_are_checked(waves, names, message):
+    with pytest.raises(ValueError, match=message):
+        Dataset("x", waves.train, waves.test, names)
+    assert Dataset("x", waves.train, waves.test, ["a", "b", "c"]).class_names == ("a", "b", "c")
+
+
+def test_a_name_that_is_nearly_right_is_answered_with_the_right_one():
+    with pytest.raises(ValueError, match=r"Did you mean 'digits'\?"):
+        load_data("digit")

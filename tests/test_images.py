@@ -1,9 +1,11 @@
+import io
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from mgd_helpers.images import pixels, read_images, stack
+from mgd_helpers.images import pixels, png, read_images, stack
 
 
 def test_bytes_become_numbers_from_minus_one_to_one():
@@ -74,3 +76,31 @@ def test_images_that_PIL_takes_for_a_bomb_are_named(tmp_path, monkeypatch):
 def test_images_of_different_sizes_are_refused():
     with pytest.raises(ValueError, match=r"images of 'here' must have one size; found .* Pass image_size"):
         stack([np.zeros((2, 2), np.uint8), np.zeros((2, 3), np.uint8)], "here")
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_png_has_the_bytes_that_diffusers_gives(channels):
+    from diffusers import DiTPipeline
+
+    values = torch.rand(channels, 7, 9, generator=torch.Generator().manual_seed(0)) * 2.2 - 1.1
+    theirs = (values / 2 + 0.5).clamp(0, 1).permute(1, 2, 0)[None].numpy()
+    with Image.open(io.BytesIO(png(values))) as image:
+        assert image.tobytes() == DiTPipeline.numpy_to_pil(theirs)[0].tobytes()
+        assert image.size == (9, 7)
+
+
+def test_every_byte_comes_back_from_a_png():
+    grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    with Image.open(io.BytesIO(png(stack([grey], "here")[0]))) as image:
+        assert np.array_equal(np.asarray(image), grey)
+
+
+@pytest.mark.parametrize("image", [torch.zeros(2, 4, 4), torch.zeros(4, 4, 4), torch.zeros(4, 4)])
+def test_what_png_cannot_hold_is_refused(image, unchecked):
+    with pytest.raises(ValueError, match="images must have one channel"):
+        unchecked(png)(image)
+
+
+def test_nan_is_no_colour():
+    with pytest.raises(ValueError, match="images must be finite to be PNGs"):
+        png(torch.full((1, 4, 4), torch.nan))

@@ -94,7 +94,7 @@ def test_of_another_machine_nothing_is_known(tmp_path):
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": "x", "host": "y"}', '{"pid": 1}'])
 def test_a_torn_lock_is_honoured_for_a_moment(tmp_path, content):
     (tmp_path / LOCK).write_text(content)
-    with pytest.raises(ValueError, match="in use by another run .a run just started."), locked(tmp_path):
+    with pytest.raises(ValueError, match=r"in use by another run \(a run just started\)"), locked(tmp_path):
         pass
     os.utime(tmp_path / LOCK, (time.time() - 2 * lock.GRACE,) * 2)
     with locked(tmp_path):

@@ -7,7 +7,8 @@ from mgd_helpers.names import check_class_names, folder_names
 
 STRANGE = [
     "../x", "..", ".", "", "/tmp", "a/b", "a\\b", "C:\\x", "a\0b", "a\nb", "\u2028", ".hidden", "dots.", "space ", " ",
-    "CON", "nul", "Aux.txt", "com1", "lpt9 .x", "COM²", "what?", "a:b", "a*", '"', "<a>", "|", "x" * 256, "é" * 128, "\ud800", "~", "...",
+    "~", "...", "CON", "nul", "Aux.txt", "com1", "lpt9 .x", "COM²", "what?", "a:b", "a*", '"', "<a>", "|", "x" * 256,
+    "é" * 128, "\ud800",
 ]  # fmt: skip
 
 

@@ -18,11 +18,11 @@ FLOORS = {
     6: ["cli", "__main__", "widgets", "checks"],
     5: ["distill"],
     4: ["steering", "evaluation", "audit", "released"],
-    3: ["guidance", "manifest", "baselines", "trained_baselines", "students"],
+    3: ["guidance", "manifest", "baselines", "trained_baselines", "students", "saving"],
     2: ["data", "targets", "fidelity", "neighborhoods", "paired", "schedules", "clouds", "networks", "augment"],
-    1: ["intervals", "clusters", "tangent", "noise", "latents", "hub", "pipelines", "dit"],
-    0: ["catalog", "images", "linalg", "kmeans", "trees", "seeding", "dimension"],
-    -1: ["_shapes", "border"],  # the words of the signatures, and the checks of what they are given
+    1: ["intervals", "clusters", "tangent", "noise", "latents", "hub", "pipelines", "dit", "folders"],
+    0: ["catalog", "images", "linalg", "kmeans", "trees", "seeding", "dimension", "lock", "files"],
+    -1: ["_shapes", "border", "names"],  # the words of the signatures, and the checks of what they are given
 }
 SIDE = {"toys", "plots", "runtime"}  # no floor of their own
 FLOOR = {module: floor for floor, modules in FLOORS.items() for module in modules}
