@@ -1,35 +1,46 @@
-"""A data set in, a folder of images out: encode, cluster, pick targets, sample under guidance, write.
+"""A data set in, a folder of images out: resolve, ask what lacks, encode, cluster, plan, sample and write.
 
-Every image has its own generator, keyed by (seed, class, image): images depend on neither batch size nor order, an
-interrupted run goes on where it stopped, and runs with and without a guidance are paired.
+Every image has its own generator, keyed by (seed, class, image), and its own place in a batch that all runs of the same
+settings share: an interrupted run goes on where it stopped, to the same bytes, and runs with and without a guidance are
+paired.
 """
 
 from __future__ import annotations
 
-import inspect
-import json
+import dataclasses
+import itertools
+import math
 import time
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from mgd_helpers._shapes import Float, Tensor
-from mgd_helpers.catalog import PROFILES
-from mgd_helpers.clusters import bisect_classes
-from mgd_helpers.data import Dataset, load_data
-from mgd_helpers.guidance import Guidance, ManifoldPull, ModePull, window
+from mgd_helpers.clusters import bisect
+from mgd_helpers.data import Dataset
+from mgd_helpers.files import checksum, remove_parts, write
+from mgd_helpers.folders import (
+    MISSING,
+    NOT_MADE,
+    check_unused,
+    faults,
+    maker,
+    read_manifest,
+    write_manifest,
+)
+from mgd_helpers.guidance import ManifoldPull, ModePull, window
+from mgd_helpers.images import png
 from mgd_helpers.latents import encode
-from mgd_helpers.manifest import MANIFEST, check_settings, data_hash, describe, plain, write
-from mgd_helpers.pipelines import load_pipeline, weights_hash
+from mgd_helpers.lock import locked
+from mgd_helpers.manifest import adopt, check_settings
 from mgd_helpers.released import WINDOW, ReleasedPull
-from mgd_helpers.runtime import package_versions, progress
-from mgd_helpers.seeding import generator, generators
+from mgd_helpers.runs import Factory, Run, resolve
+from mgd_helpers.runtime import progress
+from mgd_helpers.seeding import generator
 from mgd_helpers.steering import steer
 from mgd_helpers.targets import Targets, pick_targets
-
-Factory = Callable[[Targets, torch.Tensor, int], Guidance | None]
 
 
 def _fitting(cloud) -> dict[str, int]:
@@ -50,6 +61,14 @@ GUIDANCES: dict[str, Factory] = {
 }
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Images that are denoised together, as pairs of class and index, and those of them that are `wanted`."""
+
+    keys: list[tuple[int, int]]
+    wanted: list[tuple[int, int]]
+
+
 @dataclass(frozen=True, eq=False)
 class Report:
     """What `distill` did: the folder, how many images it holds, how many of them are new, the seconds, the manifest."""
@@ -63,6 +82,11 @@ class Report:
     def __str__(self) -> str:
         return f"{self.images} images in {self.folder} ({self.new} new, {self.seconds:.1f} s)"
 
+    @property
+    def labels(self) -> dict[str, int]:
+        """The pipeline's label that each class was made with, by the name of the class."""
+        return dict(zip(*(self.manifest["settings"][key] for key in ("classes", "class_labels")), strict=True))
+
 
 def distill(
     data: str | Path | Dataset,
@@ -71,8 +95,8 @@ def distill(
     out: str | Path,
     guidance: str | Factory = "manifold",
     pipeline=None,
-    class_labels: Sequence[int] | None = None,
-    latents: Float[Tensor, "n ..."] | None = None,
+    class_labels=None,
+    latents=None,
     strategy: str = "levels",
     representative: str = "centroid",
     steps: int = 50,
@@ -85,139 +109,151 @@ def distill(
     `data` is a name, a folder or a `Dataset`. `guidance` is `"none"`, `"mode"`, `"mgd3"` (mode as published, which was
     with a DDPM scheduler and 50 steps), `"manifold"` (the neighbours are all images of a class that has fewer) or
     `"released"`, or a factory `(targets, cloud, seed) -> guidance`, called for
-    each batch with its targets, the latents of the class, and an integer of this run and class for guidances that draw.
-    The manifest knows a factory by its name, and by its options where it is a `functools.partial`.
+    each batch and class with the batch's targets of that class, the latents of the class, and an integer of this run
+    and class for guidances that draw. The manifest knows a factory by its name and a hash of its code.
     `pipeline` is a class-conditional pipeline, or what `load_pipeline` takes. `class_labels` are its labels of the
-    classes, by default looked up by name in `pipe.labels`; `guidance_scale` is classifier-free guidance, in its own
-    sense. For data of `mgd_helpers.catalog` all three have their defaults there.
+    classes: a mapping from class names to labels, or to names in `pipe.labels`, or a list in the order of
+    `data.class_names` (a folder's are sorted as text, "10" before "2"); by default they are looked up by name.
+    `guidance_scale` is classifier-free guidance, in its own sense. For data of `mgd_helpers.catalog` all three have
+    their defaults there.
     `latents` are those of the training images, where they are at hand: encoding is most of the work of a large set.
 
-    A second call with the same settings makes only the images that are missing. Raises `ValueError` where `out` holds
-    images of other settings; nothing is overwritten.
+    A second call with the same settings makes only the images that are missing or damaged, the same to the byte on the
+    same machine. Classes share batches of up to `batch_size` images, which is no setting: of another one, images may
+    differ by rounding, by one grey level. Class names that are no safe folders become such (`mgd_helpers.names`); the
+    manifest has the true ones. Raises `ValueError` before any work where something does not fit, where `out` holds
+    images of other settings, and where another run is at work there; nothing of others is overwritten.
     """
+    arguments = dict(locals())
     started = time.perf_counter()
-    data = data if isinstance(data, Dataset) else load_data(data)
-    if isinstance(guidance, str) and guidance not in GUIDANCES:
-        raise ValueError(f"guidance must be one of {', '.join(GUIDANCES)}, or a factory; got {guidance!r}.")
-    for name, value in (("images_per_class", images_per_class), ("batch_size", batch_size), ("steps", steps)):
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1; got {value}.")
-    profile = PROFILES.get(data.name)
-    pipeline = _own_pipeline(data.name) if pipeline is None else pipeline
-    pipe = load_pipeline(pipeline) if isinstance(pipeline, str | Path) else pipeline
-    default_scale = _default_scale(pipe)
-    is_own = profile and profile.labels and pipeline in (profile.name, profile.pipeline)
-    known = dict(zip(profile.class_names, profile.labels, strict=True)) if is_own else getattr(pipe, "labels", {})
-    class_labels = _class_labels(class_labels, known, data.class_names)
-    factory = GUIDANCES[guidance] if isinstance(guidance, str) else guidance
-    if guidance_scale is None:
-        guidance_scale = profile.guidance_scale if profile else default_scale
-    manifest = {
-        "settings": {
-            "data": data.name,
-            "data_hash": data_hash(data),
-            "classes": list(data.class_names),
-            "class_labels": class_labels,
-            "images_per_class": images_per_class,
-            "guidance": guidance if isinstance(guidance, str) else describe(guidance),
-            "strategy": strategy,
-            "representative": representative,
-            "scheduler": type(pipe.scheduler).__name__,
-            "scheduler_config": {key: plain(value) for key, value in sorted(pipe.scheduler.config.items())},
-            "steps": steps,
-            "guidance_scale": guidance_scale,
-            "seed": seed,
-            "weights": weights_hash(pipe),
-        },
-        "note": data.note,
-        "pipeline": str(pipeline) if isinstance(pipeline, str | Path) else describe(pipe),
-        "versions": package_versions(),
-        "device": str(pipe.device),
-        "complete": False,
-    }
-    out = Path(out)
-    check_settings(out, manifest["settings"])
-
-    members_of = [(data.train.labels == label).nonzero()[:, 0] for label in range(len(data.class_names))]
-    for name, rows in zip(data.class_names, members_of, strict=True):
-        if len(rows) < images_per_class:
-            raise ValueError(
-                f"images_per_class must not exceed the {len(rows)} images of class {name!r}; got {images_per_class}."
-            )
-    if latents is None:
-        latents = encode(pipe.vae, data.train.images)
-    if len(latents) != len(data.train):
-        raise ValueError(
-            f"latents must be those of the {len(data.train)} training images, in their order; got {len(latents)}."
-        )
-    clouds = [latents[rows] for rows in members_of]
-    trees = bisect_classes(clouds, n_leaves=images_per_class, seed=seed)
-    plan = []
-    records = manifest["images"] = []
-    pick = {"images_per_class": images_per_class, "strategy": strategy, "representative": representative}
-    for label, (name, rows, cloud, tree) in enumerate(zip(data.class_names, members_of, clouds, trees, strict=True)):
-        targets = pick_targets(tree, **pick)
-        for index, (node, members) in enumerate(zip(targets.nodes, targets.members, strict=True)):
-            file = f"{name}/{index:05d}.png"
-            records.append(
-                {"file": file, "class": name, "index": index, "node": node, "members": rows[members].tolist(),
-                 "generator": [seed, label, index], "guidance": manifest["settings"]["guidance"]}
-            )  # fmt: skip
-        missing = [index for index in range(images_per_class) if not (out / name / f"{index:05d}.png").exists()]
-        plan += [(label, cloud, _take(targets, missing[i : i + batch_size]), missing[i : i + batch_size])
-                 for i in range(0, len(missing), batch_size)]  # fmt: skip
-
-    write(out / MANIFEST, lambda path: path.write_text(json.dumps(manifest, indent=1)))
+    run = resolve(arguments.pop("data"), factories=GUIDANCES, **arguments)
+    manifest, lacking = _ask(run)
     new = 0
-    for label, cloud, targets, indices in progress(plan, f"distill {data.name}", unit="batch"):
-        draws = generators(seed, label, indices)
-        with steer(
-            pipe, factory(targets, cloud.to(pipe.device), generator(seed, label).initial_seed()), generators=draws
-        ):
-            images = pipe(
-                class_labels=[class_labels[label]] * len(indices),
-                generator=draws,
-                guidance_scale=guidance_scale,
-                num_inference_steps=steps,
-            ).images
-        for index, image in zip(indices, images, strict=True):
-            file = out / data.class_names[label] / f"{index:05d}.png"
-            write(file, lambda path, image=image: image.save(path, format="PNG"))
-            new += 1
-    manifest["complete"] = True
-    write(out / MANIFEST, lambda path: path.write_text(json.dumps(manifest, indent=1)))
-    return Report(out, len(records), new, time.perf_counter() - started, manifest)
+    if lacking or not manifest["complete"]:
+        with locked(run.out):
+            manifest, lacking = _ask(run)  # again: another run may just have ended
+            _warn(run, lacking)
+            clouds = _encode(run, lacking)
+            targets = _cluster(run, clouds)
+            manifest = _record(run, manifest, lacking, targets)
+            new = _sample_and_write(run, manifest, _plan(run, lacking), clouds, targets)
+    return Report(run.out, len(run.files), new, time.perf_counter() - started, manifest)
 
 
-def _own_pipeline(name: str) -> str:
-    if name not in PROFILES:
-        known = ", ".join(PROFILES)
-        raise ValueError(f"pipeline must be given, trained on such images: none belongs to {name!r}, only to {known}.")
-    return PROFILES[name].pipeline or name  # the name of a set without one is refused with its remedy
+def _ask(run: Run) -> tuple[dict | None, dict[tuple[int, int], str]]:
+    """The manifest of the folder, and which images lack there, with the reason."""
+    manifest = read_manifest(run.out)
+    if manifest is None:
+        check_unused(run.out)
+        return None, dict.fromkeys(run.files, NOT_MADE)
+    check_settings(run.out, manifest, run.settings)
+    listed, wrong = {image["file"] for image in manifest["images"]}, faults(run.out, manifest)
+    lacking = {key: wrong.get(file, "") if file in listed else NOT_MADE for key, file in run.files.items()}
+    return manifest, {key: why for key, why in lacking.items() if why}
 
 
-def _default_scale(pipe) -> float:
-    parameters = inspect.signature(pipe.__call__).parameters
-    if not ({"class_labels", "guidance_scale"} <= set(parameters) and hasattr(pipe, "vae")):
-        raise ValueError(
-            "pipeline must be latent and class-conditional (a vae, class_labels and guidance_scale, like DiTPipeline); "
-            f"got {type(pipe).__name__}. Others can be steered with mgd.steer."
+def _warn(run: Run, lacking: dict[tuple[int, int], str]) -> None:
+    damaged = [f"{run.files[key]} ({why})" for key, why in lacking.items() if why not in (MISSING, NOT_MADE)]
+    if damaged:
+        warnings.warn(
+            f"{len(damaged)} images in {str(run.out)!r} are damaged, and made again: {', '.join(damaged[:5])}"
+            f"{', …' if len(damaged) > 5 else ''}",
+            stacklevel=3,
         )
-    return parameters["guidance_scale"].default
 
 
-def _class_labels(class_labels, known: dict[str, int], class_names: tuple[str, ...]) -> list[int]:
-    if class_labels is None:
-        missing = [name for name in class_names if name not in known]
-        if missing:
-            raise ValueError(
-                f"class_labels must be given: the pipeline knows no class named {missing[:5]}. Pass the pipeline's "
-                "label of each class, in the order of data.class_names."
-            )
-        class_labels = [known[name] for name in class_names]
-    if len(class_labels) != len(class_names):
-        raise ValueError(f"class_labels must be one per class, {len(class_names)}; got {len(class_labels)}.")
-    return list(class_labels)
+def _encode(run: Run, lacking: Iterable[tuple[int, int]]) -> dict[int, torch.Tensor]:
+    """The latents of each class that lacks an image: class by class, so that they do not depend on what else lacks."""
+    train, labels = run.data.train, sorted({label for label, _ in lacking})
+    if run.latents is not None:
+        return {label: run.latents[train.rows_of(label).to(run.latents.device)] for label in labels}
+    labels = progress(labels, f"encode {run.data.name}", unit="class")
+    return {label: encode(run.pipe.vae, train.of_class(label)) for label in labels}
+
+
+def _cluster(run: Run, clouds: dict[int, torch.Tensor]) -> dict[int, Targets]:
+    """The targets of each class. Trees grow one by one: in step they would depend on what else lacks, by rounding."""
+    count, seed = run.settings["images_per_class"], run.settings["seed"]
+    pick = {key: run.settings[key] for key in ("images_per_class", "strategy", "representative")}
+    clouds = progress(clouds.items(), f"cluster {run.data.name}", unit="class")
+    return {label: pick_targets(bisect(cloud, n_leaves=count, seed=seed), **pick) for label, cloud in clouds}
+
+
+def _plan(run: Run, lacking: Iterable[tuple[int, int]]) -> list[Batch]:
+    """All images of the run in order, cut into batches as even as can be; of these, the ones where an image lacks."""
+    keys, lacking = list(run.files), set(lacking)
+    count = math.ceil(len(keys) / run.batch_size)
+    bounds = [len(keys) * number // count for number in range(count + 1)]
+    batches = (keys[low:high] for low, high in itertools.pairwise(bounds))
+    return [Batch(keys, wanted) for keys in batches if (wanted := [key for key in keys if key in lacking])]
+
+
+def _record(run: Run, before: dict | None, lacking, targets: dict[int, Targets]) -> dict:
+    """The manifest to go on with: what is known of earlier images stays, those that lack are listed anew."""
+    manifest = before or {
+        "settings": run.settings,
+        "note": run.note,
+        "pipeline": run.pipeline,
+        "labels": dict(zip(run.data.class_names, run.settings["class_labels"], strict=True)),
+        "images": [],
+        "made_by": [],
+    }
+    adopt(run.out, manifest)
+    known, rows = {image["file"]: image for image in manifest["images"]}, {}
+    for (label, index), file in run.files.items():
+        if (label, index) not in lacking:
+            continue
+        rows[label] = rows[label] if label in rows else run.data.train.rows_of(label).cpu()
+        known[file] = {
+            "file": file, "class": run.data.class_names[label], "index": index,
+            "node": targets[label].nodes[index], "members": rows[label][targets[label].members[index]].tolist(),
+            "generator": [run.settings["seed"], label, index], "guidance": run.settings["guidance"],
+        }  # fmt: skip
+    return manifest | {"complete": False, "images": [known[file] for file in run.files.values()]}
+
+
+def _sample_and_write(run: Run, manifest: dict, plan: list[Batch], clouds, targets) -> int:
+    """Make the batches; write the images that lack, and what made them. Nothing is written before the first batch."""
+    entry, records = maker(str(run.pipe.device), images=0), {image["file"]: image for image in manifest["images"]}
+    remove_parts(run.out)
+    due = 0.0
+    try:
+        for batch in progress(plan, f"distill {run.data.name}", unit="batch"):
+            images = _sample_batch(run, batch, clouds, targets)
+            if not entry["images"]:
+                manifest["made_by"].append(entry)
+                write_manifest(run.out, manifest)  # whose images these are, before there are any
+            for key in batch.wanted:
+                content, file = png(images[batch.keys.index(key)]), run.files[key]
+                write(run.out / file, lambda path, content=content: path.write_bytes(content))
+                records[file] |= {"sha256": checksum(content), "made_by": len(manifest["made_by"]) - 1}
+                entry["images"] += 1
+            if time.perf_counter() > due:  # of many images it is long: at most a twentieth of the time
+                due = time.perf_counter() + 20 * write_manifest(run.out, manifest)
+        manifest["complete"] = True
+    finally:
+        if entry["images"] or manifest["complete"]:
+            write_manifest(run.out, manifest)
+    return entry["images"]
+
+
+def _sample_batch(run: Run, batch: Batch, clouds, targets) -> torch.Tensor:
+    """All images of a batch, each in its place; guided are those of classes that lack one, in full."""
+    settings, guidance = run.settings, {}
+    for label in dict.fromkeys(label for label, _ in batch.wanted):
+        chosen = _take(targets[label], [index for of, index in batch.keys if of == label])
+        cloud, seed = clouds[label].to(run.pipe.device), generator(settings["seed"], label).initial_seed()
+        guidance[label] = run.factory(chosen, cloud, seed)
+    return _sample(
+        run.pipe,
+        [settings["class_labels"][label] for label, _ in batch.keys],
+        keys=batch.keys,
+        guidance={label: guidance.get(label) for label, _ in batch.keys},
+        seed=settings["seed"],
+        steps=settings["steps"],
+        guidance_scale=settings["guidance_scale"],
+        batch_size=len(batch.keys),
+    )
 
 
 def _take(targets: Targets, indices: list[int]) -> Targets:
@@ -226,3 +262,34 @@ def _take(targets: Targets, indices: list[int]) -> Targets:
         tuple(targets.nodes[index] for index in indices),
         tuple(targets.members[index] for index in indices),
     )
+
+
+def _sample(pipe, asked, *, keys, guidance, seed, steps, guidance_scale, batch_size):
+    draws = [generator(seed, *key) for key in keys]
+
+    def guide(denoised, level):
+        moved = denoised.clone()
+        for label, rule in guidance.items():
+            if rule is not None:
+                copies = range(len(denoised) // len(keys))
+                rows = [i + len(keys) * copy for copy in copies for i, key in enumerate(keys) if key[0] == label]
+                part = {
+                    field.name: value[rows]
+                    for field in dataclasses.fields(level)
+                    if torch.is_tensor(value := getattr(level, field.name)) and value.ndim > 1
+                }
+                moved[rows] = rule(denoised[rows], dataclasses.replace(level, **part))
+        return moved
+
+    with steer(pipe, guide if any(guidance.values()) else None, generators=draws):
+        images = pipe(
+            class_labels=asked,
+            generator=draws,
+            guidance_scale=guidance_scale,
+            num_inference_steps=steps,
+            output_type="pt",
+        ).images
+    images = images.float().cpu() * 2 - 1
+    if not images.isfinite().all():
+        raise ValueError("images must be finite; got NaN.")
+    return images

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -57,9 +58,11 @@ def read_manifest(folder: Path):
         ) from error
 
 
-def write_manifest(folder: Path, manifest: dict) -> None:
-    """Into the folder, whole or not at all."""
+def write_manifest(folder: Path, manifest: dict) -> float:
+    """Into the folder, whole or not at all; the seconds it took."""
+    started = time.perf_counter()
     write(folder / MANIFEST, lambda path: path.write_text(json.dumps(manifest, indent=1), encoding="utf-8"))
+    return time.perf_counter() - started
 
 
 def is_record(manifest) -> bool:

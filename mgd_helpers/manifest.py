@@ -1,28 +1,37 @@
-"""The record of a run: settings, compared before a folder is used again, and files that are whole where they exist."""
+"""The record of a run: its settings, compared before a folder is used again, and what made which of its images."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
+import inspect
 import json
-from collections.abc import Callable
+import platform
+import types
 from pathlib import Path
 
+import numpy as np
+import torch
+
 from mgd_helpers.data import Dataset
+from mgd_helpers.files import checksum
+from mgd_helpers.files import write as write
+from mgd_helpers.folders import MANIFEST as MANIFEST
+from mgd_helpers.folders import faults, is_record
 
-MANIFEST = "manifest.json"
+# settings that manifests of earlier versions lack
+YOUNG = ("latents", "guidance_code", "package", "encoder_dtype")
 
 
-def check_settings(out: Path, settings: dict) -> None:
-    """Raise `ValueError` where `out` holds other files, or a run of other settings."""
-    if not (out / MANIFEST).exists():
-        if out.exists() and any(out.iterdir()):
-            raise ValueError(
-                f"out must be a new or empty folder, or one made by distill; {str(out)!r} holds other files."
-            )
-        return
-    before = json.loads((out / MANIFEST).read_text())["settings"]
-    changed = [key for key in settings if before.get(key) != json.loads(json.dumps(settings[key]))]
+def check_settings(out: Path, before, settings: dict) -> None:
+    """Raise `ValueError` where `before`, the manifest of `out`, is no record of a run, or one of other settings."""
+    if not is_record(before):
+        raise ValueError(
+            f"out {str(out)!r} holds a {MANIFEST} that says no settings: it is none that distill wrote. Take it out, or "
+            "choose another folder."
+        )
+    before, settings = before["settings"], json.loads(json.dumps(settings))
+    changed = [key for key in settings if not _agree(key, before, settings)]
     if changed:
         raise ValueError(
             f"out {str(out)!r} holds images of other settings: {', '.join(changed)} differ "
@@ -30,12 +39,20 @@ def check_settings(out: Path, settings: dict) -> None:
         )
 
 
-def write(file: Path, save: Callable[[Path], object]) -> None:
-    """Under a temporary name, then renamed: a file that exists is whole."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f".{file.name}.part")
-    save(part)
-    part.replace(file)
+def adopt(out: Path, manifest: dict) -> None:
+    """Add to the manifest of an earlier version what this one keeps: checksums of the images that are there, what made
+    them, and a note on what it does not say."""
+    if "made_by" in manifest:
+        return
+    wrong = faults(out, manifest)
+    there = [image for image in manifest["images"] if image["file"] not in wrong]
+    for image in there:
+        image |= {"sha256": checksum((out / image["file"]).read_bytes()), "made_by": 0}
+    made = {key: manifest.pop(key, None) for key in ("versions", "device")}
+    lacking = [key for key in YOUNG if key not in manifest["settings"]]
+    note = f"Begun by an earlier version, which did not note {', '.join(lacking)}."
+    manifest["made_by"] = [made | {"date": None, "images": len(there)}]
+    manifest["note"] = " ".join(filter(None, [manifest.get("note"), note]))
 
 
 def describe(thing) -> str:
@@ -48,6 +65,18 @@ def describe(thing) -> str:
     return f"{thing.__module__}.{thing.__qualname__}"
 
 
+def code_of(thing) -> tuple[str, list[str]]:
+    """A hash of a function's code, constants, defaults and what it closes over, beside the version of Python whose
+    code it is; and the names of what it uses that cannot be hashed, since it may change."""
+    first = thing
+    while isinstance(first, functools.partial):
+        first = first.func
+    code = _Code(home=describe(first).split(".")[0])
+    code.feed([("guidance", thing)])
+    version = ".".join(platform.python_version_tuple()[:2])
+    return f"{version}:{code.digest.hexdigest()}", sorted(code.unknown)
+
+
 def plain(value):
     """A value as JSON can hold it."""
     return value if isinstance(value, str | int | float | bool | None) else str(value)
@@ -55,6 +84,83 @@ def plain(value):
 
 def data_hash(data: Dataset) -> str:
     """SHA-256 of the training split: a name alone does not say which images a run was made from."""
-    digest = hashlib.sha256(data.train.images.contiguous().numpy())
-    digest.update(data.train.labels.contiguous().numpy())
+    digest = hashlib.sha256()
+    for block in (*data.train.images.split(1000), data.train.labels):
+        digest.update(_bytes(block))
     return digest.hexdigest()
+
+
+def tensor_hash(tensor: torch.Tensor) -> str:
+    """SHA-256 of a tensor's values, kind and shape."""
+    digest = hashlib.sha256(f"{tensor.dtype}{list(tensor.shape)}".encode())
+    digest.update(_bytes(tensor))
+    return digest.hexdigest()
+
+
+def _agree(key: str, before: dict, settings: dict) -> bool:
+    if key in YOUNG and key not in before:
+        return True
+    there, now = before.get(key), settings[key]
+    if key == "guidance_code" and there and now and there.split(":")[0] != now.split(":")[0]:
+        return True  # compiled by another Python: not comparable
+    return key in before and there == now
+
+
+def _bytes(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
+
+
+class _Code:
+    """A digest of a function and of what it uses; `unknown` are the names of what may change, and cannot be hashed."""
+
+    def __init__(self, home: str):
+        self.digest, self.unknown, self.seen, self.home = hashlib.sha256(), set(), set(), home
+
+    def feed(self, items) -> None:
+        for name, value in items:
+            value = inspect.unwrap(value) if callable(value) else value
+            self.digest.update(f"{name}={type(value).__name__} ".encode())
+            self.add(name, value)
+
+    def add(self, name: str, value) -> None:
+        if value is None or value is ... or isinstance(value, bool | int | float | complex | str | bytes):
+            self.digest.update(repr(value).encode(errors="surrogatepass"))
+        elif isinstance(value, torch.Tensor) or (isinstance(value, np.ndarray) and value.dtype != object):
+            self.digest.update(tensor_hash(torch.as_tensor(value)).encode())
+        elif isinstance(value, tuple | frozenset):
+            items = value if isinstance(value, tuple) else sorted(value, key=repr)
+            self.feed((f"{name}[{index}]", item) for index, item in enumerate(items))
+        elif isinstance(value, types.CodeType):
+            self.digest.update(value.co_code + repr((value.co_names, value.co_varnames)).encode())
+            self.feed((f"{name} constant", constant) for constant in value.co_consts)
+        elif id(value) in self.seen:
+            self.digest.update(b"again")
+        else:
+            self.seen.add(id(value))
+            self.add_thing(name, value)
+
+    def add_thing(self, name: str, value) -> None:
+        if isinstance(value, functools.partial):
+            self.feed([("function", value.func), ("arguments", value.args), *sorted(value.keywords.items())])
+        elif isinstance(value, types.MethodType):
+            self.feed([("function", value.__func__), (f"{name}.__self__", value.__self__)])
+        elif isinstance(value, types.FunctionType) and (value.__module__ or "").split(".")[0] == self.home:
+            self.feed([("code", value.__code__), ("defaults", value.__defaults__)])
+            self.feed(sorted((value.__kwdefaults__ or {}).items()))
+            self.feed(sorted(_outside(value).items()))
+        elif isinstance(value, type | types.ModuleType | types.BuiltinFunctionType | types.FunctionType):
+            self.digest.update(describe(value).encode() if hasattr(value, "__qualname__") else value.__name__.encode())
+        elif callable(value) and hasattr(value, "__dict__"):  # an object with a method __call__
+            self.feed([("class", type(value)), ("call", type(value).__call__), *sorted(vars(value).items())])
+        else:
+            self.unknown.add(name)
+
+
+def _outside(function: types.FunctionType) -> dict:
+    """What a function reads from outside of itself: cells that it closes over, and globals of its module."""
+    try:
+        found = inspect.getclosurevars(function)
+    except (ValueError, TypeError):
+        return {}
+    own = {name: value for name, value in found.globals.items() if not isinstance(value, types.ModuleType)}
+    return own | dict(found.nonlocals)

@@ -1,0 +1,130 @@
+"""What a call of `distill` comes down to: data, pipeline, labels and settings, looked up and checked before any work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+from mgd_helpers.border import number, one_of, whole
+from mgd_helpers.catalog import PROFILES
+from mgd_helpers.data import Dataset, load_data
+from mgd_helpers.files import check_folder
+from mgd_helpers.fitting import check_images, check_latents, check_pipeline, labels_of, train_steps
+from mgd_helpers.guidance import Guidance
+from mgd_helpers.manifest import code_of, data_hash, describe, plain, tensor_hash
+from mgd_helpers.names import folder_names
+from mgd_helpers.pipelines import load_pipeline, weights_hash
+from mgd_helpers.runtime import package_versions
+from mgd_helpers.targets import Targets
+
+Factory = Callable[[Targets, torch.Tensor, int], Guidance | None]
+CHOICES = {"strategy": ("levels", "leaves"), "representative": ("centroid", "nearest_member")}
+LARGEST_SCALE = 100.0  # of classifier-free guidance; images are noise long before
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """Everything that decides about the images (`settings`), and what makes them; `note` is for the manifest."""
+
+    data: Dataset
+    out: Path
+    pipe: object
+    pipeline: str
+    factory: Factory
+    latents: torch.Tensor | None
+    settings: dict
+    note: str
+    batch_size: int
+
+    @cached_property
+    def files(self) -> dict[tuple[int, int], str]:
+        """The file of each image, by class and index, in the order in which they are made."""
+        folders = list(folder_names(self.data.class_names).values())
+        count = self.settings["images_per_class"]
+        return {
+            (label, index): f"{folder}/{index:05d}.png"
+            for label, folder in enumerate(folders)
+            for index in range(count)
+        }
+
+
+def resolve(
+    data, *, images_per_class, out, guidance, factories, pipeline, class_labels, latents, strategy, representative,
+    steps, guidance_scale, batch_size, seed,
+) -> Run:  # fmt: skip
+    """The arguments of `distill`, checked one by one and against each other; `factories` are the guidances by name."""
+    numbers = {
+        "images_per_class": whole("images_per_class", images_per_class, at_least=1),
+        "steps": whole("steps", steps, at_least=1),
+        "seed": whole("seed", seed, at_least=0),
+    }
+    batch_size = whole("batch_size", batch_size, at_least=1)
+    words = {"strategy": strategy, "representative": representative}
+    words = {name: one_of(name, value, CHOICES[name]) for name, value in words.items()}
+    factory = guidance if callable(guidance) else factories[
+        one_of("guidance", guidance, factories, or_else=", or a factory (targets, cloud, seed) -> guidance")
+    ]  # fmt: skip
+    out = check_folder("out", out)
+    data = data if isinstance(data, Dataset) else load_data(data)
+    _check_counts(data, numbers["images_per_class"])
+    pipe, name, settings = _pipeline(data, pipeline, class_labels, guidance_scale)
+    numbers["steps"] = whole("steps", steps, at_least=1, at_most=train_steps(pipe))
+    if latents is None:
+        check_images(pipe, data.train.images)
+    else:
+        latents = check_latents(pipe, latents, len(data.train))
+    code, unknown = code_of(guidance) if callable(guidance) else (None, [])
+    settings = {
+        "data": data.name,
+        "data_hash": data_hash(data),
+        "classes": list(data.class_names),
+        "guidance": describe(guidance) if callable(guidance) else guidance,
+        "guidance_code": code,
+        "latents": None if latents is None else tensor_hash(latents),
+        "package": package_versions()["mgd-helpers"],
+        **numbers, **words, **settings,
+    }  # fmt: skip
+    note = f"The guidance also uses {', '.join(unknown)}, of which nothing is known here." if unknown else ""
+    return Run(data, out, pipe, name, factory, latents, settings, " ".join(filter(None, [data.note, note])), batch_size)
+
+
+def _check_counts(data: Dataset, images_per_class: int) -> None:
+    if data.train.images.is_meta:
+        raise ValueError("data must have images with values; got some on the device 'meta'. Load them.")
+    for label, name in enumerate(data.class_names):
+        count = len(data.train.rows_of(label))
+        if count < images_per_class:
+            raise ValueError(
+                f"images_per_class must not exceed the {count} images of class {name!r}; got {images_per_class}."
+            )
+
+
+def _pipeline(data: Dataset, pipeline, class_labels, guidance_scale) -> tuple[object, str, dict]:
+    """The pipeline, its name, and the settings that say what it is."""
+    profile = PROFILES.get(data.name)
+    pipeline = _own_pipeline(data.name) if pipeline is None else pipeline
+    pipe = load_pipeline(pipeline) if isinstance(pipeline, str | Path) else pipeline
+    default_scale = check_pipeline(pipe)
+    is_own = profile and profile.labels and pipeline in (profile.name, profile.pipeline)
+    known = dict(zip(profile.class_names, profile.labels, strict=True)) if is_own else getattr(pipe, "labels", {})
+    if guidance_scale is None:
+        guidance_scale = profile.guidance_scale if profile else default_scale
+    return pipe, str(pipeline) if isinstance(pipeline, str | Path) else describe(pipe), {
+        "class_labels": labels_of(pipe, class_labels, known, data.class_names),
+        "scheduler": type(pipe.scheduler).__name__,
+        "scheduler_config": {key: plain(value) for key, value in sorted(pipe.scheduler.config.items())},
+        "guidance_scale": number("guidance_scale", guidance_scale, at_least=0, at_most=LARGEST_SCALE),
+        "weights": weights_hash(pipe),
+        "encoder_dtype": str(pipe.vae.dtype).removeprefix("torch."),
+    }  # fmt: skip
+
+
+def _own_pipeline(name: str) -> str:
+    if name not in PROFILES:
+        known = ", ".join(PROFILES)
+        raise ValueError(f"pipeline must be given, trained on such images: none belongs to {name!r}, only to {known}.")
+    return PROFILES[name].pipeline or name  # the name of a set without one is refused with its remedy
