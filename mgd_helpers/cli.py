@@ -5,18 +5,23 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import sys
 from collections.abc import Sequence
 
+import torch
+
 from mgd_helpers.distill import GUIDANCES, distill
 from mgd_helpers.evaluation import evaluate
+from mgd_helpers.runtime import package_versions
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command; what it refuses becomes one line on stderr and exit status 2."""
+    """Run one command; what a person can mend becomes one line on stderr and exit status 2, Ctrl-C one and 130."""
     parser = argparse.ArgumentParser(
         prog="mgd", description="Training-free dataset distillation with diffusion models."
     )
+    parser.add_argument("--version", action="version", version=f"mgd {package_versions()['mgd-helpers']}")
     commands = parser.add_subparsers(dest="command", required=True)
 
     command = commands.add_parser("distill", help="make a folder of images, some per class; resumes")
@@ -26,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command.add_argument("--images-per-class", type=int, required=True)
     command.add_argument("--out", required=True, help="folder for the images and the manifest")
     command.add_argument(
-        "--guidance", choices=sorted(GUIDANCES), default="manifold",
+        "--guidance", metavar=f"{{{','.join(sorted(GUIDANCES))}}}", default="manifold",
         help="mgd3 is as published only with 50 steps and a pipeline whose scheduler is DDPM",
     )  # fmt: skip
     command.add_argument(
@@ -52,6 +57,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
             table = evaluate(folders, **options)
             print(table.round(4).to_string())
             print("tested on {test_images} images of {against}. {note}".format(**table.attrs).rstrip())
-    except (ValueError, FileNotFoundError, MemoryError) as error:
-        print(f"mgd {command}: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        go_on = "The same command goes on where it stopped." if command == "distill" else "Nothing was written."
+        print(f"mgd {command}: interrupted. {go_on}", file=sys.stderr)
+        raise SystemExit(130) from None
+    except (ValueError, OSError, MemoryError, ImportError, torch.OutOfMemoryError) as error:
+        print(f"mgd {command}: {_in_one_line(error)}", file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def _in_one_line(error: Exception) -> str:
+    """What went wrong, and what to do where the system says no more than what."""
+    said, number = " ".join(str(error).split()) or type(error).__name__, getattr(error, "errno", None)
+    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"{said}. Make room on the disk; the same command then goes on where it stopped."
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{said}. Choose another folder, or change its permissions."
+    if isinstance(error, torch.OutOfMemoryError):
+        return f"{said.partition('. ')[0]}. Take a smaller --batch-size, or no GPU: CUDA_VISIBLE_DEVICES="
+    return said

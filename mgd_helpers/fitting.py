@@ -107,8 +107,6 @@ def latent_shape(pipe) -> tuple[int, int, int] | None:
 def check_images(pipe, images: Tensor) -> None:
     """Refuse images whose latents would not be of the size and kind that the pipeline denoises."""
     channels, (height, width) = pipe.vae.config.in_channels, images.shape[2:]
-    if images.is_meta:
-        raise ValueError("data must have images with values; got some on the device 'meta'. Load them.")
     if images.shape[1] != channels:
         raise ValueError(
             f"data must have images of {channels} channels for this pipeline; got {images.shape[1]}. Load them with "
@@ -127,7 +125,7 @@ def check_images(pipe, images: Tensor) -> None:
 
 
 def check_latents(pipe, latents, count: int) -> Tensor:
-    """Latents that a person gives, as a tensor; refused where they are not those of `count` images for this pipeline."""
+    """Latents as a tensor; refused where they are not those of `count` images for this pipeline."""
     if not isinstance(latents, torch.Tensor):
         try:
             latents = torch.as_tensor(latents)

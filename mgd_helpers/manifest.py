@@ -27,8 +27,8 @@ def check_settings(out: Path, before, settings: dict) -> None:
     """Raise `ValueError` where `before`, the manifest of `out`, is no record of a run, or one of other settings."""
     if not is_record(before):
         raise ValueError(
-            f"out {str(out)!r} holds a {MANIFEST} that says no settings: it is none that distill wrote. Take it out, or "
-            "choose another folder."
+            f"out {str(out)!r} holds a {MANIFEST} that says no settings, so it is none of distill's. Take it out, "
+            "or choose another folder."
         )
     before, settings = before["settings"], json.loads(json.dumps(settings))
     changed = [key for key in settings if not _agree(key, before, settings)]

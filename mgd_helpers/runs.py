@@ -1,4 +1,4 @@
-"""What a call of `distill` comes down to: data, pipeline, labels and settings, looked up and checked before any work."""
+"""What a call of `distill` comes down to: data, pipeline, labels and settings, looked up and checked."""
 
 from __future__ import annotations
 

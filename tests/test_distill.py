@@ -1,5 +1,9 @@
 import dataclasses
+import hashlib
 import json
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
 
 import diffusers
 import numpy as np
@@ -59,13 +63,17 @@ def test_the_manifest_says_how_each_image_was_made(run, waves, tiny):
     manifest = json.loads((report.folder / "manifest.json").read_text())
     assert manifest == report.manifest
     assert manifest["complete"] is True
-    assert manifest["settings"] | {"scheduler_config": None, "data_hash": None} == {
+    assert manifest["settings"] | {"scheduler_config": None, "data_hash": None, "guidance_code": None} == {
         "data": "waves",
         "data_hash": None,
         "classes": ["zero", "one"],
         "class_labels": [0, 1],
         "images_per_class": 3,
         "guidance": "test_distill.mode",
+        "guidance_code": None,
+        "latents": None,
+        "package": version("mgd-helpers"),
+        "encoder_dtype": "float32",
         "strategy": "levels",
         "representative": "centroid",
         "scheduler": "DDIMScheduler",
@@ -76,7 +84,11 @@ def test_the_manifest_says_how_each_image_was_made(run, waves, tiny):
         "weights": weights_hash(tiny),
     }
     assert manifest["settings"]["scheduler_config"]["timestep_spacing"] == "trailing"
-    assert {"torch", "diffusers", "python", "mgd-helpers"} <= set(manifest["versions"])
+    (entry,) = manifest["made_by"]
+    assert {"torch", "diffusers", "python", "mgd-helpers"} <= set(entry["versions"])
+    assert (entry["device"], entry["images"]) == ("cpu", 6)
+    assert datetime.fromisoformat(entry["date"]).tzinfo
+    assert manifest["labels"] == report.labels == {"zero": 0, "one": 1}
     assert manifest["note"] == ""
     assert [image["file"] for image in manifest["images"]] == [
         f"{name}/{index:05d}.png" for name in ("zero", "one") for index in range(3)
@@ -84,11 +96,13 @@ def test_the_manifest_says_how_each_image_was_made(run, waves, tiny):
     for image in manifest["images"]:
         label = waves.class_names.index(image["class"])
         assert image["generator"] == [5, label, image["index"]]
+        assert image["sha256"] == hashlib.sha256((report.folder / image["file"]).read_bytes()).hexdigest()
+        assert image["made_by"] == 0
         assert {waves.train.labels[row].item() for row in image["members"]} == {label}
 
 
 def test_images_are_what_the_parts_make_by_hand(run, waves, tiny):
-    report = run(seed=2)
+    report = run(seed=2, batch_size=3)
     cloud = encode(tiny.vae, waves.train.of_class(1))
     targets = pick_targets(bisect(cloud, n_leaves=3, seed=2), images_per_class=3)
     draws = generators(2, 1, range(3))
@@ -96,6 +110,27 @@ def test_images_are_what_the_parts_make_by_hand(run, waves, tiny):
         images = tiny(class_labels=[1] * 3, generator=draws, num_inference_steps=4).images
     for index, image in enumerate(images):
         with Image.open(report.folder / f"one/{index:05d}.png") as written:
+            assert written.tobytes() == image.tobytes()
+
+
+def test_classes_share_batches_and_each_follows_its_own_guidance(run, waves, tiny):
+    report = run(seed=2)
+    rules = {}
+    for label in (0, 1):
+        cloud = encode(tiny.vae, waves.train.of_class(label))
+        rules[label] = mode(pick_targets(bisect(cloud, n_leaves=3, seed=2), images_per_class=3), cloud, 0)
+    draws = [*generators(2, 0, range(3)), *generators(2, 1, range(3))]
+
+    def both(denoised, level):  # the second half is that of classifier-free guidance
+        parts = zip(denoised.split(3), level.sample.split(3), (0, 1, 0, 1), strict=True)
+        return torch.cat([rules[label](part, dataclasses.replace(level, sample=noisy)) for part, noisy, label in parts])
+
+    with steer(tiny, both, generators=draws):
+        images = tiny(class_labels=[0] * 3 + [1] * 3, generator=draws, num_inference_steps=4).images
+    for image, file in zip(images, sorted(EXPECTED, reverse=True), strict=True):
+        name, index = file.split("/")
+        where = report.folder / name / f"{2 - int(index[:5]):05d}.png"
+        with Image.open(where) as written:
             assert written.tobytes() == image.tobytes()
 
 
@@ -108,7 +143,7 @@ def test_every_guidance_runs(run, guidance):
 
 
 def test_guidance_none_is_the_stock_pipeline(run, tiny):
-    report = run(guidance="none")
+    report = run(guidance="none", batch_size=3)
     images = tiny(class_labels=[0] * 3, generator=generators(0, 0, range(3)), num_inference_steps=4).images
     for index, image in enumerate(images):
         with Image.open(report.folder / f"zero/{index:05d}.png") as written:
@@ -119,15 +154,16 @@ def test_each_image_follows_its_own_target_in_any_batch_and_after_a_restart(run,
     made = []
 
     def spy(targets, cloud, seed):
-        made.extend(zip(targets.nodes, targets.latents.sum((1, 2, 3)).tolist(), strict=True))
+        made.append(list(zip(targets.nodes, targets.latents.sum((1, 2, 3)).tolist(), strict=True)))
         return mode(targets, cloud, seed)
 
-    manifest = run(guidance=spy, batch_size=2).manifest
-    assert [node for node, _ in made] == [image["node"] for image in manifest["images"]]
+    report = run(guidance=spy, batch_size=4)  # three and three
+    assert "The guidance also uses made, of which nothing is known here." in report.manifest["note"]
+    assert [node for part in made for node, _ in part] == [image["node"] for image in report.manifest["images"]]
     before = made.copy()
     (tmp_path / "set/one/00002.png").unlink()
-    run(guidance=spy, batch_size=2)
-    assert made[6:] == before[5:]
+    run(guidance=spy, batch_size=4)
+    assert made[2:] == before[1:]  # with all targets of its batch, as in the first run
 
 
 @pytest.mark.parametrize("scheduler", [diffusers.DDIMScheduler, diffusers.DDPMScheduler])
@@ -185,11 +221,11 @@ def test_an_interrupted_run_goes_on_where_it_stopped(run, tiny, tmp_path, monkey
 
 
 def test_a_file_that_exists_is_whole(run, tmp_path, monkeypatch):
-    def torn(self, path, format):
-        path.write_bytes(b"half")
+    def torn(self, content):
+        self.write_text("half")
         raise OSError("disk full")
 
-    monkeypatch.setattr(Image.Image, "save", torn)
+    monkeypatch.setattr(Path, "write_bytes", torn)
     with pytest.raises(OSError, match="disk full"):
         run()
     assert not files(tmp_path / "set")
@@ -204,7 +240,9 @@ def test_a_file_that_exists_is_whole(run, tmp_path, monkeypatch):
         ({"seed": 1}, "seed"),
         ({"steps": 5}, "steps"),
         ({"images_per_class": 2}, "images_per_class"),
-        ({"guidance": "none"}, "guidance"),
+        ({"guidance": "none"}, "guidance, guidance_code"),
+        ({"guidance": lambda targets, cloud, seed: None}, "guidance, guidance_code"),
+        ({"latents": torch.zeros(12, 4, 8, 8)}, "latents"),
         ({"guidance_scale": 2.0}, "guidance_scale"),
         ({"strategy": "leaves"}, "strategy"),
         ({"representative": "nearest_member"}, "representative"),
@@ -227,7 +265,9 @@ def test_other_settings_never_go_into_the_same_folder(run, options, changed):
 def test_a_folder_with_other_files_is_refused_and_left_alone(run, tmp_path):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "thesis.txt").write_text("mine")
-    with pytest.raises(ValueError, match=r"out must be a new or empty folder, or one made by distill; .* other files"):
+    with pytest.raises(
+        ValueError, match=r"out must be a new or empty folder, or one made by the same call; .* other files"
+    ):
         run()
     assert [path.name for path in (tmp_path / "set").iterdir()] == ["thesis.txt"]
 
@@ -282,9 +322,9 @@ class Unconditional:
     ("options", "message"),
     [
         ({"guidance": "magic"}, "guidance must be one of none, mode, mgd3, manifold, released, or a fact"),
-        ({"images_per_class": 0}, "images_per_class must be at least 1; got 0"),
-        ({"batch_size": 0}, "batch_size must be at least 1; got 0"),
-        ({"steps": -1}, "steps must be at least 1; got -1"),
+        ({"images_per_class": 0}, "images_per_class must be a whole number of at least 1; got 0"),
+        ({"batch_size": 0}, "batch_size must be a whole number of at least 1; got 0"),
+        ({"steps": -1}, "steps must be a whole number of at least 1; got -1"),
         ({"images_per_class": 7}, "images_per_class must not exceed the 6 images of class 'zero'; got 7"),
         ({"class_labels": [0]}, "class_labels must be one per class, 2; got 1"),
         (
@@ -352,8 +392,8 @@ def test_imagenet_sets_flow_through_a_small_dit_of_the_public_kind(tmp_path, mon
     assert report.manifest["pipeline"] == str(tmp_path / "pipe")
     labels = [options["class_labels"].tolist() for _, options in seen]
     first, second = numbers
-    assert labels == [[first, 1000]] * 3 + [[second, 1000]] * 3  # no class beside it, for classifier-free guidance
-    assert {rows[0].shape for rows, _ in seen} == {(2, 4, 32, 32)}
+    assert labels == [[first, second, 1000, 1000]] * 3  # no class beside them, for classifier-free guidance
+    assert {rows[0].shape for rows, _ in seen} == {(4, 4, 32, 32)}
     for name in classes:
         with Image.open(tmp_path / "out" / name / "00000.png") as image:
             assert (image.size, image.mode) == ((256, 256), "RGB")
