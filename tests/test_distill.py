@@ -44,7 +44,8 @@ def files(folder):
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.png")}
 
 
-EXPECTED = {f"{name}/{index:05d}.png" for name in ("zero", "one") for index in range(3)}
+IN_ORDER = [f"{name}/{index:05d}.png" for name in ("zero", "one") for index in range(3)]
+EXPECTED = set(IN_ORDER)
 
 
 def test_the_folder_holds_one_sub_folder_per_class_and_a_manifest(run, waves):
@@ -127,10 +128,8 @@ def test_classes_share_batches_and_each_follows_its_own_guidance(run, waves, tin
 
     with steer(tiny, both, generators=draws):
         images = tiny(class_labels=[0] * 3 + [1] * 3, generator=draws, num_inference_steps=4).images
-    for image, file in zip(images, sorted(EXPECTED, reverse=True), strict=True):
-        name, index = file.split("/")
-        where = report.folder / name / f"{2 - int(index[:5]):05d}.png"
-        with Image.open(where) as written:
+    for image, file in zip(images, IN_ORDER, strict=True):
+        with Image.open(report.folder / file) as written:
             assert written.tobytes() == image.tobytes()
 
 
@@ -265,9 +264,7 @@ def test_other_settings_never_go_into_the_same_folder(run, options, changed):
 def test_a_folder_with_other_files_is_refused_and_left_alone(run, tmp_path):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "thesis.txt").write_text("mine")
-    with pytest.raises(
-        ValueError, match=r"out must be a new or empty folder, or one made by the same call; .* other files"
-    ):
+    with pytest.raises(ValueError, match=r"out must be a new or empty folder, or one made by the same call; .* other"):
         run()
     assert [path.name for path in (tmp_path / "set").iterdir()] == ["thesis.txt"]
 

@@ -1,0 +1,327 @@
+"""A folder that `distill` made, in part or in whole: what a second call does to it."""
+
+import dataclasses
+import importlib
+import json
+import shutil
+import threading
+import warnings
+
+import pytest
+import torch
+from test_folders import DAMAGE, TORN, edit
+
+from mgd_helpers.data import Dataset, ImageSet, read_generated
+from mgd_helpers.distill import distill
+from mgd_helpers.guidance import ModePull
+from mgd_helpers.latents import encode
+from mgd_helpers.lock import locked
+
+steps = importlib.import_module("mgd_helpers.distill")  # the package calls its function by the same name
+
+
+def pull(targets, cloud, seed):
+    return ModePull(50 * targets.latents, strength=0.5)  # the latents of the random VAE are too small to be seen
+
+
+@pytest.fixture(scope="module")
+def three():
+    """Three classes of five images, so that batches of four reach across classes."""
+    images = torch.rand(15, 1, 16, 16, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    part = ImageSet(images, torch.arange(15) % 3)
+    return Dataset("three", part, part.take([0, 1, 2]), ("a", "b", "c"))
+
+
+@pytest.fixture
+def run(three, tiny, tmp_path):
+    def call(**options):
+        defaults = {"images_per_class": 5, "out": tmp_path / "set", "guidance": pull, "pipeline": tiny, "steps": 3,
+                    "class_labels": [0, 1, 2], "batch_size": 4}  # fmt: skip
+        return distill(options.pop("data", three), **(defaults | options))
+
+    return call
+
+
+def files(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.png") if path.is_file()}
+
+
+def manifest_of(folder):
+    return json.loads((folder / "manifest.json").read_text())
+
+
+def spy(monkeypatch, name):
+    calls, original = [], getattr(steps, name)
+    monkeypatch.setattr(steps, name, lambda *rows, **options: calls.append(rows) or original(*rows, **options))
+    return calls
+
+
+PATTERNS = {
+    "one": ["a/00000"],
+    "the last": ["c/00004"],
+    "one of each class": ["a/00001", "b/00002", "c/00003"],
+    "a class": [f"b/0000{index}" for index in range(5)],
+    "two neighbours across classes": ["a/00004", "b/00000"],
+    "every second": [f"{name}/0000{index}" for name in "abc" for index in (0, 2, 4)],
+    "all but one": [f"{name}/0000{index}" for name in "abc" for index in range(5)][1:],
+    "all": [f"{name}/0000{index}" for name in "abc" for index in range(5)],
+}
+
+
+@pytest.mark.parametrize("guidance", [pull, "manifold", "released", "none"])
+def test_whatever_lacks_comes_back_to_the_byte(run, guidance):
+    folder = run(guidance=guidance).folder
+    whole = files(folder)
+    for lacking in PATTERNS.values():
+        for name in lacking:
+            (folder / f"{name}.png").unlink()
+        assert run(guidance=guidance).new == len(lacking)
+        assert files(folder) == whole
+
+
+@pytest.mark.parametrize("lacking", PATTERNS)
+def test_only_what_lacks_is_written(run, lacking):
+    folder = run().folder
+    for name in PATTERNS[lacking]:
+        (folder / f"{name}.png").unlink()
+    times = {path: path.stat().st_mtime_ns for path in folder.rglob("*.png")}
+    run()
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+
+
+def test_batches_are_even_reach_across_classes_and_do_not_depend_on_what_lacks(run, monkeypatch):
+    calls = spy(monkeypatch, "_sample_batch")
+    folder = run().folder
+    first = [batch.keys for _, batch, *_ in calls]
+    assert [len(keys) for keys in first] == [3, 4, 4, 4]
+    assert [key for keys in first for key in keys] == [(label, index) for label in range(3) for index in range(5)]
+    (folder / "b/00000.png").unlink()
+    calls.clear()
+    run()
+    assert [(batch.keys, batch.wanted) for _, batch, *_ in calls] == [(first[1], [(1, 0)])]
+
+
+def test_only_classes_that_lack_an_image_are_encoded_clustered_and_guided(run, three, monkeypatch):
+    folder = run().folder
+    (folder / "b/00000.png").unlink()
+    encoded, grown, asked = spy(monkeypatch, "encode"), spy(monkeypatch, "bisect"), []
+
+    def factory(targets, cloud, seed):
+        asked.append(len(targets))
+        return pull(targets, cloud, seed)
+
+    resolve = steps.resolve
+    swapped = lambda *rows, **options: dataclasses.replace(resolve(*rows, **options), factory=factory)  # noqa: E731
+    monkeypatch.setattr(steps, "resolve", swapped)  # under the settings of the first run
+    run()
+    assert len(encoded) == len(grown) == 1
+    assert torch.equal(encoded[0][1], three.train.of_class(1))
+    assert asked == [2]  # both targets that the batch has of the class, though one image is there
+
+
+def test_a_finished_folder_is_recognised_without_work(run, monkeypatch):
+    folder = run().folder
+    before = (folder / "manifest.json").read_bytes()
+    for name in ("encode", "bisect", "locked", "write_manifest"):
+        monkeypatch.setattr(steps, name, None)
+    assert run().new == 0
+    assert (folder / "manifest.json").read_bytes() == before
+
+
+def test_every_call_that_makes_images_is_recorded_and_no_other(run, monkeypatch):
+    first = run().manifest["made_by"]
+    monkeypatch.setattr("mgd_helpers.folders.package_versions", lambda: {"torch": "99"})
+    assert run().manifest["made_by"] == first
+    folder = run().folder
+    (folder / "a/00001.png").unlink()
+    manifest = run().manifest
+    assert manifest == manifest_of(folder)
+    assert manifest["made_by"][:1] == first
+    assert manifest["made_by"][1]["versions"] == {"torch": "99"}
+    assert [entry["images"] for entry in manifest["made_by"]] == [15, 1]
+    assert {image["file"] for image in manifest["images"] if image["made_by"] == 1} == {"a/00001.png"}
+
+
+@pytest.mark.parametrize("why", DAMAGE)
+def test_damaged_images_are_named_and_made_again(run, why):
+    folder = run().folder
+    whole = files(folder)
+    DAMAGE[why](folder / "b/00001.png")
+    with pytest.warns(UserWarning, match=rf"1 images in .*set' are damaged, and made again: b/00001.png \({why}\)"):
+        assert run().new == 1
+    assert files(folder) == whole
+
+
+def test_another_picture_is_made_again(run, three):
+    folder = run().folder
+    whole = files(folder)
+    shutil.copy(folder / "a/00001.png", folder / "a/00002.png")
+    with pytest.warns(UserWarning, match=r"a/00002.png \(changed\)"):
+        run()
+    assert files(folder) == whole
+    assert len(read_generated(folder, three)) == 15
+
+
+def test_missing_images_are_made_without_a_warning(run):
+    (run().folder / "a/00001.png").unlink()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run()
+
+
+def test_an_unfinished_folder_is_not_evaluated(run, three):
+    folder = run().folder
+    (folder / "a/00001.png").unlink()
+    with pytest.raises(ValueError, match=r"must hold the 15 images of its manifest .*missing: a/00001.png\. Call what"):
+        read_generated(folder, three)
+
+
+@pytest.mark.parametrize("how", TORN)
+def test_a_torn_manifest_is_named(run, how):
+    folder = run().folder
+    TORN[how](folder / "manifest.json")
+    before = files(folder)
+    with pytest.raises(ValueError, match=r"manifest.json' must be a manifest .*cannot be read.*choose another folder"):
+        run()
+    assert files(folder) == before
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "5", '"text"', '{"images": []}'])
+def test_a_manifest_of_others_is_named(run, content):
+    folder = run().folder
+    (folder / "manifest.json").write_text(content)
+    with pytest.raises(ValueError, match=r"holds a manifest.json that says no settings.*choose another folder"):
+        run()
+
+
+def test_a_manifest_that_says_only_the_classes_is_no_run(run, three, tmp_path):
+    from mgd_helpers.saving import write_images
+
+    write_images(tmp_path / "set", three.train, three.class_names)
+    with pytest.raises(ValueError, match="holds images of other settings"):
+        run()
+
+
+def as_before(manifest):
+    """As the version before wrote it."""
+    (made,) = manifest.pop("made_by")
+    manifest |= {key: made[key] for key in ("versions", "device")}
+    for key in ("latents", "guidance_code", "package", "encoder_dtype"):
+        del manifest["settings"][key]
+    for image in manifest["images"]:
+        del image["sha256"], image["made_by"]
+
+
+def test_a_folder_of_the_version_before_is_read_and_goes_on(run, three):
+    folder = run().folder
+    whole, versions = files(folder), manifest_of(folder)["made_by"][0]["versions"]
+    edit(folder, as_before)
+    assert len(read_generated(folder, three)) == 15
+    assert run().new == 0
+    (folder / "a/00003.png").unlink()
+    report = run()
+    assert (report.new, files(folder)) == (1, whole)
+    assert "which did not note latents, guidance_code, package, encoder_dtype" in report.manifest["note"]
+    assert [entry["images"] for entry in report.manifest["made_by"]] == [14, 1]
+    assert report.manifest["made_by"][0]["versions"] == versions
+    assert "versions" not in report.manifest
+    assert len(read_generated(folder, three)) == 15
+    with pytest.raises(ValueError, match="seed differ"):
+        run(seed=1)
+
+
+def test_two_runs_at_once_are_one(run, tmp_path):
+    folder = tmp_path / "set"
+    with locked(folder), pytest.raises(ValueError, match=r"in use by another run \(process \d+ on .*delete"):
+        run()
+    assert not folder.exists()
+    results, start = [], threading.Barrier(2)
+
+    def work():
+        start.wait()
+        try:
+            results.append(run().new)
+        except ValueError as error:
+            results.append("in use" in str(error))
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(results) in ([True, 15], [0, 15])
+    assert not (folder / ".lock").exists()
+
+
+def test_a_finished_folder_may_be_asked_for_while_it_is_locked(run):
+    with locked(run().folder):
+        assert run().new == 0
+
+
+@pytest.mark.parametrize("left", [".manifest.json.part", ".manifest.json.0123456789ab.part"])
+def test_what_a_full_disk_left_is_taken_away(run, tmp_path, left):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / left).write_text("{")
+    assert run().new == 15
+    assert {path.name for path in (tmp_path / "set").iterdir()} == {"a", "b", "c", "manifest.json"}
+
+
+def nan_guidance(targets, cloud, seed):
+    return lambda denoised, level: denoised * torch.nan
+
+
+def broken(targets, cloud, seed):
+    raise ValueError("strength must be less")
+
+
+@pytest.mark.parametrize("guidance", [nan_guidance, broken])
+def test_a_first_try_that_fails_leaves_nothing(run, tmp_path, guidance):
+    with pytest.raises(ValueError):
+        run(guidance=guidance)
+    assert not (tmp_path / "set").exists()
+    assert run().new == 15  # with other settings
+
+
+@pytest.mark.parametrize("part", ["transformer", "vae"])
+@pytest.mark.parametrize("guidance", ["none", "mode"])
+def test_weights_that_are_nan_make_nothing(run, three, tiny, tmp_path, part, guidance):
+    latents = encode(tiny.vae, three.train.images)
+    next(getattr(tiny, part).parameters()).data.fill_(torch.nan)
+    decoder = tiny.vae.decoder.conv_out.weight.data
+    decoder.fill_(torch.nan if part == "vae" else 0.1)
+    for given in (None, latents):
+        with pytest.raises(ValueError, match=r"finite"):
+            run(guidance=guidance, latents=given)
+        assert not (tmp_path / "set").exists()
+
+
+def test_images_that_become_nan_midway_leave_the_folder_unfinished(run, tiny, monkeypatch):
+    whole = files(run().folder)
+    shutil.rmtree(run().folder)
+    decode, calls = tiny.vae.decode, []
+
+    def fails_at_the_second(*rows, **options):
+        calls.append(1)
+        output = decode(*rows, **options)
+        if len(calls) == 2:
+            output.sample.mul_(torch.nan)
+        return output
+
+    monkeypatch.setattr(tiny.vae, "decode", fails_at_the_second)
+    with pytest.raises(ValueError, match="finite"):
+        run()
+    folder = run().folder
+    assert manifest_of(folder)["made_by"][0]["images"] == 3
+    assert files(folder) == whole
+
+
+def test_strange_names_stay_inside_and_come_back(run, three, tmp_path):
+    names = ("../x", "Cat", "cat")
+    data = Dataset("strange", three.train, three.test, names)
+    report = run(data=data)
+    assert {path.parent.parent for path in tmp_path.rglob("*.png")} == {tmp_path / "set"}
+    assert len(files(report.folder)) == report.images == 15
+    assert report.labels == {"../x": 0, "Cat": 1, "cat": 2}
+    assert [image["class"] for image in report.manifest["images"]] == [name for name in names for _ in range(5)]
+    assert read_generated(report.folder, data).labels.bincount().tolist() == [5, 5, 5]
+    assert run(data=data).new == 0
