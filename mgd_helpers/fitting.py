@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -71,7 +72,13 @@ def labels_of(pipe, given, known: Mapping[str, int], class_names: Sequence[str])
             f"class_labels must be one per class, {len(class_names)}; got {count}. Pass them {order}, or as a mapping "
             "{class name: label}."
         )
-    return [_label(pipe, value, name, known, order) for value, name in zip(given, class_names, strict=True)]
+    labels = [_label(pipe, value, name, known, order) for value, name in zip(given, class_names, strict=True)]
+    unnamed = sorted(set(labels) - set(known.values())) if known else []
+    if unnamed:
+        warnings.warn(
+            f"class_labels {unnamed[:5]} have no name in the pipeline: perhaps it has never learnt them.", stacklevel=5
+        )
+    return labels
 
 
 def _label(pipe, value, name: str, known: Mapping[str, int], order: str) -> int:

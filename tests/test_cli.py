@@ -1,8 +1,12 @@
+import errno
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
+import torch
+from diffusers import AutoencoderKL
 from PIL import Image
 
 from mgd_helpers.cli import main
@@ -59,6 +63,111 @@ def test_wrong_values_end_in_one_line_and_status_2(arguments, capsys, tmp_path, 
     assert error.startswith(f"mgd {arguments[0]}: ")
     assert error.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def command(data, tiny, tmp_path):
+    """`mgd distill` of the toy data with the tiny pipeline, with more words where given."""
+    tiny.save_pretrained(tmp_path / "pipe")
+    where = ["--out", str(tmp_path / "out"), "--pipeline", str(tmp_path / "pipe")]
+    return ["distill", data, "--images-per-class", "2", "--guidance", "none", "--steps", "2", *where]
+
+
+def refused(arguments, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    return error
+
+
+def break_weights(tmp_path):
+    path = next((tmp_path / "pipe/vae").glob("*.safetensors"))
+    path.write_bytes(path.read_bytes()[:100])
+
+
+@pytest.mark.parametrize(
+    ("more", "change", "words"),
+    [
+        (["--steps", "2000"], None, "steps must be a whole number from 1 to 1000; got 2000"),
+        (["--guidance", "manifolds"], None, "Did you mean 'manifold'?"),
+        (["--pipeline", "digitz"], None, "Did you mean 'digits'?"),
+        (["--pipeline", "a/b"], None, "could not be loaded from the hub"),
+        ([], break_weights, "it cannot be loaded"),
+        ([], lambda tmp_path: (tmp_path / "out").write_text(""), "out must be a folder"),
+        ([], lambda tmp_path: (tmp_path / "out").mkdir() or (tmp_path / "out/manifest.json").write_text("{}"),
+         "says no settings"),
+        ([], lambda tmp_path: (tmp_path / "out").mkdir() or (tmp_path / "out/manifest.json").mkdir(), "cannot be read"),
+    ],
+)  # fmt: skip
+def test_what_a_person_can_mend_ends_in_one_line_with_the_remedy(command, tmp_path, capsys, more, change, words):
+    if change:
+        change(tmp_path)
+    assert words in refused([*command, *more], capsys)
+
+
+def test_data_names_that_are_nearly_right(capsys):
+    assert "Did you mean 'digits'?" in refused(["distill", "digit", "--images-per-class", "1", "--out", "o"], capsys)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            OSError(errno.ENOSPC, "No space left on device", "x.png"),
+            "Make room on the disk; the same command then goes",
+        ),
+        (PermissionError(errno.EACCES, "Permission denied", "x"), "Choose another folder, or change its permissions"),
+        (OSError("the hub\ndoes not answer"), "the hub does not answer"),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "Take a smaller --batch-size"),
+        (ImportError("pip install datasets"), "pip install datasets"),
+        (MemoryError(), "MemoryError"),
+    ],
+)
+def test_what_the_machine_refuses_ends_in_one_line(command, capsys, monkeypatch, error, words):
+    def fail(*rows, **options):
+        raise error
+
+    monkeypatch.setattr("mgd_helpers.cli.distill", fail)
+    assert words in refused(command, capsys)
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), TypeError("x"), RuntimeError("x"), AssertionError("x")])
+def test_faults_of_ours_show_where_they_are(command, monkeypatch, error):
+    def fail(*rows, **options):
+        raise error
+
+    monkeypatch.setattr("mgd_helpers.cli.distill", fail)
+    with pytest.raises(type(error)):
+        main(command)
+
+
+def test_an_interruption_says_how_to_go_on(command, tmp_path, capsys, monkeypatch):
+    encode = AutoencoderKL.decode
+    calls = []
+
+    def interrupted(self, *rows, **options):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return encode(self, *rows, **options)
+
+    monkeypatch.setattr(AutoencoderKL, "decode", interrupted)
+    with pytest.raises(SystemExit) as end:
+        main([*command, "--batch-size", "2"])
+    assert end.value.code == 130
+    output = capsys.readouterr()
+    assert output.err == "mgd distill: interrupted. The same command goes on where it stopped.\n"
+    main([*command, "--batch-size", "2"])
+    assert capsys.readouterr().out.startswith(f"4 images in {tmp_path / 'out'} (2 new")
+
+
+def test_the_version_is_told(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["--version"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out == f"mgd {version('mgd-helpers')}\n"
 
 
 @pytest.mark.parametrize("arguments", [[], ["distill", "digits"], ["distill", "digits", "--guidance", "magic"]])

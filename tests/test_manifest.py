@@ -1,11 +1,11 @@
 import functools
-import json
+import hashlib
 
 import pytest
 import torch
 
 from mgd_helpers.data import Dataset, ImageSet
-from mgd_helpers.manifest import MANIFEST, check_settings, data_hash, describe, plain, write
+from mgd_helpers.manifest import check_settings, code_of, data_hash, describe, plain, tensor_hash
 
 
 def rule(targets, cloud, seed, *, strength=0.3):
@@ -27,30 +27,98 @@ def test_what_json_cannot_hold_becomes_text():
     assert plain([1, 2]) == "[1, 2]"
 
 
-def test_a_file_that_fails_to_be_written_leaves_none(tmp_path):
-    def fail(path):
-        path.write_text("half")
-        raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        write(tmp_path / "deep" / "a.txt", fail)
-    assert not (tmp_path / "deep" / "a.txt").exists()
-    write(tmp_path / "deep" / "a.txt", lambda path: path.write_text("whole"))
-    assert (tmp_path / "deep" / "a.txt").read_text() == "whole"
-
-
 def test_only_a_folder_of_the_same_settings_is_used_again(tmp_path):
     settings = {"steps": 4, "classes": ("a", "b")}
-    check_settings(tmp_path / "new", settings)
-    check_settings(tmp_path, settings)
-    (tmp_path / MANIFEST).write_text(json.dumps({"settings": settings}))
-    check_settings(tmp_path, settings)
+    before = {"settings": {"steps": 4, "classes": ["a", "b"]}, "images": []}
+    check_settings(tmp_path, before, settings)
     with pytest.raises(ValueError, match=r"steps differ \(steps: 4 there, 5 now\)"):
-        check_settings(tmp_path, settings | {"steps": 5})
-    (tmp_path / MANIFEST).unlink()
-    (tmp_path / "other").write_text("")
-    with pytest.raises(ValueError, match="out must be a new or empty folder"):
-        check_settings(tmp_path, settings)
+        check_settings(tmp_path, before, settings | {"steps": 5})
+    with pytest.raises(ValueError, match=r"seed differ \(seed: None there, 5 now\)"):
+        check_settings(tmp_path, before, settings | {"seed": 5})
+    check_settings(tmp_path, before, settings | {"package": "2"})  # which earlier versions did not note
+    with pytest.raises(ValueError, match="says no settings"):
+        check_settings(tmp_path, {"name": "a page"}, settings)
+
+
+def test_code_of_another_python_is_not_compared(tmp_path):
+    def check(there, now):
+        before = {"settings": {"classes": [], "guidance_code": there}, "images": []}
+        check_settings(tmp_path, before, {"classes": [], "guidance_code": now})
+
+    check("3.11:aa", "3.12:bb")
+    for pair in (("3.11:aa", "3.11:bb"), (None, "3.11:bb"), ("3.11:aa", None)):
+        with pytest.raises(ValueError, match="guidance_code differ"):
+            check(*pair)
+
+
+def makers():
+    """Factories that differ in one thing each."""
+
+    def closing_over(value):
+        return lambda targets, cloud, seed: value
+
+    def with_default(value):
+        def rule(targets, cloud, seed, strength=value):
+            return strength
+
+        return rule
+
+    class Rule:
+        def __init__(self, strength):
+            self.strength = strength
+
+        def __call__(self, targets, cloud, seed):
+            return self.strength
+
+        def method(self, targets, cloud, seed):
+            return None
+
+    return [
+        lambda targets, cloud, seed: None,
+        lambda targets, cloud, seed: 1,
+        lambda targets, cloud, seed: 2,
+        lambda targets, cloud, seed: targets,
+        lambda targets, cloud, seed: targets.latents,
+        lambda targets, cloud, seed: targets.nodes,
+        lambda targets, cloud, seed: lambda denoised, level: denoised,
+        lambda targets, cloud, seed: lambda denoised, level: 2 * denoised,
+        *(closing_over(value) for value in (1, 2, "1", (1, 2), (1, 3), None, torch.ones(2), torch.zeros(2))),
+        *(closing_over(function) for function in (rule, len, torch.nn.Linear)),
+        *(with_default(value) for value in (1, 2)),
+        *(functools.partial(rule, strength=value) for value in (1, 2)),
+        *(Rule(value) for value in (1, 2)),
+        Rule(1).__call__,
+    ]
+
+
+def test_code_tells_functions_apart_and_says_the_same_of_the_same():
+    first, second = ([code_of(factory) for factory in makers()] for _ in range(2))
+    assert first == second
+    assert len({code for code, _ in first}) == len(first)
+    assert {tuple(unknown) for _, unknown in first[:-1]} == {()}
+
+
+def test_what_may_change_is_named():
+    seen, table = [], {}
+
+    def spy(targets, cloud, seed):
+        seen.append(seed)
+        return table
+
+    code, unknown = code_of(spy)
+    assert unknown == ["seen", "table"]
+    seen.append(1)
+    assert code_of(spy)[0] == code
+
+
+def test_code_that_calls_itself_has_an_end():
+    def even(n):
+        return n == 0 or odd(n - 1)
+
+    def odd(n):
+        return n != 0 and even(n - 1)
+
+    assert code_of(even) != code_of(odd)
 
 
 def test_the_hash_knows_images_and_labels():
@@ -61,3 +129,17 @@ def test_the_hash_knows_images_and_labels():
 
     assert of(images, labels) == of(images.clone(), labels.clone())
     assert len({of(images, labels), of(images + 1, labels), of(images, labels.flip(0))}) == 3
+
+
+def test_the_hash_is_the_same_for_any_copy_and_as_ever():
+    images, labels = torch.linspace(-1, 1, 2002 * 4).view(2002, 1, 2, 2), torch.arange(2002) % 2
+    data = Dataset("toy", ImageSet(images, labels), ImageSet(images[:0], labels[:0]), ("a", "b"))
+    ever = hashlib.sha256(images.numpy().tobytes() + labels.numpy().tobytes()).hexdigest()
+    assert data_hash(data) == ever
+    strided = ImageSet(images.clone(memory_format=torch.channels_last).requires_grad_(), labels)
+    assert data_hash(Dataset("toy", strided, data.test, ("a", "b"))) == ever
+
+
+def test_tensors_are_told_apart_by_values_kind_and_shape():
+    tensors = [torch.zeros(4), torch.ones(4), torch.zeros(2, 2), torch.zeros(4).double(), torch.zeros(4).bfloat16()]
+    assert len({tensor_hash(tensor) for tensor in tensors}) == len(tensors)

@@ -1,9 +1,11 @@
 import dataclasses
 import json
 import re
+import shutil
 
 import diffusers
 import pytest
+import safetensors.torch
 import torch
 
 from mgd_helpers import pipelines
@@ -41,11 +43,66 @@ def test_dtype_and_device_are_the_callers(tiny, tmp_path, device):
         assert {(w.dtype, w.device.type) for w in module.parameters()} == {(torch.bfloat16, device.type)}
 
 
-def test_pickled_weights_are_not_read(tiny, tmp_path):
-    tiny.save_pretrained(tmp_path, safe_serialization=False)
-    assert list(tmp_path.rglob("*.bin"))
-    with pytest.raises(OSError, match="safetensors"):
+def pickled(folder):
+    for path in folder.rglob("*.safetensors"):
+        torch.save(safetensors.torch.load_file(path), path.with_suffix(".bin"))
+        path.unlink()
+
+
+def truncated(folder):
+    path = next(folder.glob("transformer/*.safetensors"))
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+def of_another_size(folder):
+    file = folder / "transformer/config.json"
+    config = json.loads(file.read_text())
+    file.write_text(json.dumps(config | {"attention_head_dim": 8}))
+
+
+def of_an_unknown_class(folder):
+    file = folder / "model_index.json"
+    file.write_text(file.read_text().replace("DiTPipeline", "NoPipeline"))
+
+
+BROKEN = {
+    "pickled": pickled,
+    "truncated": truncated,
+    "empty weights": lambda folder: next(folder.glob("vae/*.safetensors")).write_bytes(b""),
+    "no vae": lambda folder: shutil.rmtree(folder / "vae"),
+    "index no JSON": lambda folder: (folder / "model_index.json").write_text("{"),
+    "index empty": lambda folder: (folder / "model_index.json").write_text(""),
+    "config no JSON": lambda folder: (folder / "vae/config.json").write_text("{"),
+    "scheduler missing": lambda folder: shutil.rmtree(folder / "scheduler"),
+    "another size": of_another_size,
+    "unknown class": of_an_unknown_class,
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_broken_folder_is_refused_with_the_remedy(tiny, tmp_path, how):
+    tiny.save_pretrained(tmp_path)
+    BROKEN[how](tmp_path)
+    with pytest.raises(
+        ValueError, match=r"pipeline '.*' must be a folder as ..save_pretrained.* safetensors; it can"
+    ):
         load_pipeline(tmp_path, device="cpu")
+
+
+def test_a_hub_that_does_not_answer_is_named_with_the_remedy():
+    with pytest.raises(FileNotFoundError, match=r"pipeline 'a/b' could not be loaded from the hub: .*network once, or"):
+        load_pipeline("a/b", device="cpu")
+
+
+def test_a_name_that_is_nearly_right_is_answered_with_the_right_one():
+    with pytest.raises(ValueError, match=r"Did you mean 'digits'\?"):
+        load_pipeline("digit")
+
+
+def test_a_device_that_is_none_is_refused(tiny, tmp_path):
+    tiny.save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="device must be a device"):
+        load_pipeline(tmp_path, device="gpu")
 
 
 def test_the_hash_follows_every_weight_and_only_the_weights(tiny):

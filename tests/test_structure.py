@@ -15,8 +15,9 @@ import mgd_helpers
 PACKAGE = Path(mgd_helpers.__file__).parent
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
 FLOORS = {
-    6: ["cli", "__main__", "widgets", "checks"],
-    5: ["distill"],
+    7: ["cli", "__main__", "widgets", "checks"],
+    6: ["distill", "runs"],
+    5: ["fitting"],
     4: ["steering", "evaluation", "audit", "released"],
     3: ["guidance", "manifest", "baselines", "trained_baselines", "students", "saving"],
     2: ["data", "targets", "fidelity", "neighborhoods", "paired", "schedules", "clouds", "networks", "augment"],
