@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from mgd_helpers import steering
 from mgd_helpers._shapes import Tensor
 from mgd_helpers.border import did_you_mean, whole
 from mgd_helpers.clusters import LARGEST
@@ -18,14 +17,16 @@ LARGEST_LATENT = min(LARGEST, 1e4)  # scaled latents have about unit variance
 
 
 def check_pipeline(pipe) -> float:
-    """Refuse, with `ValueError`, a pipeline that `distill` cannot use; the guidance scale that it has by default."""
+    """Refuse, with `ValueError`, a pipeline that `distill` has no use for; the guidance scale that it has by default.
+
+    Whether its scheduler can be steered is another question.
+    """
     parameters = inspect.signature(type(pipe).__call__).parameters if callable(pipe) else {}
     if not ({"class_labels", "guidance_scale"} <= set(parameters) and hasattr(pipe, "vae")):
         raise ValueError(
             "pipeline must be latent and class-conditional (a vae, class_labels and guidance_scale, like DiTPipeline); "
             f"got {type(pipe).__name__}. Others can be steered with mgd.steer."
         )
-    getattr(steering, "check", getattr(steering, "_check", None))(pipe)
     shift = getattr(pipe.vae.config, "shift_factor", None)
     if shift and "DiTPipeline" in (kind.__name__ for kind in type(pipe).__mro__):
         raise ValueError(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from mgd_helpers import steering
 from mgd_helpers.border import number, one_of, whole
 from mgd_helpers.catalog import PROFILES
 from mgd_helpers.data import Dataset, load_data
@@ -109,6 +110,7 @@ def _pipeline(data: Dataset, pipeline, class_labels, guidance_scale) -> tuple[ob
     pipeline = _own_pipeline(data.name) if pipeline is None else pipeline
     pipe = load_pipeline(pipeline) if isinstance(pipeline, str | Path) else pipeline
     default_scale = check_pipeline(pipe)
+    getattr(steering, "check", getattr(steering, "_check", None))(pipe)
     is_own = profile and profile.labels and pipeline in (profile.name, profile.pipeline)
     known = dict(zip(profile.class_names, profile.labels, strict=True)) if is_own else getattr(pipe, "labels", {})
     if guidance_scale is None:

@@ -13,7 +13,7 @@ from mgd_helpers.lock import locked
 from mgd_helpers.names import check_class_names, folder_names
 
 
-def write_images(folder: str | Path, images: ImageSet, class_names: Sequence[str]) -> Path:
+def write_images(folder: str | Path, images: ImageSet, *, class_names: Sequence[str]) -> Path:
     """Write a set as an image folder, `<class>/<index>.png`, with a manifest; `load_data(folder)` reads it back.
 
     Values are rounded to bytes, once; images come back class after class, in their order within the class. Names that

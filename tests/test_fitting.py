@@ -93,14 +93,6 @@ def test_what_is_no_pipeline_is_refused(pipe):
         check_pipeline(pipe)
 
 
-def test_schedulers_are_looked_at(tiny):
-    from diffusers import DDIMScheduler
-
-    tiny.scheduler = DDIMScheduler(clip_sample=True)
-    with pytest.raises(ValueError, match="clip_sample=True"):
-        check_pipeline(tiny)
-
-
 def test_a_shift_that_the_pipeline_would_forget_is_refused(tiny):
     tiny.vae.register_to_config(shift_factor=0.7)
     with pytest.raises(ValueError, match=r"pipeline must have a vae without a shift_factor.*got 0\.7"):

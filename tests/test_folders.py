@@ -12,7 +12,7 @@ from mgd_helpers.saving import write_images
 
 @pytest.fixture
 def folder(waves, tmp_path):
-    return write_images(tmp_path / "set", waves.train, waves.class_names)
+    return write_images(tmp_path / "set", waves.train, class_names=waves.class_names)
 
 
 def edit(folder, change):
@@ -154,5 +154,5 @@ def test_a_folder_with_what_a_killed_run_left_is_unused(tmp_path):
 
 
 def test_empty_images_of_a_record_are_none(tmp_path):
-    write_images(tmp_path, ImageSet(torch.zeros(0, 1, 4, 4), torch.zeros(0, dtype=torch.int64)), ("a",))
+    write_images(tmp_path, ImageSet(torch.zeros(0, 1, 4, 4), torch.zeros(0, dtype=torch.int64)), class_names=("a",))
     assert read_manifest(tmp_path)["images"] == []

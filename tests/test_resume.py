@@ -197,7 +197,7 @@ def test_a_manifest_of_others_is_named(run, content):
 def test_a_manifest_that_says_only_the_classes_is_no_run(run, three, tmp_path):
     from mgd_helpers.saving import write_images
 
-    write_images(tmp_path / "set", three.train, three.class_names)
+    write_images(tmp_path / "set", three.train, class_names=three.class_names)
     with pytest.raises(ValueError, match="holds images of other settings"):
         run()
 

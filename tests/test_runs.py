@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from diffusers import DDIMScheduler
 
 from mgd_helpers.data import Dataset, ImageSet
 from mgd_helpers.distill import GUIDANCES
@@ -118,3 +119,15 @@ def test_what_cannot_be_known_is_said(call):
         call(guidance=lambda t, c, s: counts).note == "The guidance also uses counts, of which nothing is known here."
     )
     assert call().note == ""
+
+
+def test_schedulers_are_looked_at(call, tiny):
+    tiny.scheduler = DDIMScheduler(clip_sample=True)
+    with pytest.raises(ValueError, match="clip_sample=True"):
+        call()
+
+
+def test_a_shift_that_the_pipeline_would_forget_is_refused(call, tiny):
+    tiny.vae.register_to_config(shift_factor=0.7)
+    with pytest.raises(ValueError, match="without a shift_factor"):
+        call()

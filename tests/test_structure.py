@@ -16,11 +16,22 @@ PACKAGE = Path(mgd_helpers.__file__).parent
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
 FLOORS = {
     7: ["cli", "__main__", "widgets", "checks"],
-    6: ["distill", "runs"],
-    5: ["fitting"],
+    6: ["distill"],
+    5: ["runs"],
     4: ["steering", "evaluation", "audit", "released"],
-    3: ["guidance", "manifest", "baselines", "trained_baselines", "students", "saving"],
-    2: ["data", "targets", "fidelity", "neighborhoods", "paired", "schedules", "clouds", "networks", "augment"],
+    3: ["guidance", "manifest", "baselines", "trained_baselines", "students", "saving", "fitting"],
+    2: [
+        "data",
+        "targets",
+        "fidelity",
+        "neighborhoods",
+        "paired",
+        "schedules",
+        "clouds",
+        "networks",
+        "augment",
+        "fitting",
+    ],
     1: ["intervals", "clusters", "tangent", "noise", "latents", "hub", "pipelines", "dit", "folders"],
     0: ["catalog", "images", "linalg", "kmeans", "trees", "seeding", "dimension", "lock", "files"],
     -1: ["_shapes", "border", "names"],  # the words of the signatures, and the checks of what they are given
