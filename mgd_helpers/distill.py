@@ -14,13 +14,15 @@ import time
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
+from numbers import Integral, Real
+from os import PathLike
 from pathlib import Path
 
 import torch
 
 from mgd_helpers.clusters import bisect
 from mgd_helpers.data import Dataset
-from mgd_helpers.files import checksum, remove_parts, write
+from mgd_helpers.files import check_folder, checksum, remove_parts, write
 from mgd_helpers.folders import (
     MISSING,
     NOT_MADE,
@@ -91,18 +93,18 @@ class Report:
 def distill(
     data: str | Path | Dataset,
     *,
-    images_per_class: int,
-    out: str | Path,
+    images_per_class: int | Integral,
+    out: str | PathLike,
     guidance: str | Factory = "manifold",
     pipeline=None,
     class_labels=None,
     latents=None,
     strategy: str = "levels",
     representative: str = "centroid",
-    steps: int = 50,
-    guidance_scale: float | None = None,
-    batch_size: int = 32,
-    seed: int = 0,
+    steps: int | Integral = 50,
+    guidance_scale: float | Real | None = None,
+    batch_size: int | Integral = 32,
+    seed: int | Integral = 0,
 ) -> Report:
     """Distil a data set into `images_per_class` images per class: `out/<class name>/<index>.png`, `out/manifest.json`.
 
@@ -147,6 +149,8 @@ def _ask(run: Run) -> tuple[dict | None, dict[tuple[int, int], str]]:
         check_unused(run.out)
         return None, dict.fromkeys(run.files, NOT_MADE)
     check_settings(run.out, manifest, run.settings)
+    for folder in {run.out / file for file in run.files.values()}:
+        check_folder("out", folder.parent)
     listed, wrong = {image["file"] for image in manifest["images"]}, faults(run.out, manifest)
     lacking = {key: wrong.get(file, "") if file in listed else NOT_MADE for key, file in run.files.items()}
     return manifest, {key: why for key, why in lacking.items() if why}
@@ -190,14 +194,19 @@ def _plan(run: Run, lacking: Iterable[tuple[int, int]]) -> list[Batch]:
 
 def _record(run: Run, before: dict | None, lacking, targets: dict[int, Targets]) -> dict:
     """The manifest to go on with: what is known of earlier images stays, those that lack are listed anew."""
-    manifest = before or {
-        "settings": run.settings,
-        "note": run.note,
-        "pipeline": run.pipeline,
-        "labels": dict(zip(run.data.class_names, run.settings["class_labels"], strict=True)),
-        "images": [],
-        "made_by": [],
-    }
+    labels = dict(zip(run.data.class_names, run.settings["class_labels"], strict=True))
+    manifest = (
+        {"labels": labels} | before
+        if before
+        else {
+            "settings": run.settings,
+            "note": run.note,
+            "pipeline": run.pipeline,
+            "labels": labels,
+            "images": [],
+            "made_by": [],
+        }
+    )
     adopt(run.out, manifest)
     known, rows = {image["file"]: image for image in manifest["images"]}, {}
     for (label, index), file in run.files.items():

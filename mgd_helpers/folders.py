@@ -90,11 +90,11 @@ def faults(folder: Path, manifest: dict) -> dict[str, str]:
     return {file: why for file, why in found.items() if why}
 
 
-def check_unused(folder: Path) -> None:
+def check_unused(folder: Path, *, name: str = "out") -> None:
     """Raise `ValueError` where `folder` holds anything but what a run that was killed early left there."""
     if folder.exists() and any(path.name != LOCK and not PART.fullmatch(path.name) for path in folder.iterdir()):
         raise ValueError(
-            f"out must be a new or empty folder, or one made by the same call; {str(folder)!r} holds other files."
+            f"{name} must be a new or empty folder, or one made by the same call; {str(folder)!r} holds other files."
         )
 
 

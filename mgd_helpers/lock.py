@@ -17,19 +17,20 @@ GRACE = 60  # seconds after which an empty or torn lock is nobody's: it is writt
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, *, name: str = "out") -> Iterator[None]:
     """Within the context, `folder` belongs to this process; it is made where it lacks, and taken away if left empty.
 
-    Raises `ValueError`, with the process that is at work there, where there is one. The lock of a process that is gone
-    is taken over; on another machine that cannot be seen, and the message says which file to delete.
+    Raises `ValueError`, with the process that is at work there, where there is one; `name` is the argument's, for that.
+    The lock of a process that is gone is taken over; on another machine that cannot be seen, and the message says which
+    file to delete.
     """
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     lock = folder / LOCK
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        mine = _acquire(lock)
+        mine = _acquire(lock, name)
     except OSError as error:
-        raise ValueError(f"out must be a folder that can be written to; got {str(folder)!r}: {error}.") from error
+        raise ValueError(f"{name} must be a folder that can be written to; got {str(folder)!r}: {error}.") from error
     try:
         yield
     finally:
@@ -41,7 +42,7 @@ def locked(folder: Path) -> Iterator[None]:
                 path.rmdir()
 
 
-def _acquire(lock: Path) -> bytes:
+def _acquire(lock: Path, name: str) -> bytes:
     """Make the lock, or take over a dead one's; its content."""
     now, pid = datetime.now().astimezone().isoformat("T", "seconds"), os.getpid()
     holder = {"pid": pid, "host": socket.gethostname(), "since": now, "started": _started(pid), "key": uuid.uuid4().hex}
@@ -56,7 +57,7 @@ def _acquire(lock: Path) -> bytes:
                 continue  # its owner has just ended
             holder = _holder(content)
             if _at_work(holder, age):
-                raise ValueError(_refusal(lock, holder)) from None
+                raise ValueError(_refusal(lock, name, holder)) from None
             _put_aside(lock, content)
             continue
         try:
@@ -67,7 +68,7 @@ def _acquire(lock: Path) -> bytes:
         finally:
             os.close(handle)
         return mine
-    raise ValueError(f"out {str(lock.parent)!r} is fought over by other runs. Wait for them to end.")
+    raise ValueError(f"{name} {str(lock.parent)!r} is fought over by other runs. Wait for them to end.")
 
 
 def _put_aside(lock: Path, content: bytes) -> None:
@@ -122,11 +123,11 @@ def _started(pid: int) -> str | None:
     return None if fields[0] in "ZX" else f"{boot}:{fields[19]}"
 
 
-def _refusal(lock: Path, holder: dict | None) -> str:
+def _refusal(lock: Path, name: str, holder: dict | None) -> str:
     who = (
         f"process {holder['pid']} on {holder['host']}, since {holder.get('since')}" if holder else "a run just started"
     )
     return (
-        f"out {str(lock.parent)!r} is in use by another run ({who}). Wait for its end, or choose another folder; if it "
-        f"runs no more, delete {str(lock)!r}."
+        f"{name} {str(lock.parent)!r} is in use by another run ({who}). Wait for its end, or choose another folder; if "
+        f"it runs no more, delete {str(lock)!r}."
     )

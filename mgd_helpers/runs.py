@@ -96,6 +96,8 @@ def resolve(
 def _check_counts(data: Dataset, images_per_class: int) -> None:
     if data.train.images.is_meta:
         raise ValueError("data must have images with values; got some on the device 'meta'. Load them.")
+    if not data.class_names:
+        raise ValueError(f"data must have at least one class; {data.name!r} has none.")
     for label, name in enumerate(data.class_names):
         count = len(data.train.rows_of(label))
         if count < images_per_class:

@@ -30,10 +30,10 @@ def write_images(folder: str | Path, images: ImageSet, *, class_names: Sequence[
             records.append({"file": file, "class": name, "index": index, "sha256": checksum(contents[file])})
     manifest = {"settings": {"classes": list(names)}, "complete": True, "images": records}
     manifest["made_by"] = [maker(str(images.images.device), images=len(records))]
-    with locked(folder):
+    with locked(folder, name="folder"):
         before = read_manifest(folder)
         if before is None:
-            check_unused(folder)
+            check_unused(folder, name="folder")
         elif not is_record(before) or any(before[key] != manifest[key] for key in ("settings", "images")):
             raise ValueError(f"folder must be new, empty, or hold these very images; {str(folder)!r} holds others.")
         remove_parts(folder)

@@ -2,13 +2,16 @@
 
 import dataclasses
 import importlib
+import io
 import json
 import shutil
 import threading
 import warnings
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from test_folders import DAMAGE, TORN, edit
 
 from mgd_helpers.data import Dataset, ImageSet, read_generated
@@ -36,7 +39,7 @@ def three():
 def run(three, tiny, tmp_path):
     def call(**options):
         defaults = {"images_per_class": 5, "out": tmp_path / "set", "guidance": pull, "pipeline": tiny, "steps": 3,
-                    "class_labels": [0, 1, 2], "batch_size": 4}  # fmt: skip
+                    "class_labels": [0, 1, 1], "batch_size": 4}  # fmt: skip
         return distill(options.pop("data", three), **(defaults | options))
 
     return call
@@ -321,7 +324,33 @@ def test_strange_names_stay_inside_and_come_back(run, three, tmp_path):
     report = run(data=data)
     assert {path.parent.parent for path in tmp_path.rglob("*.png")} == {tmp_path / "set"}
     assert len(files(report.folder)) == report.images == 15
-    assert report.labels == {"../x": 0, "Cat": 1, "cat": 2}
+    assert report.labels == {"../x": 0, "Cat": 1, "cat": 1}
     assert [image["class"] for image in report.manifest["images"]] == [name for name in names for _ in range(5)]
     assert read_generated(report.folder, data).labels.bincount().tolist() == [5, 5, 5]
     assert run(data=data).new == 0
+
+
+def test_a_file_in_place_of_a_class_is_named_before_any_work(run, monkeypatch):
+    folder = run().folder
+    shutil.rmtree(folder / "b")
+    (folder / "b").write_text("mine")
+    monkeypatch.setattr(steps, "encode", None)
+    with pytest.raises(ValueError, match=r"out must be a folder.*set/b' is a file"):
+        run()
+
+
+def test_numbers_of_numpy_are_the_same_settings(run):
+    run()
+    assert run(images_per_class=np.int64(5), steps=np.int32(3), seed=np.uint8(0), guidance_scale=4).new == 0
+
+
+def test_another_batch_size_goes_on_in_the_same_folder(run):
+    folder = run().folder
+    whole = files(folder)
+    (folder / "b/00001.png").unlink()
+    assert run(batch_size=7).new == 1
+    grey = [
+        np.asarray(Image.open(io.BytesIO(content)), int)
+        for content in (files(folder)["b/00001.png"], whole["b/00001.png"])
+    ]
+    assert abs(grey[0] - grey[1]).max() <= 1

@@ -65,7 +65,7 @@ def test_other_images_go_elsewhere(waves, tmp_path):
             write_images(tmp_path, images, class_names=names)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/thesis.txt").write_text("")
-    with pytest.raises(ValueError, match="must be a new or empty folder"):
+    with pytest.raises(ValueError, match="folder must be a new or empty folder"):
         write_images(tmp_path / "mine", waves.train, class_names=waves.class_names)
 
 
