@@ -250,7 +250,7 @@ def _sample_batch(run: Run, batch: Batch, clouds, targets) -> torch.Tensor:
     """All images of a batch, each in its place; guided are those of classes that lack one, in full."""
     settings, guidance = run.settings, {}
     for label in dict.fromkeys(label for label, _ in batch.wanted):
-        chosen = _take(targets[label], [index for of, index in batch.keys if of == label])
+        chosen = targets[label].take([index for of, index in batch.keys if of == label])
         cloud, seed = clouds[label].to(run.pipe.device), generator(settings["seed"], label).initial_seed()
         guidance[label] = run.factory(chosen, cloud, seed)
     return _sample(
@@ -262,14 +262,6 @@ def _sample_batch(run: Run, batch: Batch, clouds, targets) -> torch.Tensor:
         steps=settings["steps"],
         guidance_scale=settings["guidance_scale"],
         batch_size=len(batch.keys),
-    )
-
-
-def _take(targets: Targets, indices: list[int]) -> Targets:
-    return Targets(
-        targets.latents[indices],
-        tuple(targets.nodes[index] for index in indices),
-        tuple(targets.members[index] for index in indices),
     )
 
 

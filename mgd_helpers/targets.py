@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,6 +21,12 @@ class Targets:
 
     def __len__(self) -> int:
         return len(self.nodes)
+
+    def take(self, rows: Sequence[int]) -> Targets:
+        """Some of them, in the order of `rows`."""
+        return Targets(
+            self.latents[list(rows)], tuple(self.nodes[row] for row in rows), tuple(self.members[row] for row in rows)
+        )
 
 
 def pick_targets(

@@ -77,3 +77,11 @@ def test_nearest_member_is_the_real_latent_nearest_to_the_centroid(tree):
 def test_impossible_choices_are_refused(tree, options, message):
     with pytest.raises(ValueError, match=message):
         pick_targets(tree, **({"images_per_class": 4} | options))
+
+
+def test_some_targets_are_taken_in_the_order_asked_for(tree):
+    targets = pick_targets(tree, images_per_class=5)
+    some = targets.take([3, 1])
+    assert torch.equal(some.latents, targets.latents[[3, 1]])
+    assert some.nodes == (targets.nodes[3], targets.nodes[1])
+    assert all(torch.equal(some.members[i], targets.members[row]) for i, row in enumerate((3, 1)))
