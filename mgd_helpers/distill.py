@@ -9,45 +9,22 @@ from __future__ import annotations
 import inspect
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import torch
 
 from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.catalog import PROFILES
 from mgd_helpers.clusters import bisect_classes
 from mgd_helpers.data import Dataset, load_data
-from mgd_helpers.guidance import Guidance, ManifoldPull, ModePull, window
+from mgd_helpers.guidances import GUIDANCES, Factory
 from mgd_helpers.latents import encode
 from mgd_helpers.manifest import MANIFEST, check_settings, data_hash, describe, plain, write
 from mgd_helpers.pipelines import load_pipeline, weights_hash
-from mgd_helpers.released import WINDOW, ReleasedPull
 from mgd_helpers.runtime import package_versions, progress
 from mgd_helpers.seeding import generator, generators
 from mgd_helpers.steering import steer
 from mgd_helpers.targets import Targets, pick_targets
-
-Factory = Callable[[Targets, torch.Tensor, int], Guidance | None]
-
-
-def _fitting(cloud) -> dict[str, int]:
-    """The defaults of `ManifoldPull`, or as many neighbours as a small class has, and a rank below their number."""
-    n_neighbors = min(ManifoldPull.n_neighbors, len(cloud))
-    return {"n_neighbors": n_neighbors, "rank": max(1, min(ManifoldPull.rank, n_neighbors - 1))}
-
-
-# guidance is on while the noise share exceeds one half; the released code guides the first half of its 50 DDPM steps
-GUIDANCES: dict[str, Factory] = {
-    "none": lambda targets, cloud, seed: None,
-    "mode": lambda targets, cloud, seed: window(ModePull(targets.latents), above=0.5),
-    "mgd3": lambda targets, cloud, seed: window(ModePull.preset("mgd3", targets.latents), above=WINDOW),
-    "manifold": lambda targets, cloud, seed: window(ManifoldPull(targets.latents, cloud, **_fitting(cloud)), above=0.5),
-    "released": lambda targets, cloud, seed: window(
-        ReleasedPull(targets.latents, seed=seed, keys=targets.nodes), above=WINDOW
-    ),
-}
 
 
 @dataclass(frozen=True, eq=False)
