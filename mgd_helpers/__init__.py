@@ -19,6 +19,7 @@ from mgd_helpers.latents import decode, encode
 from mgd_helpers.pipelines import load_pipeline
 from mgd_helpers.released import ReleasedPull
 from mgd_helpers.runtime import setup
+from mgd_helpers.sampling import sample
 from mgd_helpers.saving import write_images
 from mgd_helpers.steering import steer
 from mgd_helpers.tangent import TangentSpace, local_tangent
@@ -44,6 +45,7 @@ __all__ = [
     "load_pipeline",
     "local_tangent",
     "pick_targets",
+    "sample",
     "setup",
     "steer",
     "window",

@@ -7,7 +7,6 @@ paired.
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import math
 import time
@@ -32,35 +31,17 @@ from mgd_helpers.folders import (
     read_manifest,
     write_manifest,
 )
-from mgd_helpers.guidance import ManifoldPull, ModePull, window
+from mgd_helpers.guidances import GUIDANCES as GUIDANCES
+from mgd_helpers.guidances import Factory
 from mgd_helpers.images import png
 from mgd_helpers.latents import encode
 from mgd_helpers.lock import locked
 from mgd_helpers.manifest import adopt, check_settings
-from mgd_helpers.released import WINDOW, ReleasedPull
-from mgd_helpers.runs import Factory, Run, resolve
+from mgd_helpers.runs import Run, resolve
 from mgd_helpers.runtime import progress
+from mgd_helpers.sampling import sample
 from mgd_helpers.seeding import generator
-from mgd_helpers.steering import steer
 from mgd_helpers.targets import Targets, pick_targets
-
-
-def _fitting(cloud) -> dict[str, int]:
-    """The defaults of `ManifoldPull`, or as many neighbours as a small class has, and a rank below their number."""
-    n_neighbors = min(ManifoldPull.n_neighbors, len(cloud))
-    return {"n_neighbors": n_neighbors, "rank": max(1, min(ManifoldPull.rank, n_neighbors - 1))}
-
-
-# guidance is on while the noise share exceeds one half; the released code guides the first half of its 50 DDPM steps
-GUIDANCES: dict[str, Factory] = {
-    "none": lambda targets, cloud, seed: None,
-    "mode": lambda targets, cloud, seed: window(ModePull(targets.latents), above=0.5),
-    "mgd3": lambda targets, cloud, seed: window(ModePull.preset("mgd3", targets.latents), above=WINDOW),
-    "manifold": lambda targets, cloud, seed: window(ManifoldPull(targets.latents, cloud, **_fitting(cloud)), above=0.5),
-    "released": lambda targets, cloud, seed: window(
-        ReleasedPull(targets.latents, seed=seed, keys=targets.nodes), above=WINDOW
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -128,7 +109,7 @@ def distill(
     """
     arguments = dict(locals())
     started = time.perf_counter()
-    run = resolve(arguments.pop("data"), factories=GUIDANCES, **arguments)
+    run = resolve(arguments.pop("data"), **arguments)
     manifest, lacking = _ask(run)
     new = 0
     if lacking or not manifest["complete"]:
@@ -253,7 +234,7 @@ def _sample_batch(run: Run, batch: Batch, clouds, targets) -> torch.Tensor:
         chosen = targets[label].take([index for of, index in batch.keys if of == label])
         cloud, seed = clouds[label].to(run.pipe.device), generator(settings["seed"], label).initial_seed()
         guidance[label] = run.factory(chosen, cloud, seed)
-    return _sample(
+    return sample(
         run.pipe,
         [settings["class_labels"][label] for label, _ in batch.keys],
         keys=batch.keys,
@@ -263,34 +244,3 @@ def _sample_batch(run: Run, batch: Batch, clouds, targets) -> torch.Tensor:
         guidance_scale=settings["guidance_scale"],
         batch_size=len(batch.keys),
     )
-
-
-def _sample(pipe, asked, *, keys, guidance, seed, steps, guidance_scale, batch_size):
-    draws = [generator(seed, *key) for key in keys]
-
-    def guide(denoised, level):
-        moved = denoised.clone()
-        for label, rule in guidance.items():
-            if rule is not None:
-                copies = range(len(denoised) // len(keys))
-                rows = [i + len(keys) * copy for copy in copies for i, key in enumerate(keys) if key[0] == label]
-                part = {
-                    field.name: value[rows]
-                    for field in dataclasses.fields(level)
-                    if torch.is_tensor(value := getattr(level, field.name)) and value.ndim > 1
-                }
-                moved[rows] = rule(denoised[rows], dataclasses.replace(level, **part))
-        return moved
-
-    with steer(pipe, guide if any(guidance.values()) else None, generators=draws):
-        images = pipe(
-            class_labels=asked,
-            generator=draws,
-            guidance_scale=guidance_scale,
-            num_inference_steps=steps,
-            output_type="pt",
-        ).images
-    images = images.float().cpu() * 2 - 1
-    if not images.isfinite().all():
-        raise ValueError("images must be finite; got NaN.")
-    return images

@@ -1,49 +1,71 @@
-"""What DiTPipeline leaves out of the original DiT sampler: the learned variance, and guidance on three channels.
+"""What DiTPipeline leaves out of the original DiT sampler, and what it does not tell: seen at its denoiser.
 
 The denoiser predicts noise and variance, [B, 2C, ...]. DiTPipeline hands the first half to the scheduler and drops the
-second, which a DDPM step with a learned variance needs; and its classifier-free guidance acts on all C channels, where
-the released models were sampled with guidance on the first three. Both are put right by looking at the denoiser's
-output on its way into the pipeline.
+second, which a DDPM step with a learned variance needs; its classifier-free guidance acts on all C channels, where the
+released models were sampled with guidance on the first three; and under it the scheduler sees every image twice, the
+second time in rows that are thrown away.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
 from mgd_helpers._shapes import Tensor
 
+NULL_CLASS = 1000  # DiTPipeline's own label for no class
 
-@contextmanager
-def original_dit(pipe, *, variance: bool, cfg_channels: int | None) -> Iterator[Callable[[Tensor], Tensor]]:
-    """Within the context, `complete(model_output)` has the variance behind it that the denoiser predicted last, and
-    classifier-free guidance acts on the first `cfg_channels` channels only (all of them where it is None)."""
-    channels, null = pipe.transformer.config.in_channels, 1000  # DiTPipeline's own label for no class
-    if cfg_channels is not None and not 1 <= cfg_channels <= channels:
-        raise ValueError(f"cfg_channels must lie between 1 and the latents' {channels} channels; got {cfg_channels}.")
-    last = {}
 
-    def look(module, args, kwargs, output):
-        predicted, labels = output.sample, kwargs["class_labels"]
-        half = len(labels) // 2
-        doubled = half and (labels[half:] == null).all() and (labels[:half] != null).any()
-        if cfg_channels is not None and doubled:
+class Watch:
+    """What the denoiser of a DiTPipeline was last asked and answered; `doubled` where every image has two rows."""
+
+    def __init__(self, pipe, *, variance: bool, cfg_channels: int | None):
+        self.pipe, self.variance, self.cfg_channels = pipe, variance, cfg_channels
+        self.doubled, self._run, self._last, self.thread = False, None, None, threading.get_ident()
+
+    def look(self, module, args, kwargs, output):
+        """A forward hook of the denoiser."""
+        if module is not self.pipe.transformer or self.thread != threading.get_ident():  # a copy made inside; others
+            return None
+        labels, timesteps = kwargs.get("class_labels"), self.pipe.scheduler.timesteps
+        if labels is not None and self._run is not timesteps:  # once in a run: reading labels stops a GPU
+            self._run, half = timesteps, len(labels) // 2
+            self.doubled = bool(half and (labels[half:] == NULL_CLASS).all() and (labels[:half] != NULL_CLASS).any())
+        if not (self.variance or self.cfg_channels):
+            return None
+        predicted, channels = output[0] if isinstance(output, tuple) else output.sample, self._channels
+        if self.cfg_channels is not None and self.doubled:
             # guidance between equal predictions is none: the unconditional half takes over the conditional one
-            predicted = predicted.clone()
-            predicted[half:, cfg_channels:channels] = predicted[:half, cfg_channels:channels]
-            output.sample = predicted
-        last["variance"] = predicted[:, channels:]
+            half, predicted = len(predicted) // 2, predicted.clone()
+            predicted[half:, self.cfg_channels : channels] = predicted[:half, self.cfg_channels : channels]
+            output = (predicted, *output[1:]) if isinstance(output, tuple) else type(output)(sample=predicted)
+        self._last = predicted[:, channels:]
         return output
 
-    def complete(model_output):
-        if not variance or model_output.shape[1] > channels:  # where contexts are nested the first has done it
+    def complete(self, model_output: Tensor) -> Tensor:
+        """`model_output` with the variance behind it that was predicted last, where the scheduler asks for one."""
+        if not self.variance or model_output.shape[1] > self._channels:  # in nested contexts the first has done it
             return model_output
-        return torch.cat([model_output, last["variance"]], 1)
+        return torch.cat([model_output, self._last], 1)
 
-    handle = pipe.transformer.register_forward_hook(look, with_kwargs=True)
+    @property
+    def _channels(self) -> int:
+        return self.pipe.transformer.config.in_channels
+
+
+@contextmanager
+def watched(pipe, *, variance: bool, cfg_channels: int | None) -> Iterator[Watch]:
+    """Within the context the denoiser of a DiTPipeline is watched, and classifier-free guidance acts on the first
+    `cfg_channels` channels only (all of them where it is None)."""
+    channels = pipe.transformer.config.in_channels
+    if cfg_channels is not None and not 1 <= cfg_channels <= channels:
+        raise ValueError(f"cfg_channels must lie between 1 and the latents' {channels} channels; got {cfg_channels}.")
+    watch = Watch(pipe, variance=variance, cfg_channels=cfg_channels)
+    handle = pipe.transformer.register_forward_hook(watch.look, with_kwargs=True)
     try:
-        yield complete
+        yield watch
     finally:
         handle.remove()

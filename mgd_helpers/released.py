@@ -5,16 +5,16 @@ x̂₀ + λ g - μ w P_N(x_t - m) / ‖P_N(x_t - m)‖          g = target - den
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
 from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.clouds import diffuse, draws_of, sphere_points, step_of
-from mgd_helpers.guidance import check_targets, per_row
+from mgd_helpers.guidance import check_targets, for_images
 from mgd_helpers.noise import NoiseLevel
-from mgd_helpers.schedules import Strength, annealed, mean, posterior, value_at
-from mgd_helpers.tangent import check_neighborhood, local_tangent
+from mgd_helpers.schedules import Strength, annealed, check_strength, mean, posterior, value_at
+from mgd_helpers.tangent import TangentSpaces, check_neighborhood
 
 # Released settings: (radius, bandwidth); shared: strengths 0.1, 300 points, 12 neighbours, rank 3, and a radius that
 # starts at its double. Guidance acts in the first 24 of 50 steps: those whose noise share exceeds WINDOW.
@@ -51,9 +51,12 @@ class ReleasedPull:
     rank: int = 3
     seed: int = 0
     keys: tuple[int, ...] | None = None
+    _copies: dict = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self):
         check_targets(self.targets)
+        for name in ("strength", "normal_strength", "radius"):
+            check_strength(getattr(self, name), name)
         draws_of(self.targets, self.keys, self.seed)
         check_neighborhood(self.n_points, self.n_neighbors, self.rank)
         for name in ("radius", "bandwidth"):
@@ -78,13 +81,12 @@ class ReleasedPull:
         return cls(targets, strength, normal_strength, annealed(radius), bandwidth)
 
     def __call__(self, denoised: Tensor, level: NoiseLevel) -> Tensor:
-        targets = per_row(self.targets, denoised)
+        targets = for_images(self.targets, denoised, self._copies)
         sample = level.sample.float()
-        cloud = self._diffused_cloud(level).to(denoised.device)
-        cloud = cloud.repeat(len(targets) // len(cloud), *[1] * (cloud.ndim - 1))
-        space = local_tangent(sample, cloud, n_neighbors=self.n_neighbors, rank=self.rank)
+        cloud = self._diffused_cloud(level).to(denoised.device).flatten(2)
+        space = TangentSpaces(cloud, n_neighbors=self.n_neighbors, rank=self.rank)(sample)
         normal = space.normal_part(sample - space.base_point.view_as(sample)).flatten(1)
-        distance = (cloud.flatten(2) - sample.flatten(1)[:, None]).norm(dim=-1).min(1).values
+        distance = (cloud - sample.flatten(1)[:, None]).norm(dim=-1).min(1).values
         length = torch.tanh(distance / self.bandwidth) / (normal.norm(dim=1) + 1e-8)
         pull = -(length[:, None] * normal).view_as(denoised)
         mode = value_at(self.strength, level) * (targets - denoised)
@@ -99,4 +101,4 @@ class ReleasedPull:
             keys=self.keys,
             step=step_of(level),
         )
-        return diffuse(points.to(level.signal.device), level, per_target=True, seed=self.seed, keys=self.keys)
+        return diffuse(points, level, per_target=True, seed=self.seed, keys=self.keys)

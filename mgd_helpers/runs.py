@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,14 +14,12 @@ from mgd_helpers.catalog import PROFILES
 from mgd_helpers.data import Dataset, load_data
 from mgd_helpers.files import check_folder
 from mgd_helpers.fitting import check_images, check_latents, check_pipeline, labels_of, train_steps
-from mgd_helpers.guidance import Guidance
+from mgd_helpers.guidances import GUIDANCES, Factory
 from mgd_helpers.manifest import code_of, data_hash, describe, plain, tensor_hash
 from mgd_helpers.names import folder_names
 from mgd_helpers.pipelines import load_pipeline, weights_hash
 from mgd_helpers.runtime import package_versions
-from mgd_helpers.targets import Targets
 
-Factory = Callable[[Targets, torch.Tensor, int], Guidance | None]
 CHOICES = {"strategy": ("levels", "leaves"), "representative": ("centroid", "nearest_member")}
 LARGEST_SCALE = 100.0  # of classifier-free guidance; images are noise long before
 
@@ -54,10 +51,10 @@ class Run:
 
 
 def resolve(
-    data, *, images_per_class, out, guidance, factories, pipeline, class_labels, latents, strategy, representative,
+    data, *, images_per_class, out, guidance, pipeline, class_labels, latents, strategy, representative,
     steps, guidance_scale, batch_size, seed,
 ) -> Run:  # fmt: skip
-    """The arguments of `distill`, checked one by one and against each other; `factories` are the guidances by name."""
+    """The arguments of `distill`, checked one by one and against each other."""
     numbers = {
         "images_per_class": whole("images_per_class", images_per_class, at_least=1),
         "steps": whole("steps", steps, at_least=1),
@@ -66,8 +63,8 @@ def resolve(
     batch_size = whole("batch_size", batch_size, at_least=1)
     words = {"strategy": strategy, "representative": representative}
     words = {name: one_of(name, value, CHOICES[name]) for name, value in words.items()}
-    factory = guidance if callable(guidance) else factories[
-        one_of("guidance", guidance, factories, or_else=", or a factory (targets, cloud, seed) -> guidance")
+    factory = guidance if callable(guidance) else GUIDANCES[
+        one_of("guidance", guidance, GUIDANCES, or_else=", or a factory (targets, cloud, seed) -> guidance")
     ]  # fmt: skip
     out = check_folder("out", out)
     data = data if isinstance(data, Dataset) else load_data(data)
@@ -112,7 +109,7 @@ def _pipeline(data: Dataset, pipeline, class_labels, guidance_scale) -> tuple[ob
     pipeline = _own_pipeline(data.name) if pipeline is None else pipeline
     pipe = load_pipeline(pipeline) if isinstance(pipeline, str | Path) else pipeline
     default_scale = check_pipeline(pipe)
-    getattr(steering, "check", getattr(steering, "_check", None))(pipe)
+    steering.check(pipe)
     is_own = profile and profile.labels and pipeline in (profile.name, profile.pipeline)
     known = dict(zip(profile.class_names, profile.labels, strict=True)) if is_own else getattr(pipe, "labels", {})
     if guidance_scale is None:

@@ -12,11 +12,18 @@ from collections.abc import Callable
 
 import torch
 
+from mgd_helpers import border
 from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.noise import NoiseLevel
 
 Schedule = Callable[[NoiseLevel], float | Tensor]
 Strength = float | Schedule
+
+
+def check_strength(strength: Strength, name: str = "strength") -> None:
+    """Raise `ValueError` unless a strength is a finite number or a function of the noise level."""
+    if not callable(strength):
+        border.number(name, strength)
 
 
 def value_at(strength: Strength, level: NoiseLevel) -> float | Tensor:
@@ -30,6 +37,7 @@ def score(strength: float) -> Schedule:
     Stated for noise levels of unit norm, so that it is one rule under variance-preserving and exploding schedulers.
     Without bound as the noise grows.
     """
+    check_strength(strength)
     return lambda level: strength * level.noise**2 / (level.signal * level.norm)
 
 
@@ -39,6 +47,7 @@ def posterior(strength: float) -> Schedule:
 
     With a learned variance (`level.variance`) sigma is the model's, one number per entry.
     """
+    check_strength(strength)
 
     def rule(level: NoiseLevel):
         coef, low, high = _ddpm(level)
@@ -54,6 +63,7 @@ def posterior(strength: float) -> Schedule:
 def mean(strength: float) -> Schedule:
     """strength / coef: what adding strength * pull to the mean of a DDPM step does, as the released DDPM code does with
     its pull along the normal."""
+    check_strength(strength)
     return lambda level: strength / _ddpm(level)[0]
 
 
@@ -65,8 +75,7 @@ def per_log_snr(rate: float) -> Schedule:
     steps. As steps get short it tends to the constant 2 rate. The last step, down to no noise, goes all the way: use
     a window that leaves it out.
     """
-    if not rate >= 0:
-        raise ValueError(f"rate must be at least 0; got {rate}.")
+    border.number("rate", rate, at_least=0)
 
     def rule(level: NoiseLevel):
         signal, noise = _after(level)

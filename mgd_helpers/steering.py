@@ -10,50 +10,20 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import sys
+import threading
+import types
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
 
-from mgd_helpers.dit import original_dit
-from mgd_helpers.guidance import Guidance
-from mgd_helpers.noise import noise_level, output_slope, prediction_type, to_denoised
-
-# Tried with every pipeline that takes them (book/schedulers.md): a full pull ends on its target …
-EXACT = (
-    "DDIMScheduler",
-    "DDIMParallelScheduler",
-    "DDPMScheduler",
-    "DDPMParallelScheduler",
-    "DPMSolverMultistepScheduler",
-    "DPMSolverSinglestepScheduler",
-    "EulerAncestralDiscreteScheduler",
-    "EulerDiscreteScheduler",
-    "FlowMatchEulerDiscreteScheduler",
-    "FlowMatchHeunDiscreteScheduler",
-    "FlowMatchLCMScheduler",
-    "HeunDiscreteScheduler",
-    "KDPM2AncestralDiscreteScheduler",
-    "KDPM2DiscreteScheduler",
-    "LCMScheduler",
-    "LMSDiscreteScheduler",
-    "UniPCMultistepScheduler",
-)
-# … or near it
-NEAR = ("DEISMultistepScheduler", "PNDMScheduler", "SASolverScheduler", "TCDScheduler")
-# What to use instead of some others. Most scale the model's output themselves, so that a shift of it is not the shift
-# of the clean prediction that it should be.
-REFUSED = {
-    "CMStochasticIterativeScheduler": "a scheduler for diffusion models, not for consistency models",
-    "CosineDPMSolverMultistepScheduler": "DPMSolverMultistepScheduler",
-    "DPMSolverSDEScheduler": "DPMSolverMultistepScheduler with algorithm_type='sde-dpmsolver++'",
-    "EDMDPMSolverMultistepScheduler": "DPMSolverMultistepScheduler",
-    "EDMEulerScheduler": "EulerDiscreteScheduler",
-    "IPNDMScheduler": "DPMSolverMultistepScheduler",
-}
-# These start from noise of scale 1 and hand it to the model as it is, whatever their scheduler asks for
-UNSCALED = ("DiTPipeline", "DDPMPipeline", "DDIMPipeline")
+from mgd_helpers import dit
+from mgd_helpers.admission import admit, is_dit
+from mgd_helpers.guidance import Guidance, acts, checked
+from mgd_helpers.noise import Run, output_slope, prediction_type, to_denoised
 
 
 @contextmanager
@@ -72,100 +42,208 @@ def steer(
     scheduler that asks for it; `cfg_channels=3` limits a DiT's classifier-free guidance to the first three channels,
     as the released DiT code does.
 
-    Raises `ValueError` for schedulers that cannot be steered, and for pairs that run but are silently wrong.
+    Only this pipeline is steered, and only in the thread that entered: other threads, other pipelines that share the
+    scheduler, and copies made inside denoise as if nothing were. Contexts may be nested; the innermost moves first.
+    A scheduler that nobody has tried is tried at the door, on a toy, and let in if it keeps the laws.
+
+    Raises `ValueError` for schedulers that cannot be steered, for pairs that run but are silently wrong, and for
+    guidances that answer with another shape, dtype or device, or with NaN. Raises `RuntimeError` on leaving where the
+    guidance was never asked. Warns where its window met no step.
     """
+    check(pipe)
+    with _steered(pipe, guidance, generators=generators, cfg_channels=cfg_channels):
+        yield pipe
+
+
+def check(pipe) -> None:
+    """Raise `ValueError` for schedulers that cannot be steered, and for pairs that run but are silently wrong."""
+    admit(pipe, steer=_steered)
+
+
+@contextmanager
+def _steered(pipe, guidance, *, generators=None, cfg_channels=None):
+    """`steer` without the check at the door."""
     scheduler = pipe.scheduler
-    _check(pipe)
-    with _completed(pipe, cfg_channels) as complete:
-        original = scheduler.step
-        prediction = prediction_type(scheduler)
-        takes_generator = "generator" in inspect.signature(original).parameters
-
-        @functools.wraps(original)  # pipelines inspect the signature to find out about eta and generator
-        def step(model_output, timestep, sample, *args, **kwargs):
-            model_output = complete(model_output)
-            if guidance is not None:
-                level = noise_level(scheduler, timestep, sample)  # before `original`, which moves the step index on
-                model_output = _shifted(model_output, guidance, level, prediction)
-            if generators is not None and takes_generator and kwargs.get("generator") is None:
-                kwargs["generator"] = _for_rows(generators, len(sample))
-            return original(model_output, timestep, sample, *args, **kwargs)
-
-        outer = vars(scheduler).get("step")  # set where two contexts are nested
-        scheduler.step = step
+    with _watched(pipe, cfg_channels) as watch:
+        context = _Context(pipe, guidance, generators, watch)
+        with _ONE_AT_A_TIME:
+            _Step.of(scheduler).enter(context)
         try:
             yield pipe
         finally:
-            if outer is None:
-                del scheduler.step
-            else:
-                scheduler.step = outer
+            with _ONE_AT_A_TIME:
+                _Step.of(scheduler).leave(context)
+    context.finish()
 
 
-def _completed(pipe, cfg_channels):
-    """A context in which a DiT's model output is what the original DiT sampler would hand to the scheduler."""
-    learned = str(pipe.scheduler.config.get("variance_type")).startswith("learned")
-    transformer = pipe.transformer if _is(pipe, ("DiTPipeline",)) else None
-    predicts = transformer is not None and transformer.config.out_channels == 2 * transformer.config.in_channels
-    if learned and transformer is not None and not predicts:
-        raise ValueError(
-            f"scheduler {type(pipe.scheduler).__name__} expects a learned variance, which this model does not predict; "
-            "use variance_type='fixed_small'."
-        )
-    if cfg_channels is not None and transformer is None:
+def _watched(pipe, cfg_channels):
+    """The watch over a DiT's denoiser; nothing for other pipelines."""
+    if hasattr(getattr(pipe, "transformer", None), "register_forward_hook") and is_dit(pipe):
+        learned = str(pipe.scheduler.config.get("variance_type")).startswith("learned")
+        return dit.watched(pipe, variance=learned, cfg_channels=cfg_channels)
+    if cfg_channels is not None:
         raise ValueError(f"cfg_channels is for DiTPipeline; got {type(pipe).__name__}. Leave it out.")
-    if transformer is not None and (learned or cfg_channels is not None):
-        return original_dit(pipe, variance=learned, cfg_channels=cfg_channels)
-    return contextlib.nullcontext(lambda model_output: model_output)
+    return contextlib.nullcontext()
 
 
-def _shifted(model_output, guidance, level, prediction):
-    if prediction == "epsilon" and level.signal == 0:
-        raise ValueError(
-            "scheduler reaches pure noise (signal 0), where an epsilon prediction says nothing about the clean sample; "
-            "use a scheduler config with rescale_betas_zero_snr=False, or a model with prediction_type='v_prediction'."
-        )
-    channels = level.sample.shape[1]
-    output, rest = model_output[:, :channels], model_output[:, channels:]
-    if rest.shape[1]:  # a learned variance: known to the guidance, and handed on as it is
-        level = replace(level, variance=rest)
-    denoised = to_denoised(output, level, prediction)
-    moved = guidance(denoised, level)
-    if moved is denoised:
-        return model_output
-    shifted = output + (output_slope(level, prediction) * (moved - denoised)).to(output.dtype)
-    return torch.cat([shifted, rest], 1)
+PURE_NOISE = (
+    "scheduler reaches pure noise (signal 0), where an epsilon prediction says nothing about the clean sample; use a "
+    "scheduler config with rescale_betas_zero_snr=False, or a model with prediction_type='v_prediction'."
+)
+_ONE_AT_A_TIME = threading.Lock()  # threads enter and leave
 
 
-def _for_rows(generators, rows):
-    """One generator per row. Under classifier-free guidance DiTPipeline doubles the rows and drops the second half."""
-    if rows % len(generators):
-        raise ValueError(
-            f"generators must be one per image; got {len(generators)} for {rows} rows in the scheduler's step."
-        )
-    copies = rows // len(generators) - 1
-    return [*generators, *(one.clone_state() for _ in range(copies) for one in generators)]
+class _Step:
+    """What stands in the place of `scheduler.step` while contexts are open: asks those whose pipeline calls."""
+
+    def __init__(self, scheduler):
+        self.scheduler, self.contexts = scheduler, []
+        self.before = vars(scheduler).get("step")  # where somebody else has put one there
+        self.original = scheduler.step
+        functools.update_wrapper(self, self.original)  # pipelines inspect the signature to find eta and generator
+
+    @classmethod
+    def of(cls, scheduler) -> _Step:
+        """The one that stands there, put there if need be."""
+        found = vars(scheduler).get("step")
+        if not isinstance(found, cls):
+            found = scheduler.step = cls(scheduler)
+        return found
+
+    def enter(self, context) -> None:
+        """From now on the context is asked."""
+        self.contexts = [*self.contexts, context]
+
+    def leave(self, context) -> None:
+        """From now on it is not, in whatever order contexts are left; after the last the scheduler is as before."""
+        self.contexts = [other for other in self.contexts if other is not context]
+        if self.contexts or vars(self.scheduler).get("step") is not self:
+            return
+        if self.before is None:
+            del self.scheduler.step
+        else:
+            self.scheduler.step = self.before
+
+    def __call__(self, model_output, timestep, sample, *args, **kwargs):
+        caller = _caller(self.scheduler)
+        for context in reversed(self.contexts):  # the innermost first
+            if context.thread == threading.get_ident() and (caller is None or caller is context.pipe):
+                model_output = context.move(model_output, timestep, sample)
+                if context.generators is not None and kwargs.get("generator") is None and self._takes_generator:
+                    kwargs["generator"] = context.for_rows(len(sample))
+        return self.original(model_output, timestep, sample, *args, **kwargs)
+
+    @functools.cached_property
+    def _takes_generator(self) -> bool:
+        return "generator" in inspect.signature(self.original).parameters
+
+    def __deepcopy__(self, memo):
+        """The copy of a scheduler is not steered."""
+        copied = memo.get(id(self.scheduler), self.scheduler)
+        return types.MethodType(type(copied).step, copied)
 
 
-def _is(thing, names):
-    """Whether a class of one of these names is among the thing's ancestors; diffusers need not be imported for it."""
-    return any(cls.__name__ in names for cls in type(thing).__mro__)
+def _caller(scheduler, most: int = 8):
+    """The pipeline that called `step`, or None: the nearest method up the stack of an object with this scheduler."""
+    frame = sys._getframe(2)
+    while frame is not None and most:
+        owner = frame.f_locals.get("self")
+        if getattr(owner, "scheduler", None) is scheduler and not isinstance(owner, _Step):
+            return owner
+        frame, most = frame.f_back, most - 1
+    return None
 
 
-def _check(pipe):
-    scheduler, name = pipe.scheduler, type(pipe.scheduler).__name__
-    if not _is(scheduler, EXACT + NEAR):
-        remedy = REFUSED.get(name, "DDIMScheduler, DPMSolverMultistepScheduler or FlowMatchEulerDiscreteScheduler")
-        raise ValueError(f"scheduler {name} cannot be steered; use {remedy}.")
-    scale = float(getattr(scheduler, "init_noise_sigma", 1))
-    if _is(pipe, UNSCALED) and abs(scale - 1) > 1e-6:
-        raise ValueError(
-            f"scheduler {name} starts from noise of scale {scale:.3g}, which {type(pipe).__name__} "
-            "ignores: it would run and give wrong images. Use DDIMScheduler, DDPMScheduler, "
-            "DPMSolverMultistepScheduler or UniPCMultistepScheduler."
-        )
-    if getattr(pipe, "vae", None) is not None and getattr(scheduler.config, "clip_sample", False):
-        raise ValueError(
-            f"scheduler {name} has clip_sample=True, which clamps latents to [-1, 1] after the guidance; "
-            f"use {name}.from_config(pipe.scheduler.config, clip_sample=False)."
-        )
+class _Context:
+    """One `steer`: whose steps it moves, where the run stands, and what it has seen of it."""
+
+    def __init__(self, pipe, guidance, generators, watch):
+        self.pipe, self.scheduler, self.guidance, self.generators = pipe, pipe.scheduler, guidance, generators
+        self.watch, self.thread = watch, threading.get_ident()
+        self.prediction = prediction_type(self.scheduler)
+        self.run, self.calls, self.warned = Run(self.scheduler), 0, False
+
+    def move(self, model_output, timestep, sample):
+        """The model's output with the guidance in it."""
+        self.calls += 1
+        if self.watch is not None:
+            model_output = self.watch.complete(model_output)
+        if self.guidance is None:
+            return model_output
+        images = len(sample) // 2 if self._doubled else len(sample)
+        level, is_first, is_last = self.run.at(timestep, sample[:images])
+        if is_first:
+            self._warn_where_unguided()
+        if self.prediction == "epsilon" and level.signal == 0:
+            raise ValueError(PURE_NOISE)
+        if not acts(self.guidance, level.share) and not is_last:
+            return model_output
+        channels = level.sample.shape[1]
+        output, rest = model_output[:, :channels], model_output[:, channels:]
+        if rest.shape[1]:  # a learned variance: known to the guidance, and handed on as it is
+            level = replace(level, variance=rest[:images])
+        predicted = functools.partial(to_denoised, output[:images], level, self.prediction)
+        given = predicted()
+        if self.prediction == "sample" or given.is_inference():
+            given = given.clone()  # it must not be the model's own output; and an inference tensor hides changes
+        version = -1 if given.is_inference() else given._version
+        moved = checked(self.guidance(given, level), given)
+        changed = given.is_inference() or given._version != version  # in place
+        denoised = predicted() if changed else given
+        if is_first or is_last:  # NaN anywhere shows in the end: two looks a run, for each look stops a GPU
+            _check_finite(moved, denoised)
+        if moved is given and not changed:
+            return model_output
+        shift = (output_slope(level, self.prediction) * (moved - denoised)).to(output.dtype)
+        shifted = output + (torch.cat([shift, shift]) if self._doubled else shift)
+        return torch.cat([shifted, rest], 1)
+
+    @property
+    def _doubled(self) -> bool:
+        return self.watch is not None and self.watch.doubled
+
+    def _warn_where_unguided(self):
+        shares = [level.share for level in self.run.levels]
+        if not self.warned and not any(acts(self.guidance, share) for share in shares):
+            self.warned = True
+            warnings.warn(
+                f"guidance acts at no step of this run: its noise shares go from {max(shares):.3g} to "
+                f"{min(shares):.3g}, and its window holds none of them. The images are unguided.",
+                stacklevel=2,
+            )
+
+    def for_rows(self, rows):
+        """One generator per row: DiTPipeline's second rows, which it throws away, draw the same again."""
+        images = rows // 2 if self._doubled else rows
+        if images != len(self.generators):
+            raise ValueError(
+                f"generators must be one per image; got {len(self.generators)} for {images} images in the scheduler's "
+                "step."
+            )
+        return [*self.generators, *(one.clone_state() for one in self.generators if self._doubled)]
+
+    def finish(self):
+        """What is wrong when the context is left."""
+        if self.guidance is None:
+            return
+        if self.pipe.scheduler is not self.scheduler:
+            raise RuntimeError(
+                "pipe.scheduler was exchanged within steer, and what was denoised since is unguided. Choose the "
+                "scheduler first, then enter steer."
+            )
+        if not self.calls:
+            raise RuntimeError(
+                "guidance was never asked within steer: no step of this pipeline's scheduler was taken in this thread. "
+                "Call the pipeline that was given to steer, within the context."
+            )
+
+
+def _check_finite(moved, denoised):
+    if torch.isfinite(moved).all():
+        return
+    if torch.isfinite(denoised).all():
+        raise ValueError("guidance must answer with finite numbers; got NaN or infinite ones for finite samples.")
+    raise ValueError(
+        "the clean prediction is NaN or infinite. A guidance=None run tells whether the pipeline makes it so (weights, "
+        "half precision), or the guidance at an earlier step."
+    )

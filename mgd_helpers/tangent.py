@@ -5,13 +5,14 @@ Y = centred neighbours [k, D], Y Yᵀ = W Λ Wᵀ (k x k). Then P_T v = Yᵀ W_d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
+from mgd_helpers import border
 from mgd_helpers._shapes import Float, Int, Tensor
-from mgd_helpers.dimension import mle_dimension
-from mgd_helpers.linalg import at_least_float32, gram_eigh, nearest
+from mgd_helpers.linalg import at_least_float32, gram_eigh
+from mgd_helpers.neighbors import Neighbors
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +28,33 @@ class TangentSpace:
     rank: Int[Tensor, " b"]
     _rows: Float[Tensor, "b k d"]  # Y
     _weights: Float[Tensor, "b k r"]  # W_d Λ_d^(-1/2), zero columns beyond the rank
+
+    @classmethod
+    def from_basis(cls, base_point: Float[Tensor, "b ..."], basis: Float[Tensor, "b r ..."]) -> TangentSpace:
+        """The spaces that the rows of `basis` span at `base_point`, one set of directions per point: built by hand.
+
+        The directions need be neither of unit length nor at right angles; zero rows, and rows that the others span
+        already, add nothing. `spectrum` holds the squared lengths along the principal directions of the rows, and
+        there are no neighbours: `indices` are -1.
+        """
+        if basis.ndim < 3 or basis.ndim != base_point.ndim + 1 or len(basis) != len(base_point):
+            raise ValueError(
+                "basis must be [B, rank, D] for base_point [B, D] (latents may keep their shape in place of D); got "
+                f"{list(basis.shape)} and {list(base_point.shape)}."
+            )
+        if basis.shape[2:] != base_point.shape[1:]:
+            raise ValueError(f"basis {list(basis.shape)} does not fit base_point {list(base_point.shape)}.")
+        rows = at_least_float32(basis.flatten(2))
+        values, vectors = gram_eigh(rows)
+        kept = values > 10 * torch.finfo(rows.dtype).eps * rows.shape[1] * values[:, :1]
+        return cls(
+            base_point=at_least_float32(base_point.flatten(1)).to(rows),
+            spectrum=values,
+            indices=torch.full(values.shape, -1, device=rows.device),
+            rank=kept.sum(1),
+            _rows=rows,
+            _weights=_weights(values, vectors, kept),
+        )
 
     def tangent_part(self, vectors: Float[Tensor, "b ..."]) -> Float[Tensor, "b ..."]:
         """P_T v for one vector per point, in the shape and dtype of `vectors`."""
@@ -68,9 +96,10 @@ def local_tangent(
     `n_neighbors="auto"` is 8 (d + 3), at most a quarter of the cloud. Measured on known manifolds with 1 % of noise,
     fewer neighbours follow the noise.
 
-    Costs one matrix product for the distances and k² D for the rest, in float32 or better; beside the neighbours
-    themselves, [B, k, D], memory stays below `linalg.BLOCK_BYTES`. Directions whose variance is zero to rounding are
-    dropped, so that the space may have a lower rank than asked for; equal neighbours span nothing.
+    Costs one matrix product for the distances and k² D for the rest, in float32 or better; beside a centred copy of
+    the cloud and the neighbours themselves, [B, k, D], memory stays below `linalg.BLOCK_BYTES`. Directions whose
+    variance is zero to rounding are dropped, so that the space may have a lower rank than asked for; equal neighbours
+    span nothing.
 
     Raises `ValueError` where the cloud holds too few points, rank is not below n_neighbors, or values are not finite.
 
@@ -91,24 +120,66 @@ def local_tangent(
             f"{len(groups[1])} labels for a cloud {list(cloud.shape)}."
         )
     size = cloud.shape[-2] if groups is None else _smallest(*groups)
-    check_neighborhood(size, n_neighbors, rank)
-    if not torch.isfinite(points).all():
-        raise ValueError("points must be finite; got NaN or infinite values.")
-    points, cloud = at_least_float32(points), at_least_float32(cloud)
+    n_neighbors, rank = check_neighborhood(size, n_neighbors, rank)
+    for name, values in (("points", points), ("cloud", cloud)):
+        if not torch.isfinite(values).all():
+            raise ValueError(f"{name} must be finite; got NaN or infinite values.")
+    search = Neighbors(cloud, groups=groups)
+    points, dimension, largest = at_least_float32(points), None, n_neighbors
+    if "auto" in (n_neighbors, rank):
+        dimension = search.dimension(search.nearest(points, 1)[:, 0], most=size)
+        largest = int(_counts(dimension, size).max()) if n_neighbors == "auto" else n_neighbors
+    space = _space(search, points, n_neighbors, rank, size, dimension, largest)
+    columns = slice(None) if isinstance(rank, int) else slice(max(int(space.rank.max()), 1))
+    return replace(space, _weights=space._weights[..., columns])
 
-    dimensions = _dimensions(points, cloud, size, groups) if "auto" in (n_neighbors, rank) else None
+
+class TangentSpaces:
+    """`local_tangent` in one cloud, made ready once and asked at many steps; nothing is read back from the device.
+
+    Options, costs and errors are those of `local_tangent`; the cloud stays on its device. `"auto"` looks at every point
+    of the cloud beforehand: M² D multiplications.
+    """
+
+    def __init__(
+        self,
+        cloud: Float[Tensor, ...],
+        *,
+        n_neighbors: int | str = 12,
+        rank: int | float | str = 3,
+        groups: tuple[Tensor, Tensor] | None = None,
+    ):
+        self.size = cloud.shape[-2] if groups is None else _smallest(*groups)
+        self.n_neighbors, self.rank = check_neighborhood(self.size, n_neighbors, rank)
+        self.search, self.dimensions, self.largest = Neighbors(cloud, groups=groups), None, n_neighbors
+        if "auto" in (n_neighbors, rank):
+            self.dimensions = self.search.dimensions(most=self.size)
+        if n_neighbors == "auto":
+            self.largest = int(_counts(self.dimensions, self.size).max())
+
+    def __call__(self, points: Float[Tensor, "b ..."]) -> TangentSpace:
+        """The tangent spaces at these points, on the device of the cloud."""
+        points, dimension = at_least_float32(points.flatten(1)), None
+        if self.dimensions is not None:
+            first = self.search.nearest(points, 1)
+            table = self.dimensions if self.dimensions.ndim == 2 else self.dimensions.expand(len(points), -1)
+            dimension = table.gather(1, first)[:, 0]
+        return _space(self.search, points, self.n_neighbors, self.rank, self.size, dimension, self.largest)
+
+
+def _space(search, points, n_neighbors, rank, size, dimension, largest) -> TangentSpace:
+    """Local PCA at the points; `dimension` [B] of the cloud there for `"auto"`, `largest` number of neighbours."""
+    indices = search.nearest(points, largest)
+    neighbors = search.take(indices)
     if n_neighbors == "auto":
-        counts = (8 * (dimensions + 3)).clamp_max(max(size // 4, 2))[:, None]
-        indices = _nearest(points, cloud, int(counts.max()), groups)
-        inside = torch.arange(indices.shape[1], device=points.device) < counts
-        neighbors = _take(cloud, indices) * inside[..., None]
+        counts = _counts(dimension, size)[:, None]
+        inside = torch.arange(largest, device=points.device) < counts
+        neighbors = neighbors * inside[..., None]
         base_point = neighbors.sum(1) / counts
         rows = (neighbors - base_point[:, None]) * inside[..., None]
         indices = indices.masked_fill(~inside, -1)
     else:
         counts = n_neighbors
-        indices = _nearest(points, cloud, n_neighbors, groups)
-        neighbors = _take(cloud, indices)
         base_point = neighbors.mean(1)
         rows = neighbors - base_point[:, None]
     values, vectors = gram_eigh(rows)
@@ -119,28 +190,42 @@ def local_tangent(
     if isinstance(rank, int):
         kept = kept[:, :rank]
     else:
-        wanted = _share_rank(values, rank) if isinstance(rank, float) else dimensions[:, None]
+        wanted = _share_rank(values, rank) if isinstance(rank, float) else dimension[:, None]
         kept &= torch.arange(kept.shape[1], device=kept.device) < wanted  # at most k - 1: the last variance is zero
-        kept = kept[:, : max(int(kept.sum(1).max()), 1)]
-    scale = torch.where(kept, values[:, : kept.shape[1]].clamp_min(torch.finfo(rows.dtype).tiny).rsqrt(), 0.0)
     return TangentSpace(
         base_point=base_point,
         spectrum=values / (counts - 1),
         indices=indices,
         rank=kept.sum(1),
         _rows=rows,
-        _weights=vectors[..., : kept.shape[1]] * scale[:, None],
+        _weights=_weights(values, vectors, kept),
     )
 
 
-def check_neighborhood(n_points: int, n_neighbors: int | str, rank: int | float | str) -> None:
-    """Raise `ValueError` unless 1 <= rank < n_neighbors <= n_points: k points span at most k - 1 directions.
+def _weights(values, vectors, kept):
+    """W_d Λ_d^(-1/2), with zero columns where a direction is not kept."""
+    columns = kept.shape[1]
+    scale = torch.where(kept, values[:, :columns].clamp_min(torch.finfo(values.dtype).tiny).rsqrt(), 0.0)
+    return vectors[..., :columns] * scale[:, None]
+
+
+def _counts(dimension, size):
+    """How many neighbours follow from the dimension of the cloud."""
+    return (8 * (dimension + 3)).clamp_max(max(size // 4, 2))
+
+
+def check_neighborhood(n_points: int, n_neighbors, rank) -> tuple[int | str, int | float | str]:
+    """Both as plain numbers; `ValueError` unless 1 <= rank < n_neighbors <= n_points: k points span k - 1 directions.
 
     `"auto"` fits itself to the cloud, and so does a rank that is a share of the variance, in (0, 1).
     """
     for name, value in (("n_neighbors", n_neighbors), ("rank", rank)):
         if isinstance(value, str) and value != "auto":
             raise ValueError(f"{name} must be a number or 'auto'; got {value!r}.")
+    if n_neighbors != "auto":
+        n_neighbors = border.whole("n_neighbors", n_neighbors)
+    if not isinstance(rank, str | float):
+        rank = border.whole("rank", rank)
     if "auto" in (n_neighbors, rank) and n_points < 8:
         raise ValueError(f"cloud must hold at least 8 points for 'auto' to look around; got {n_points}.")
     if n_neighbors != "auto" and not 2 <= n_neighbors <= n_points:
@@ -150,38 +235,13 @@ def check_neighborhood(n_points: int, n_neighbors: int | str, rank: int | float 
     most = (n_points if n_neighbors == "auto" else n_neighbors) - 1
     if isinstance(rank, int) and not 1 <= rank <= most:
         raise ValueError(f"rank must lie between 1 and n_neighbors - 1 = {most}; got {rank}.")
-
-
-def _dimensions(points, cloud, size, groups) -> Int[Tensor, " b"]:
-    """The intrinsic dimension of the cloud, rounded and at least 1, at its points nearest to ours."""
-    centers = _take(cloud, _nearest(points, cloud, 1, groups))
-    around = _take(cloud, _nearest(centers[:, 0], cloud, min(49, size), groups))
-    distances = torch.linalg.vector_norm(around - centers, dim=-1).sort(1).values[:, 1:]  # the first is the center
-    return mle_dimension(distances).nan_to_num(1.0).round().clamp(1, size).long()
+    return n_neighbors, rank
 
 
 def _share_rank(values, share) -> Int[Tensor, "b 1"]:
     """How many directions hold the share of the variance: one is needed while those before it hold less."""
     before = values.cumsum(1) - values
     return (before < share * values.sum(1, keepdim=True)).sum(1, keepdim=True)
-
-
-def _nearest(points, cloud, n_neighbors, groups) -> Int[Tensor, "b k"]:
-    if cloud.ndim == 3:
-        return nearest(points[:, None], cloud, n_neighbors=n_neighbors)[:, 0]
-    if groups is None:
-        return nearest(points, cloud, n_neighbors=n_neighbors)
-    indices = torch.empty(len(points), n_neighbors, dtype=torch.long, device=points.device)
-    for label in groups[0].unique():
-        rows, own = (groups[0] == label).nonzero()[:, 0], (groups[1] == label).nonzero()[:, 0]
-        indices[rows] = own[nearest(points[rows], cloud[own], n_neighbors=n_neighbors)]
-    return indices
-
-
-def _take(cloud, indices) -> Float[Tensor, "b k d"]:
-    if cloud.ndim == 3:
-        return cloud.gather(1, indices[..., None].expand(-1, -1, cloud.shape[-1]))
-    return cloud[indices]
 
 
 def _smallest(wanted, labels) -> int:

@@ -38,7 +38,7 @@ class PointCloudPipeline:
         weights = torch.softmax(-squares / (2 * noise**2), dim=1)
         return (weights @ self.points.flatten(1)).view_as(sample)
 
-    def __call__(self, n_images: int, *, num_inference_steps: int = 50, generator: torch.Generator | None = None):
+    def __call__(self, n_images: int, num_inference_steps: int = 50, *, generator: torch.Generator | None = None):
         self.scheduler.set_timesteps(num_inference_steps)
         scale = float(getattr(self.scheduler, "init_noise_sigma", 1.0))
         sample = scale * torch.randn(n_images, *self.points.shape[1:], generator=generator)

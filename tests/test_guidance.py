@@ -4,7 +4,7 @@ import math
 import pytest
 import torch
 
-from mgd_helpers import schedules
+from mgd_helpers import schedules, tangent_at
 from mgd_helpers.clusters import bisect
 from mgd_helpers.guidance import Guidance, ManifoldPull, ModePull, window
 from mgd_helpers.noise import NoiseLevel
@@ -145,15 +145,15 @@ def test_neighborhoods_may_adapt_to_the_place(targets, denoised, draw):
 @pytest.mark.parametrize("own", [False, True])
 def test_the_tangent_may_be_taken_at_the_target_once_and_for_all(targets, denoised, draw, device, own):
     cloud = draw(3, 40, *LATENT) if own else draw(40, *LATENT)
-    guidance = ManifoldPull(targets.to(device), cloud.to(device), tangent_at="target")
+    place = tangent_at.target(targets.to(device), cloud.to(device))
+    guidance = ManifoldPull(targets.to(device), tangent=place)
     found = guidance(denoised.to(device), level_of(0.9)).cpu()
     for row in range(3):
         pull = (targets[row] - denoised[row]).flatten().double()
         expected = dense_tangent(targets[row], cloud[row] if own else cloud) @ pull
         torch.testing.assert_close((found - denoised)[row].flatten().double(), expected, rtol=1e-4, atol=1e-4)
-    first = guidance._at_targets
-    guidance(denoised.to(device) + 1, level_of(0.5))
-    assert guidance._at_targets is first
+    first = place(denoised.to(device), level_of(0.9))
+    assert place(denoised.to(device) + 1, level_of(0.5)) is first
 
 
 def test_the_error_of_the_tangent_at_the_target_shrinks_with_the_distance_to_it(draw):
@@ -164,8 +164,11 @@ def test_the_error_of_the_tangent_at_the_target_shrinks_with_the_distance_to_it(
     for angle in (0.8, 0.4, 0.2):
         here = torch.tensor([[math.sin(angle), 0.0, math.cos(angle)]])
         moves = [
-            ManifoldPull(target, cloud, n_neighbors=20, rank=2, tangent_at=place)(here, level_of(0.9, here)) - here
-            for place in ("denoised", "target")
+            ManifoldPull(target, tangent=place)(here, level_of(0.9, here)) - here
+            for place in (
+                tangent_at.denoised(cloud, n_neighbors=20, rank=2),
+                tangent_at.target(target, cloud, n_neighbors=20, rank=2),
+            )
         ]
         errors.append(((moves[0] - moves[1]).norm() / moves[0].norm()).item())
     assert errors[0] > errors[1] > errors[2]
@@ -176,7 +179,8 @@ def test_the_error_of_the_tangent_at_the_target_shrinks_with_the_distance_to_it(
 def test_the_tangent_at_the_sample_is_equation_5(targets, denoised, draw, device, own):
     cloud, sample = (draw(3, 40, *LATENT) if own else draw(40, *LATENT)), draw(3, *LATENT)
     level = level_of(0.9, sample)
-    guidance = ManifoldPull(targets.to(device), cloud.to(device), tangent_at="sample", seed=4, keys=(5, 6, 7))
+    place = tangent_at.sample(cloud.to(device), seed=4, keys=(5, 6, 7))
+    guidance = ManifoldPull(targets.to(device), tangent=place)
     on_device = level_of(0.9, sample.to(device))
     found = guidance(denoised.to(device), on_device).cpu()
     for row in range(3):
@@ -199,7 +203,8 @@ def test_a_noisy_patch_makes_strict_projection_vanish(draw):
     level = level_of(0.9, level.signal * denoised + level.noise * draw(6, 4, 32, 32))
     kept = {}
     for place in ("denoised", "sample"):
-        moved = ManifoldPull(targets, cloud, n_neighbors=12, rank=3, tangent_at=place)(denoised, level)
+        tangent = getattr(tangent_at, place)(cloud, n_neighbors=12, rank=3)
+        moved = ManifoldPull(targets, tangent=tangent)(denoised, level)
         share = (moved - denoised).flatten(1).square().sum(1) / (targets - denoised).flatten(1).square().sum(1)
         kept[place] = share.mean().item()
     assert kept["denoised"] > 0.4  # three of five directions
@@ -216,7 +221,7 @@ def test_the_clean_tangent_is_the_limit_of_noisy_ones(draw):
     errors = []
     for count in (40, 200, 1000):
         cloud = (draw(count, 3) @ frame).view(-1, *LATENT)
-        guidance = ManifoldPull(targets, cloud, n_neighbors=count, rank=3, tangent_at="sample")
+        guidance = ManifoldPull(targets, tangent=tangent_at.sample(cloud, n_neighbors=count, rank=3))
         errors.append(((guidance(denoised, level) - denoised).flatten(1) - clean).norm() / clean.norm())
     assert errors[0] > errors[1] > errors[2]
     assert errors[2] < 0.25 * errors[0]
@@ -237,20 +242,22 @@ def all_guidances(targets, draw):
         ManifoldPull(targets, draw(3, 40, *LATENT)),
         ManifoldPull(targets, draw(80, *LATENT), groups=groups),
         ManifoldPull(targets, draw(40, *LATENT), n_neighbors="auto", rank="auto"),
-        ManifoldPull(targets, draw(3, 40, *LATENT), tangent_at="sample"),
-        ManifoldPull(targets, draw(3, 40, *LATENT), tangent_at="target"),
+        ManifoldPull(targets, tangent=tangent_at.sample(draw(3, 40, *LATENT))),
+        ManifoldPull(targets, tangent=tangent_at.target(targets, draw(3, 40, *LATENT))),
         ReleasedPull(targets),
         ReleasedPull(targets, keys=(5, 1, 2)),
         window(ModePull(targets), above=0.5),
     ]
 
 
-def test_rows_doubled_by_classifier_free_guidance_move_alike(targets, denoised, draw):
-    twice = torch.cat([denoised, denoised])
+def test_every_image_has_its_own_target(targets, denoised, draw):
+    """Neither one target for all nor targets in turn: whoever wants that says so."""
     for guidance in all_guidances(targets, draw):
-        expected = guidance(denoised, level_of(0.9, denoised + 1))
-        found = guidance(twice, level_of(0.9, torch.cat([denoised + 1] * 2)))
-        torch.testing.assert_close(found, torch.cat([expected] * 2))
+        for rows in (1, 6):
+            with pytest.raises(
+                ValueError, match=rf"got 3 targets for {rows} images.*targets.repeat_interleave\(n, 0\)"
+            ):
+                guidance(denoised[:1].repeat(rows, 1, 1, 1), level_of(0.9, denoised[:1].repeat(rows, 1, 1, 1)))
 
 
 def test_an_image_moves_alike_alone_and_in_a_batch(targets, denoised, draw):
@@ -304,12 +311,17 @@ def test_a_window_without_bounds_is_always_open(targets, denoised):
         (lambda t: ManifoldPull(t, CLOUD[:5].expand(3, 5, *LATENT)), "n_neighbors must lie between 2 and the 5 points"),
         (
             lambda t: ManifoldPull(t, CLOUD, softness=1.5),
-            r"softness must lie in \[0, 1\] \(0: mode pull, 1: .* got 1.5",
+            r"softness must be a number from 0 to 1; got 1.5",
         ),
-        (lambda t: ManifoldPull(t, CLOUD, softness=-0.1), r"softness must lie in \[0, 1\]"),
+        (lambda t: ManifoldPull(t, CLOUD, softness=-0.1), "softness must be a number from 0 to 1; got -0.1"),
         (lambda t: ManifoldPull(t, CLOUD, rank=24), "rank must lie between 1 and n_neighbors - 1 = 23; got 24"),
-        (lambda t: ManifoldPull(t, CLOUD, tangent_at="mean"), "tangent_at must be 'denoised', .* got 'mean'"),
-        (lambda t: ManifoldPull(t, CLOUD, keys=(1, 2)), "keys must be one per target; got 2 for 3 targets"),
+        (lambda t: ManifoldPull(t), "cloud or tangent must be given, and not both"),
+        (lambda t: ManifoldPull(t, CLOUD, tangent=tangent_at.denoised(CLOUD)), "cloud or tangent .* not both"),
+        (lambda t: ManifoldPull(t, CLOUD / 0), "cloud must be finite; .* Check the latents"),
+        (lambda t: ReleasedPull(t, keys=(1, 2)), "keys must be one per target; got 2 for 3 targets"),
+        (lambda t: ModePull(t, strength=math.nan), "strength must be a number; got nan"),
+        (lambda t: ManifoldPull(t, CLOUD, strength=math.inf), "strength must be a number; got inf"),
+        (lambda t: ReleasedPull(t, normal_strength=math.nan), "normal_strength must be a number; got nan"),
         (lambda t: ManifoldPull(t, CLOUD, rank=1.5), "rank must be a whole number, or a share .* got 1.5"),
         (lambda t: ModePull.preset("mgd2", t), "name must be 'mgd3'; got 'mgd2'"),
         (lambda t: window(ModePull(t), above=0.5, below=0.5), "above and below must .* got above=0.5, below=0.5"),
@@ -329,7 +341,7 @@ def test_pipelines_that_do_not_fit_the_targets_are_told(targets, make):
         ValueError, match=r"targets are \[2, 3, 4\] each, but the pipeline denoises \[4, 8, 8\]; encode"
     ):
         guidance(torch.zeros(3, 4, 8, 8), level_of(0.9))
-    with pytest.raises(ValueError, match="targets must be one per image; got 3 targets for 4 rows"):
+    with pytest.raises(ValueError, match="targets must be one per image; got 3 targets for 4 images"):
         guidance(torch.zeros(4, *LATENT), level_of(0.9))
 
 

@@ -15,7 +15,7 @@ import pytest
 import tiny
 import torch
 
-from mgd_helpers import steering
+from mgd_helpers import admission
 from mgd_helpers.guidance import ModePull
 from mgd_helpers.seeding import generators
 from mgd_helpers.steering import steer
@@ -151,14 +151,14 @@ def test_a_pair_keeps_its_promises(kind, name):
     assert measured(kind, name) == on_page()[kind, name]
     cls = name.split(",")[0]
     if measured(kind, name) == "exact":
-        assert cls in steering.EXACT + steering.NEAR
+        assert cls in admission.EXACT + admission.NEAR
     elif measured(kind, name).endswith("off"):
-        assert cls in steering.NEAR or "dpmsolver" in name or "Img2Img" in kind
+        assert cls in admission.NEAR or "dpmsolver" in name or "Img2Img" in kind
 
 
 def test_every_scheduler_that_is_steered_was_tried_somewhere():
     tried = {name.split(",")[0] for (_, name), said in on_page().items() if said not in ("refused", "—")}
-    assert tried == set(steering.EXACT + steering.NEAR)
+    assert tried == set(admission.EXACT + admission.NEAR)
 
 
 def label(name):

@@ -6,7 +6,6 @@ import torch
 from diffusers import DDIMScheduler
 
 from mgd_helpers.data import Dataset, ImageSet
-from mgd_helpers.distill import GUIDANCES
 from mgd_helpers.runs import resolve
 
 
@@ -16,7 +15,7 @@ def call(waves, tiny, tmp_path):
         defaults = {
             "images_per_class": 3, "out": tmp_path / "set", "guidance": "mode", "pipeline": tiny, "steps": 4, "seed": 0,
             "batch_size": 32, "class_labels": None, "latents": None, "strategy": "levels", "guidance_scale": None,
-            "representative": "centroid", "factories": GUIDANCES,
+            "representative": "centroid",
         }  # fmt: skip
         return resolve(options.pop("data", waves), **(defaults | options))
 

@@ -1,6 +1,9 @@
+import copy
 import functools
 import inspect
 import re
+import threading
+import warnings
 
 import diffusers
 import pytest
@@ -8,7 +11,7 @@ import tiny as tiny_kinds
 import torch
 from conftest import SCHEDULERS
 
-from mgd_helpers import steering
+from mgd_helpers import admission
 from mgd_helpers.guidance import ManifoldPull, ModePull, window
 from mgd_helpers.noise import noise_level, to_denoised
 from mgd_helpers.released import ReleasedPull
@@ -133,16 +136,23 @@ def test_ancestral_noise_comes_from_the_generators_and_not_from_the_global_one()
     assert not torch.equal(torch.get_rng_state(), state)
 
 
-def test_rows_doubled_by_classifier_free_guidance_get_the_noise_of_their_image(draw):
-    pipe = tiny_pipeline(diffusers.DDPMScheduler(clip_sample=False))
-    pipe.scheduler.set_timesteps(4)
-    sample = draw(3, *LATENT)
+def test_rows_doubled_by_classifier_free_guidance_get_the_noise_of_their_image():
+    pipe, seen = tiny_pipeline(diffusers.DDPMScheduler(clip_sample=False)), []
+    original = pipe.scheduler.step
 
-    def step(sample):
-        with steer(pipe, None, generators=generators(0, 0, range(3))):
-            return pipe.scheduler.step(sample, 500, sample).prev_sample
+    def step(model_output, timestep, sample, generator=None):
+        seen.append([one.get_state() for one in generator])
+        return original(model_output, timestep, sample, generator=generator)
 
-    assert torch.equal(step(torch.cat([sample, sample])), torch.cat([step(sample)] * 2))
+    pipe.scheduler.step = step
+    draws = generators(0, 0, range(3))
+    with steer(pipe, None, generators=draws):
+        pipe(class_labels=LABELS, generator=draws, num_inference_steps=2, guidance_scale=4.0)
+    for states in seen:
+        assert len(states) == 6
+        for row in range(3):
+            assert torch.equal(states[row], states[3 + row])
+    assert not torch.equal(seen[0][0], seen[1][0])
 
 
 def test_a_generator_that_the_pipeline_passes_itself_is_kept(tiny):
@@ -210,7 +220,7 @@ def test_the_guidance_sees_every_step_with_falling_noise(sampled, guidance_scale
     run(sampled, watch, guidance_scale=guidance_scale, steps=5)
     assert len(shares) == 5
     assert shares == sorted(shares, reverse=True)
-    assert set(rows) == {(3 if guidance_scale == 1 else 6, torch.float32)}
+    assert set(rows) == {(3, torch.float32)}  # also where classifier-free guidance doubles the rows
 
 
 def test_a_window_is_open_for_the_noisy_steps_only(tiny, targets):
@@ -224,15 +234,14 @@ def test_a_window_is_open_for_the_noisy_steps_only(tiny, targets):
 def test_the_scheduler_comes_back_after_the_context_also_after_an_exception_and_nested(tiny, targets):
     before = dict(vars(tiny.scheduler))
     own = tiny.scheduler.step
-    with steer(tiny, ModePull(targets)):
-        outer = tiny.scheduler.step
-        assert outer != own
-        with pytest.raises(KeyError), steer(tiny, None):
-            assert tiny.scheduler.step != outer
+    with steer(tiny, None):
+        assert tiny.scheduler.step != own
+        with pytest.raises(KeyError), steer(tiny, ModePull(targets)):
             raise KeyError
-        assert tiny.scheduler.step is outer
+        assert tiny.scheduler.step != own
     assert tiny.scheduler.step == own
     assert dict(vars(tiny.scheduler)) == before
+    assert not tiny.transformer._forward_hooks
 
 
 def test_nested_guidances_act_one_after_the_other(tiny, targets):
@@ -244,6 +253,7 @@ def test_nested_guidances_act_one_after_the_other(tiny, targets):
 def test_saving_inside_the_context_saves_the_stock_pipeline(tiny, targets, tmp_path):
     tiny.save_pretrained(tmp_path / "plain")
     with steer(tiny, ModePull(targets)):
+        tiny(class_labels=LABELS, num_inference_steps=2)
         tiny.save_pretrained(tmp_path / "steered")
     for file in (tmp_path / "plain").rglob("*"):
         if file.is_file():
@@ -252,7 +262,7 @@ def test_saving_inside_the_context_saves_the_stock_pipeline(tiny, targets, tmp_p
 
 def test_pipelines_that_inspect_the_signature_still_find_eta_and_generator(tiny, targets):
     plain = inspect.signature(tiny.scheduler.step)
-    with steer(tiny, ModePull(targets)):
+    with steer(tiny, None):
         assert inspect.signature(tiny.scheduler.step) == plain
     assert {"eta", "generator"} <= set(plain.parameters)
 
@@ -285,9 +295,9 @@ def named(name):
     return type(name, (), {"config": None, "step": lambda self: None})()
 
 
-@pytest.mark.parametrize("name", steering.REFUSED)
+@pytest.mark.parametrize("name", admission.REFUSED)
 def test_schedulers_that_scale_outputs_themselves_are_refused_by_name(name):
-    remedy = steering.REFUSED[name]
+    remedy = admission.REFUSED[name]
     with (
         pytest.raises(ValueError, match=re.escape(f"scheduler {name} cannot be steered; use {remedy}")),
         steer(bare(named(name)), None),
@@ -313,12 +323,69 @@ def test_schedulers_that_clamp_latents_are_refused(tiny, name):
         pass
 
 
-def test_schedulers_that_nobody_has_tried_are_refused_unless_they_descend_from_one_that_was(tiny):
-    message = r"scheduler MyOwnScheduler cannot be steered; use DDIMScheduler, .* or FlowMatchEulerDiscreteScheduler"
-    with pytest.raises(ValueError, match=message), steer(bare(named("MyOwnScheduler")), None):
-        pass
+class HomeMade:
+    """A scheduler that nobody has tried: DDIM of 1,000 levels, with an `error` of its own in what it makes of them."""
+
+    def __init__(self, error=0.0):
+        self.config = type("Config", (dict,), {"prediction_type": "epsilon", "error": error})()
+        self.alphas = torch.cumprod(1 - torch.linspace(1e-4, 2e-2, 1000), 0)
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(config.error)
+
+    def set_timesteps(self, count, device=None):
+        self.timesteps = torch.linspace(999, 0, count).round().long()
+
+    def add_noise(self, clean, noise, timesteps):
+        kept = self.alphas[timesteps]
+        return kept.sqrt() * clean + (1 - kept).sqrt() * noise
+
+    def scale_model_input(self, sample, timestep):
+        return sample
+
+    def step(self, model_output, timestep, sample, return_dict=True):
+        now, after = self.alphas[timestep], self.timesteps[self.timesteps < timestep]
+        then = self.alphas[after.max()] if len(after) else torch.ones(())
+        denoised = (sample - (1 - now).sqrt() * model_output) / now.sqrt()
+        found = then.sqrt() * denoised * (1 + self.config.error) + (1 - then).sqrt() * model_output
+        return diffusers.schedulers.scheduling_ddim.DDIMSchedulerOutput(found) if return_dict else (found,)
+
+
+def test_an_untried_scheduler_is_let_in_if_it_keeps_the_laws(targets):
+    pipe = tiny_pipeline(HomeMade())
+    plain, _ = run(pipe, None)
+    assert torch.equal(run(pipe, ModePull(targets, strength=0.0))[0], plain)
+    _, latents = run(pipe, ModePull(targets, strength=1.0))
+    torch.testing.assert_close(latents, targets, rtol=0, atol=1e-4)
     descendant = type("MyOwnScheduler", (diffusers.DDIMScheduler,), {})
     with steer(bare(descendant(clip_sample=False)), None):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "law"),
+    [
+        (HomeMade(error=0.1), r"the second fails: a full pull ends 0\.1 of its length away from its target"),
+        (named("MyOwnScheduler"), "none could be tried: "),
+    ],
+)
+def test_an_untried_scheduler_that_breaks_a_law_is_refused_and_told_which(scheduler, law):
+    name = type(scheduler).__name__
+    message = rf"scheduler {name} cannot be steered; use DDIMScheduler, .* or FlowMatchEulerDiscreteScheduler.*{law}"
+    with pytest.raises(ValueError, match=message), steer(bare(scheduler), None):
+        pass
+
+
+def test_a_scheduler_that_changes_its_mind_breaks_the_first_law():
+    calls = iter(range(1000))
+    other = type(
+        "Changing", (HomeMade,), {"step": lambda self, output, t, x: HomeMade.step(self, output + next(calls), t, x)}
+    )
+    with (
+        pytest.raises(ValueError, match="the first fails: a pull of zero changes the samples"),
+        steer(bare(other()), None),
+    ):
         pass
 
 
@@ -350,7 +417,153 @@ def test_pure_noise_under_an_epsilon_prediction_is_refused(targets):
 def test_generators_that_do_not_fit_the_rows_are_refused(count):
     pipe = tiny_pipeline(diffusers.DDPMScheduler(clip_sample=False))
     with (
-        pytest.raises(ValueError, match=f"generators must be one per image; got {count} for 3 rows"),
+        pytest.raises(ValueError, match=f"generators must be one per image; got {count} for 3 images"),
         steer(pipe, None, generators=generators(0, 0, range(count))),
     ):
         pipe(class_labels=LABELS, num_inference_steps=2, guidance_scale=1.0)
+
+
+# what used to pass without a word
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda denoised: None, "must answer with a tensor, the moved samples; got NoneType"),
+        (lambda denoised: denoised[:, :1], r"shape, dtype and device .* \[3, 4, 8, 8\].*; got \[3, 1, 8, 8\]"),
+        (lambda denoised: denoised.double(), "torch.float32, cpu; got .*torch.float64"),
+        (lambda denoised: denoised * torch.nan, "must answer with finite numbers"),
+    ],
+)
+def test_an_answer_that_is_none_is_refused_and_the_scheduler_comes_back(tiny, answer, message):
+    with pytest.raises(ValueError, match=f"guidance .*{message}"):
+        run(tiny, lambda denoised, level: answer(denoised))
+    assert "step" not in vars(tiny.scheduler)
+
+
+def test_nan_that_a_guidance_gives_late_is_found_at_the_end_of_the_run(tiny):
+    with pytest.raises(ValueError, match=r"the clean prediction is NaN .* the guidance at an earlier step"):
+        run(tiny, lambda denoised, level: denoised * (torch.nan if 0.2 < level.share < 0.9 else 1), steps=10)
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
+@pytest.mark.parametrize("inference", [False, True])
+def test_a_guidance_may_work_in_place(targets, draw, prediction, inference):
+    pipe = tiny_pipeline(diffusers.DDIMScheduler(clip_sample=False, prediction_type=prediction))
+    sample, output = draw(2, 3, *LATENT)
+    kept = output.clone()
+
+    def in_place(denoised, level):
+        denoised += 0.3 * (targets - denoised)
+        return denoised
+
+    def both(denoised, level):
+        denoised.mul_(0.7)
+        return denoised + 0.3 * targets
+
+    with torch.inference_mode(inference):
+        expected = steps_of(pipe, ModePull(targets, strength=0.3), output, sample)
+        for guidance in (in_place, both):
+            torch.testing.assert_close(steps_of(pipe, guidance, output, sample), expected)
+            assert torch.equal(output, kept)
+
+
+def test_a_guidance_that_was_never_asked_is_an_error(tiny, targets):
+    with pytest.raises(RuntimeError, match="guidance was never asked within steer"), steer(tiny, ModePull(targets)):
+        pass
+    with (
+        pytest.raises(RuntimeError, match=r"pipe.scheduler was exchanged within steer"),
+        steer(tiny, ModePull(targets)),
+    ):
+        tiny.scheduler = diffusers.DDIMScheduler(clip_sample=False)
+        tiny(class_labels=LABELS, num_inference_steps=2)
+
+
+def test_a_window_that_no_step_meets_is_a_warning(tiny, targets):
+    with pytest.warns(UserWarning, match="guidance acts at no step of this run: its noise shares go from"):
+        run(tiny, window(ModePull(targets), above=0.0, below=1e-6))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run(tiny, window(ModePull(targets), above=0.9))
+
+
+def images_of(pipe, seed=0):
+    draws = generators(seed, 0, range(3))
+    return torch.as_tensor(pipe(class_labels=LABELS, generator=draws, num_inference_steps=3, output_type="np").images)
+
+
+def test_another_thread_and_another_pipeline_of_the_same_scheduler_are_not_steered(tiny, targets):
+    plain = images_of(tiny)
+    twin = diffusers.DiTPipeline(tiny.transformer, tiny.vae, tiny.scheduler)
+    twin.set_progress_bar_config(disable=True)
+    found = {}
+    with steer(tiny, ModePull(targets)):
+        thread = threading.Thread(target=lambda: found.update(thread=images_of(tiny)))
+        thread.start()
+        thread.join()
+        found["twin"] = images_of(twin)
+        found["copy"] = images_of(copied := copy.deepcopy(tiny))
+        found["steered"] = images_of(tiny)
+    assert torch.equal(found["thread"], plain)
+    assert torch.equal(found["twin"], plain)
+    assert torch.equal(found["copy"], plain)
+    assert not torch.equal(found["steered"], plain)
+    assert torch.equal(images_of(copied), plain)  # it works on its own
+    assert copied.scheduler.step.__self__ is copied.scheduler
+    assert torch.equal(images_of(tiny), plain)
+
+
+def test_two_threads_steer_one_pipeline_each_its_own_way(tiny, targets):
+    alone, found, inside = {}, {}, threading.Barrier(2)
+    guidances = {"mode": ModePull(targets), "still": lambda denoised, level: denoised.clone()}
+    for name, guidance in guidances.items():
+        with steer(tiny, guidance):
+            alone[name] = images_of(tiny)
+
+    def work(name):
+        with steer(tiny, guidances[name]):
+            inside.wait()  # both have entered
+            with turns:  # a scheduler counts its steps: one run at a time
+                found[name] = images_of(tiny)
+            inside.wait()
+
+    turns = threading.Lock()
+    threads = [threading.Thread(target=work, args=(name,)) for name in guidances]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for name in guidances:
+        assert torch.equal(found[name], alone[name])
+    assert "step" not in vars(tiny.scheduler)
+
+
+def test_contexts_left_out_of_order_leave_nothing_behind(tiny, targets):
+    plain = images_of(tiny)
+    first, second = steer(tiny, None), steer(tiny, ModePull(targets, strength=1.0))
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert not torch.equal(images_of(tiny), plain)  # the second is still there
+    second.__exit__(None, None, None)
+    assert torch.equal(images_of(tiny), plain)
+    assert "step" not in vars(tiny.scheduler)
+    assert not tiny.transformer._forward_hooks
+
+
+def test_targets_of_one_prompt_are_not_given_to_another():
+    """num_images_per_prompt orders images 0, 0, 1, 1: two targets would have been taken in turn."""
+    pipe = tiny_kinds.make("StableDiffusionPipeline", diffusers.DDIMScheduler(clip_sample=False, steps_offset=1))
+    targets = torch.randn(2, *LATENT, generator=torch.Generator().manual_seed(0)).clamp(-1, 1)
+    call = functools.partial(
+        pipe, prompt_embeds=tiny_kinds.words(2), num_images_per_prompt=2, num_inference_steps=3, guidance_scale=1.0,
+        height=16, width=16, output_type="latent",
+    )  # fmt: skip
+    with (
+        pytest.raises(ValueError, match=r"got 2 targets for 4 images.*repeat_interleave"),
+        steer(pipe, ModePull(targets, strength=1.0)),
+    ):
+        call()
+    with steer(pipe, ModePull(targets.repeat_interleave(2, 0), strength=1.0)):
+        found = call().images
+    torch.testing.assert_close(found, targets[[0, 0, 1, 1]], rtol=0, atol=1e-4)

@@ -1,4 +1,3 @@
-import functools
 import inspect
 import math
 
@@ -210,21 +209,22 @@ def test_neighbors_stay_within_their_group(points, cloud, device):
 
 
 def test_memory_stays_below_the_stated_bound(draw, monkeypatch):
-    from mgd_helpers import linalg, tangent
+    from mgd_helpers import neighbors
 
-    seen, original = [], linalg.squared_distances
+    seen, original = [], torch.Tensor.topk
 
-    def watched(points, cloud):
-        seen.append((points.shape[-2] + cloud.shape[-1]) * cloud.shape[-2] * cloud.element_size())
-        return original(points, cloud)
+    def watched(ranks, *args, **options):
+        seen.append(ranks.numel() * ranks.element_size())
+        return original(ranks, *args, **options)
 
-    monkeypatch.setattr(linalg, "squared_distances", watched)
-    monkeypatch.setattr(tangent, "nearest", functools.partial(linalg.nearest, block_bytes=2**20))
-    points, cloud = draw(20, 128), draw(10000, 128)
-    blocks = local_tangent(points, cloud)
-    assert len(seen) == 6 and max(seen) <= 2**20  # 148 x 4 bytes a row
-    monkeypatch.undo()
-    assert torch.equal(local_tangent(points, cloud).indices, blocks.indices)
+    monkeypatch.setattr(torch.Tensor, "topk", watched)
+    points, cloud = draw(20, 128), draw(100_000, 128)
+    whole = local_tangent(points, cloud).indices
+    assert len(seen) == 1
+    monkeypatch.setattr(neighbors, "BLOCK_BYTES", 2**20)
+    assert torch.equal(local_tangent(points, cloud).indices, whole)
+    blocks = seen[1::2]  # beside the merging of two results
+    assert len(blocks) == 8 and max(blocks) <= 2**20
 
 
 @pytest.mark.parametrize("options", [{}, {"rank": 0.9}, {"rank": "auto"}, {"n_neighbors": "auto", "rank": "auto"}])

@@ -1,0 +1,190 @@
+"""Many images under a guidance: one generator for each, classes together in one batch, sets in lockstep.
+
+A guidance sees all images that it is for at every step, while the networks take them in batches that fit the memory.
+"""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+
+import torch
+
+from mgd_helpers import border
+from mgd_helpers._shapes import Float, Tensor
+from mgd_helpers.admission import is_dit
+from mgd_helpers.batching import in_batches, latents_decoded
+from mgd_helpers.guidance import Guidance, PerClass
+from mgd_helpers.runtime import progress
+from mgd_helpers.seeding import generator
+from mgd_helpers.steering import steer
+
+
+def sample(
+    pipe,
+    asked,
+    *,
+    guidance: Guidance | Mapping | None = None,
+    keys: Sequence[tuple[int, int]] | None = None,
+    seed=0,
+    steps=50,
+    guidance_scale=None,
+    cfg_channels: int | None = None,
+    batch_size=32,
+    output: str = "images",
+) -> Float[Tensor, "n ..."]:
+    """Sample one image for each entry of `asked`: [N, C, H, W] in [-1, 1], float32, on the CPU.
+
+    An entry is a class label, or a mapping of the pipeline's own keywords for one image, such as
+    `{"prompt": "a red fox"}` (`{}` for a pipeline without conditions). `guidance` is one for all images, which sees
+    them in the order of `asked`, or a mapping {class: guidance or `None`}, each of which sees the images of its class.
+    `guidance_scale` is classifier-free guidance, by default the pipeline's own; `cfg_channels` as in `steer`.
+
+    `keys`, (class, image) pairs, name the images: the generator of each is `seeding.generator(seed, class, image)`. By
+    default the class is the label, or for other entries the position of the first equal one; images count up within.
+
+    Images that a guidance must see together are denoised in lockstep, others `batch_size` at once. The networks never
+    take more than `batch_size` images at once, and fewer where a GPU runs out of memory. The same `asked`, `keys` and
+    `batch_size` give the same images to the bit; another split, order or company moves them by rounding, one grey
+    level at most.
+
+    `output="latents"` gives what the decoder is handed, scaled as `encode` scales (packed for Flux), in place of
+    images. Raises `ValueError` for settings that do not fit, and where what comes out is not finite.
+
+    >>> from mgd_helpers.toys import tiny_pipeline
+    >>> sample(tiny_pipeline(), [0, 1, 1], steps=2).shape   # an image of one class, two of another
+    torch.Size([3, 1, 16, 16])
+    """
+    entries = _entries(pipe, asked)
+    keys = _default_keys(entries) if keys is None else [_key(key) for key in keys]
+    if len(keys) != len(entries):
+        raise ValueError(f"keys must be one for each of the {len(entries)} images; got {len(keys)}.")
+    seed, steps = border.whole("seed", seed, at_least=0), border.whole("steps", steps, at_least=1)
+    batch_size = border.whole("batch_size", batch_size, at_least=1)
+    border.one_of("output", output, ("images", "latents"))
+    options = {"num_inference_steps": steps}
+    if guidance_scale is not None:
+        options["guidance_scale"] = border.number("guidance_scale", guidance_scale, at_least=0)
+    parameters = inspect.signature(pipe.__call__).parameters
+    if unknown := [name for name in options | entries[0] if name not in parameters]:
+        raise ValueError(f"pipe must take {unknown}; {type(pipe).__name__} does not. It takes {list(parameters)}.")
+    classes = [key[0] for key in keys]
+    if isinstance(guidance, Mapping):
+        if odd := [one for one in guidance if one not in classes]:
+            raise ValueError(f"guidance must be for classes that are asked for, {sorted(set(classes))}; not {odd}.")
+        guidance = {one: own for one, own in guidance.items() if own is not None} or None
+    latents, found = output == "latents", {}
+    groups = _in_lockstep(classes, guidance, batch_size)
+    for rows in progress(groups, "sample", unit="call") if len(groups) > 1 else groups:
+        own = PerClass(guidance, [classes[row] for row in rows]) if isinstance(guidance, Mapping) else guidance
+        draws = [generator(seed, *keys[row]) for row in rows]
+        given = _keywords([entries[row] for row in rows], parameters) | options
+        made = _within_memory(pipe, own, draws, given, cfg_channels, batch_size, latents)
+        found |= dict(zip(rows, made, strict=True))
+    return torch.stack([found[row] for row in range(len(entries))])
+
+
+def _in_lockstep(classes, guidance, batch_size) -> list[list[int]]:
+    """The rows of each call: all under one guidance, else at most `batch_size`, but whole classes with their own."""
+    if guidance is not None and not isinstance(guidance, Mapping):
+        return [list(range(len(classes)))]
+    units = {}
+    for row, one in enumerate(classes):
+        units.setdefault(one if guidance and one in guidance else (row, "alone"), []).append(row)
+    groups = [[]]
+    for rows in units.values():
+        if groups[-1] and len(groups[-1]) + len(rows) > batch_size:
+            groups.append([])
+        groups[-1] += rows
+    return [sorted(group) for group in groups]
+
+
+def _within_memory(pipe, guidance, draws, given, cfg_channels, batch_size, latents) -> Float[Tensor, "n ..."]:
+    """One call of the pipeline; again from its start, with half the batch, where a GPU runs out of memory."""
+    states = [draw.get_state() for draw in draws]
+    while True:
+        try:
+            return _call(pipe, guidance, draws, given, cfg_channels, batch_size, latents)
+        except torch.OutOfMemoryError as error:
+            if batch_size == 1:
+                raise
+            reason, batch_size = str(error).partition(".")[0], (min(batch_size, len(draws)) + 1) // 2
+        torch.cuda.empty_cache()
+        warnings.warn(f"{reason}; going on with batch_size={batch_size}.", stacklevel=3)
+        for draw, state in zip(draws, states, strict=True):
+            draw.set_state(state)
+
+
+def _call(pipe, guidance, draws, given, cfg_channels, batch_size, latents) -> Float[Tensor, "n ..."]:
+    with ExitStack() as stack:
+        stack.enter_context(steer(pipe, guidance, generators=draws, cfg_channels=cfg_channels))
+        stack.enter_context(in_batches(pipe, len(draws), batch_size))
+        if is_dit(pipe):  # it decodes whatever one asks for; what it hands to its decoder, and gets, is taken there
+            decoded = stack.enter_context(latents_decoded(pipe, skip=latents))
+            pipe(**given, generator=draws, output_type="pt")
+            made = torch.cat(decoded)
+        else:
+            kind = "latent" if latents and hasattr(pipe, "vae") else "pt"
+            made = pipe(**given, generator=draws, output_type=kind).images
+            made = made if torch.is_tensor(made) else torch.as_tensor(made).movedim(-1, 1)
+            made = made.float().cpu() if kind == "latent" else 2 * made.float().cpu() - 1
+    if not torch.isfinite(made).all():
+        raise ValueError(
+            "the pipeline returned NaN or infinite values, and no image of this call is kept. Check its weights, its "
+            "dtype (float16 overflows in some autoencoders; float32 does not), guidance_scale and the guidance."
+        )
+    return made if latents else made.clamp(-1, 1)
+
+
+def _entries(pipe, asked) -> list[dict]:
+    """What each image asks of the pipeline, as keywords."""
+    asked = asked.tolist() if hasattr(asked, "tolist") else list(asked)
+    if not asked:
+        raise ValueError("asked must hold one entry for each image; got none.")
+    known = getattr(getattr(getattr(pipe, "transformer", None), "config", None), "num_embeds_ada_norm", None)
+    most = known - 1 if known and is_dit(pipe) else None
+    entries = []
+    for one in asked:
+        if isinstance(one, str):
+            raise ValueError(
+                f"asked must hold class labels or mappings of keywords; for text pass {{'prompt': {one!r}}}."
+            )
+        label = one.item() if torch.is_tensor(one) else one
+        entries.append(
+            dict(one)
+            if isinstance(one, Mapping)
+            else {"class_labels": border.whole("asked", label, at_least=0, at_most=most)}
+        )
+    if odd := [entry for entry in entries if set(entry) != set(entries[0])]:
+        raise ValueError(f"asked must hold entries of one kind; got keywords {list(entries[0])} and {list(odd[0])}.")
+    return entries
+
+
+def _default_keys(entries) -> list[tuple[int, int]]:
+    def same(a, b):
+        return all(a[name] is b[name] or (not torch.is_tensor(a[name]) and a[name] == b[name]) for name in a)
+
+    keys, counts = [], {}
+    for row, entry in enumerate(entries):
+        first = next(place for place in range(row + 1) if same(entries[place], entry))
+        own = entry["class_labels"] if set(entry) == {"class_labels"} else first
+        keys.append((own, counts.get(own, 0)))
+        counts[own] = counts.get(own, 0) + 1
+    return keys
+
+
+def _key(key) -> tuple[int, int]:
+    if len(tuple(key)) != 2:
+        raise ValueError(f"keys must be pairs (class, image); got {key!r}.")
+    return tuple(border.whole("keys", part, at_least=0) for part in key)
+
+
+def _keywords(entries, parameters) -> dict:
+    """One value per keyword: a list, or tensors stacked; the number of images where there are no keywords."""
+    if not entries[0]:
+        name = next((name for name in ("batch_size", "num_images_per_prompt") if name in parameters), None)
+        return {name: len(entries)} if name else {}
+    columns = {name: [entry[name] for entry in entries] for name in entries[0]}
+    return {name: torch.stack(values) if torch.is_tensor(values[0]) else values for name, values in columns.items()}
