@@ -354,3 +354,21 @@ def test_another_batch_size_goes_on_in_the_same_folder(run):
         for content in (files(folder)["b/00001.png"], whole["b/00001.png"])
     ]
     assert abs(grey[0] - grey[1]).max() <= 1
+
+
+def test_images_written_before_a_failure_are_vouched_for(run, monkeypatch, tmp_path):
+    write, calls = steps.write, []
+
+    def fails_at_the_third(*rows):
+        calls.append(1)
+        if len(calls) == 3:
+            raise OSError("disk full")
+        write(*rows)
+
+    monkeypatch.setattr(steps, "write", fails_at_the_third)
+    with pytest.raises(OSError, match="disk full"):
+        run()
+    monkeypatch.undo()
+    manifest = manifest_of(tmp_path / "set")
+    assert (manifest["complete"], manifest["made_by"][0]["images"]) == (False, 2)
+    assert run().new == 13
