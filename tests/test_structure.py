@@ -18,9 +18,9 @@ FLOORS = {
     6: ["cli", "__main__", "widgets", "checks"],
     5: ["distill"],
     4: ["steering", "evaluation", "audit", "released"],
-    3: ["guidance", "manifest", "baselines", "trained_baselines", "students"],
-    2: ["data", "targets", "fidelity", "neighborhoods", "paired", "schedules", "clouds", "networks", "augment"],
-    1: ["intervals", "clusters", "tangent", "noise", "latents", "hub", "pipelines", "dit"],
+    3: ["guidance", "manifest", "baselines", "trained_baselines", "students", "reading"],
+    2: ["data", "targets", "fidelity", "neighborhoods", "paired", "schedules", "clouds", "recipes"],
+    1: ["intervals", "clusters", "tangent", "noise", "latents", "hub", "pipelines", "dit", "networks", "augment"],
     0: ["catalog", "images", "linalg", "kmeans", "trees", "seeding", "dimension"],
     -1: ["_shapes", "border"],  # the words of the signatures, and the checks of what they are given
 }
