@@ -20,9 +20,10 @@ from mgd_helpers.data import Dataset, ImageSet
 from mgd_helpers.fidelity import Features, feature_rows, name_and_function
 from mgd_helpers.intervals import Interval, auc, middle, wilson
 from mgd_helpers.linalg import nearest
-from mgd_helpers.reading import read_sets
+from mgd_helpers.reading import read_rows, read_sets
+from mgd_helpers.recipes import Recipe, checked
 from mgd_helpers.seeding import generator
-from mgd_helpers.students import Recipe, train_student
+from mgd_helpers.students import train_student
 
 NEAR, DUPLICATE = 0.05, 0.001  # the shares of held-out images that set the two thresholds
 
@@ -117,10 +118,11 @@ def audit(
     Raises `ValueError` without a test split, where that lacks a class of `generated`, and for images that do not fit.
     """
     students, seed = border.whole("students", students, at_least=0), border.whole("seed", seed, at_least=0)
-    rounds, (name, _) = border.whole("rounds", rounds, at_least=1), name_and_function(features)
+    rounds, recipe = border.whole("rounds", rounds, at_least=1), checked(recipe)
+    name, _ = name_and_function(features)
     reading = read_sets({"generated": generated}, against=against, device=device, every_class=False)
     data = dataclasses.replace(reading.data, train=reading.data.train.to(reading.device))
-    generated, rows = reading.sets["generated"], _rows(members, len(data.train))
+    generated, rows = reading.sets["generated"], read_rows("members", members, of=len(data.train))
     if missing := sorted(set(generated.labels.tolist()) - set(data.test.labels.tolist())):
         raise ValueError(f"against must hold test images of every class of generated; none of labels {missing[:5]}.")
     distances, indices = nearest_real(generated.images, data.train.images, features=features)
@@ -181,23 +183,6 @@ def nearest_real(
     points, cloud = (feature_rows(part, name_and_function(features)[1]) for part in (images, real))
     indices = nearest(points, cloud, n_neighbors=1)[:, 0]
     return _distance(points, cloud[indices]), indices
-
-
-def _rows(members, count: int) -> Int[Tensor, " k"]:
-    """Rows of the training split, each once and in order, from rows or a mask."""
-    try:
-        rows = torch.as_tensor(range(count) if members is None else members).cpu()
-    except (TypeError, ValueError, RuntimeError):  # text, None, rows of unequal length
-        rows = torch.empty(0)
-    if rows.dtype == torch.bool and list(rows.shape) == [count]:
-        rows = rows.nonzero()[:, 0]
-    whole, rows = not rows.is_floating_point() and rows.dtype != torch.bool, rows.long().unique()
-    if not whole or len(rows) == 0 or rows[0] < 0 or rows[-1] >= count:
-        raise ValueError(
-            f"members must be rows of the training split, 0 to {count - 1}, or {count} booleans, one True at least; "
-            f"got {members!r}."
-        )
-    return rows
 
 
 def _distance(x, y):

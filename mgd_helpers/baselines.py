@@ -112,13 +112,9 @@ def _per_class(train: ImageSet, images_per_class: int, choose: Callable[[int, Te
     images, labels, counts = [], [], image_set("train", train).labels.bincount()
     if len(counts) == 0:
         raise ValueError("train must hold at least one image; got none.")
-    images_per_class = border.whole("images_per_class", images_per_class, at_least=1)
     for label in range(len(counts)):
-        members = train.of_class(label)
-        if images_per_class > len(members):
-            raise ValueError(
-                f"images_per_class must be at most the {len(members)} images of class {label}; got {images_per_class}."
-            )
+        members, remedy = train.of_class(label), f"Class {label} has no more images."
+        count = border.whole("images_per_class", images_per_class, at_least=1, at_most=len(members), remedy=remedy)
         images.append(members[choose(label, members).to(members.device)])
-        labels.append(torch.full((images_per_class,), label, device=members.device))
+        labels.append(torch.full((count,), label, device=members.device))
     return ImageSet(torch.cat(images), torch.cat(labels))

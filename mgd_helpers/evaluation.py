@@ -19,8 +19,9 @@ from mgd_helpers.data import Dataset, ImageSet, image_set
 from mgd_helpers.fidelity import Features, feature_rows, name_and_function
 from mgd_helpers.linalg import nearest, two_sets
 from mgd_helpers.reading import Reading, Source, read_sets
+from mgd_helpers.recipes import Recipe, checked
 from mgd_helpers.seeding import generator
-from mgd_helpers.students import Recipe, accuracy, train_students
+from mgd_helpers.students import accuracy, train_students
 
 if TYPE_CHECKING:
     import pandas
@@ -60,8 +61,8 @@ def evaluate(
     (0.99, 297)
     """
     students, seed = border.whole("students", students, at_least=0), border.whole("seed", seed, at_least=0)
-    name, function = name_and_function(features)
-    metrics = _checked({f"mmd_{name}": fidelity.mmd} if metrics is None else metrics)
+    recipe, (name, function) = checked(recipe), name_and_function(features)
+    metrics = _functions({f"mmd_{name}": fidelity.mmd} if metrics is None else metrics)
     reading = read_sets(generated, against=against, device=device)
     data, train = reading.data, reading.data.train
     chosen = torch.randperm(len(train), generator=generator(0))[:REAL_ROWS].sort().values.to(train.images.device)
@@ -109,7 +110,7 @@ def measure(
     ['images', 'gap', 'precision', 'recall', 'density', 'coverage']
     """
     name, function = name_and_function(features)
-    metrics = _checked({"distances": distances} if metrics is None else metrics)
+    metrics = _functions({"distances": distances} if metrics is None else metrics)
     reading = read_sets(generated, against=against, device=device)
     test = reading.data.test
     rows, real = {}, feature_rows(test.images, function)
@@ -170,7 +171,7 @@ def nearest_neighbor_accuracy(train: ImageSet, test: ImageSet) -> float:
     return (train.labels[indices] == test.labels).float().mean().item()
 
 
-def _checked(metrics) -> Metrics:
+def _functions(metrics) -> Metrics:
     if not isinstance(metrics, Mapping) or not all(callable(function) for function in metrics.values()):
         raise ValueError(f"metrics must be {{name: function}}; got {metrics!r}. Such as {{'mmd': fidelity.mmd}}.")
     return metrics

@@ -182,8 +182,8 @@ def per_class(
     }
 
 
-def name_and_function(features: Features | None) -> tuple[str, Callable[[Tensor], Tensor] | None]:
-    """The two halves of `features`, by default those of the pixels themselves.
+def name_and_function(features) -> tuple[str, Callable[[Tensor], Tensor] | None]:
+    """The two halves of a pair of `Features`; of None, those of the pixels themselves.
 
     >>> name_and_function(None)
     ('pixels', None)

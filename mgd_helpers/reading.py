@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from mgd_helpers import border
+from mgd_helpers._shapes import Int, Tensor
 from mgd_helpers.data import Dataset, ImageSet, image_set, load_data, read_generated
 
 Source = str | Path | ImageSet
@@ -29,13 +30,13 @@ class Reading:
 
 
 def read_sets(
-    generated: Source | Mapping[str, Source],
+    generated,
     *,
-    against: str | Path | Dataset,
-    device: str | torch.device | None = None,
+    against,
+    device=None,
     every_class: bool = True,
 ) -> Reading:
-    """Open one set, or several by name, and the data; whatever does not fit is refused before any work.
+    """Open one set (a `Source`), or several {name: set}, and the data; what does not fit is refused before any work.
 
     A set is an `ImageSet`, or a folder with one sub-folder per class (`data.read_generated`); one without a name is
     called by its folder, or `generated`. `against` is whatever `load_data` reads, or a `Dataset`, with a test split.
@@ -64,6 +65,27 @@ def read_sets(
     return Reading(sets, data, device, " ".join([data.note, *note] if data.note else note))
 
 
+def read_rows(name: str, rows, *, of: int) -> Int[Tensor, " k"]:
+    """Rows of the training split, `of` in number, each once and in order: from rows, a mask of booleans, or None for all.
+
+    >>> read_rows("members", [True, False, True], of=3)
+    tensor([0, 2])
+    """
+    try:
+        found = torch.as_tensor(range(of) if rows is None else rows).cpu()
+    except (TypeError, ValueError, RuntimeError):  # text, None, rows of unequal length
+        found = torch.empty(0)
+    if found.dtype == torch.bool and list(found.shape) == [of]:
+        found = found.nonzero()[:, 0]
+    whole, found = not found.is_floating_point() and found.dtype != torch.bool, found.long().unique()
+    if not whole or len(found) == 0 or found[0] < 0 or found[-1] >= of:
+        raise ValueError(
+            f"{name} must be rows of the training split, 0 to {of - 1}, or {of} booleans, one True at least; got "
+            f"{rows!r}."
+        )
+    return found
+
+
 def _data(against) -> Dataset:
     if isinstance(against, ImageSet):
         raise ValueError(
@@ -78,8 +100,7 @@ def _data(against) -> Dataset:
 
 def _set(name, source, data: Dataset) -> ImageSet:
     if not isinstance(source, str | Path):
-        called = "generated" if name == "generated" else f"generated {name!r}"
-        return image_set(called, source, or_else=" or a folder of images")
+        return image_set(_called(name), source, or_else=" or a folder of images")
     images = read_generated(source, data)
     try:  # folders of other methods have no manifest, or one of another kind
         listed = [record["file"] for record in json.loads((Path(source) / "manifest.json").read_text())["images"]]
@@ -93,6 +114,10 @@ def _set(name, source, data: Dataset) -> ImageSet:
     return images
 
 
+def _called(name) -> str:
+    return "generated" if name == "generated" else f"generated {name!r}"
+
+
 def _plain(part: ImageSet) -> ImageSet:
     if part.images.dtype == torch.float32 and not part.images.requires_grad:
         return part
@@ -101,16 +126,16 @@ def _plain(part: ImageSet) -> ImageSet:
 
 def _check_fits(name, images: ImageSet, data: Dataset, every_class: bool):
     if len(images) == 0:
-        raise ValueError(f"generated {name!r} must hold at least one image; got none.")
+        raise ValueError(f"{_called(name)} must hold at least one image; got none.")
     expected, got = list(data.train.images.shape[1:]), list(images.images.shape[1:])
     if expected != got:
-        raise ValueError(f"generated {name!r} has images {got}, but {data.name!r} has {expected}.")
+        raise ValueError(f"{_called(name)} has images {got}, but {data.name!r} has {expected}.")
     labels, classes = set(images.labels.tolist()), len(data.class_names)
     if max(labels) >= classes:
-        raise ValueError(f"generated {name!r} has labels up to {max(labels)}; {data.name!r} has {classes} classes.")
+        raise ValueError(f"{_called(name)} has labels up to {max(labels)}; {data.name!r} has {classes} classes.")
     missing = sorted(set(range(classes)) - labels) if every_class else []
     if missing:
         raise ValueError(
-            f"generated {name!r} holds no image of class {[data.class_names[label] for label in missing][:5]}; "
+            f"{_called(name)} holds no image of class {[data.class_names[label] for label in missing][:5]}; "
             "a fair comparison needs every class."
         )

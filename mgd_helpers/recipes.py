@@ -80,3 +80,10 @@ class Recipe:
             schedule="steps",
             nesterov=False,
         )
+
+
+def checked(recipe) -> Recipe:
+    """A recipe as it is, or the `ValueError` that says what to pass."""
+    if not isinstance(recipe, Recipe):
+        raise ValueError(f"recipe must be a Recipe; got {recipe!r}. Recipe() is the default.")
+    return recipe

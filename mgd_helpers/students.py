@@ -17,7 +17,7 @@ from mgd_helpers import border
 from mgd_helpers._shapes import Float, Int, Tensor
 from mgd_helpers.augment import apply_augmentation, cutmix, draw_augmentation, draw_cutmix
 from mgd_helpers.networks import build
-from mgd_helpers.recipes import Recipe
+from mgd_helpers.recipes import Recipe, checked
 from mgd_helpers.runtime import progress
 
 
@@ -35,7 +35,7 @@ def train_student(
     The weights of the last step are returned, never the best ones. Images in [-1, 1], on the device to train on.
     Raises `ValueError` for no images, for clearly other values, and for targets that are no classes or probabilities.
     """
-    _check(images, targets, n_classes, recipe, [seed])
+    n_classes, [seed] = _check(images, targets, n_classes, recipe, [seed])
     student = _start(images, n_classes, recipe, seed)
     optimizer, schedule = _optimizer(student.parameters(), recipe)
     batches = _batches(images, targets, n_classes, recipe, [seed])
@@ -66,8 +66,7 @@ def train_students(
         raise ValueError(
             f"seeds must be a sequence of whole numbers, one per student; got {seeds!r}. Try range({seeds})."
         )
-    seeds = list(seeds)
-    _check(images, targets, n_classes, recipe, seeds)
+    n_classes, seeds = _check(images, targets, n_classes, recipe, seeds)
     if together is None:
         together = 1 if images.device.type == "cpu" else max(len(seeds), 1)
     together = border.whole("together", together, at_least=1, remedy="None lets the device decide.")
@@ -167,15 +166,13 @@ def _draws(shape, recipe, seed) -> Iterator[dict[str, Tensor]]:
 
 
 def _check(images, targets, n_classes, recipe, seeds):
-    border.whole("n_classes", n_classes, at_least=1)
-    for seed in seeds:
-        border.whole("seed", seed, at_least=0, at_most=2**64 - 1)
-    if not isinstance(recipe, Recipe):
-        raise ValueError(f"recipe must be a Recipe; got {recipe!r}. Recipe() is the default.")
+    """Number of classes and seeds as Python's own, once everything is found fit."""
+    n_classes, _ = border.whole("n_classes", n_classes, at_least=1), checked(recipe)
+    seeds = [border.whole("seed", seed, at_least=0, at_most=2**64 - 1) for seed in seeds]
     images, targets = border.tensor("images", images), border.tensor("targets", targets)
     if images.ndim != 4 or images.dtype != torch.float32 or len(images) == 0:
         raise ValueError(f"images must be float32 [N, C, H, W], at least one; got {images.dtype} {list(images.shape)}.")
-    border.pixels("images", images, most=10)  # they may be noisy, or standardised
+    border.pixels("images", images, most=10.0)  # they may be noisy, or standardised
     soft = targets.is_floating_point()
     expected = [len(images), n_classes] if soft else [len(images)]
     if list(targets.shape) != expected or not (soft or targets.dtype == torch.int64):
@@ -188,3 +185,4 @@ def _check(images, targets, n_classes, recipe, seeds):
             f"soft targets must be at least 0, and their rows sum to 1; got entries of {low:.3g} and rows that sum to "
             f"{targets.sum(1).min():.3g} to {targets.sum(1).max():.3g}. Apply softmax to logits."
         )
+    return n_classes, seeds
