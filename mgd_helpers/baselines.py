@@ -107,7 +107,7 @@ def decoded_targets(vae, targets: Sequence[Float[Tensor, "k ..."]]) -> ImageSet:
     return ImageSet(decode(vae, torch.cat(list(targets))), torch.cat(labels))
 
 
-def _per_class(train: ImageSet, images_per_class: int, choose: Callable[[int, Tensor], Int[Tensor, " k"]]) -> ImageSet:
+def _per_class(train, images_per_class, choose: Callable[[int, Tensor], Int[Tensor, " k"]]) -> ImageSet:
     """What `choose(label, images of the class)` picks, class after class."""
     images, labels, counts = [], [], image_set("train", train).labels.bincount()
     if len(counts) == 0:

@@ -107,7 +107,7 @@ def _highest_similarities(rows: Tensor, others: Tensor | None = None) -> Tensor:
     return torch.cat(found).clamp(-1, 1)
 
 
-def _summary(values: Tensor, quantile: float | None) -> float:
+def _summary(values: Tensor, quantile) -> float:
     if quantile is None:
         return values.mean().item()
     return values.quantile(border.number("quantile", quantile, at_least=0, at_most=1)).item()

@@ -39,9 +39,10 @@ def build(
     """
     network = border.one_of("network", network, NETWORKS)
     seed = border.whole("seed", seed, at_least=0, at_most=2**64 - 1)
+    channels, n_classes = _whole(channels=channels, n_classes=n_classes)
+    options = {"image_size": image_size} | ({} if width is None else {"width": _whole(width=width)[0]})
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would also set the state of every GPU
-        options = {"image_size": image_size} | ({} if width is None else {"width": width})
         if network.startswith("convnet"):
             return ConvNet(channels, n_classes, depth=int(network[-1]), **options)
         return {"resnet18": ResNet18, "resnetap10": ResNetAP10}[network](channels, n_classes, **options)
@@ -57,7 +58,7 @@ class ConvNet(nn.Module):
         self, channels: int, n_classes: int, *, image_size: int | tuple[int, int], depth: int = 3, width: int = 128
     ):
         super().__init__()
-        _check_whole(channels=channels, n_classes=n_classes, depth=depth, width=width)
+        _whole(channels=channels, n_classes=n_classes, depth=depth, width=width)
         if min(_sides(image_size)) < 2**depth:
             raise ValueError(f"image_size must be at least 2**depth = {2**depth}; got {image_size}. Take fewer blocks.")
         blocks = []
@@ -84,7 +85,7 @@ class ResNet18(nn.Module):
 
     def __init__(self, channels: int, n_classes: int, *, image_size: int | tuple[int, int], width: int = 64):
         super().__init__()
-        _check_whole(channels=channels, n_classes=n_classes, width=width)
+        _whole(channels=channels, n_classes=n_classes, width=width)
         if _shorter_side(image_size) <= 64:
             stem = [_convolution(channels, width, 3), _instance_norm(width), nn.ReLU()]
         else:
@@ -113,7 +114,7 @@ class ResNetAP10(nn.Module):
 
     def __init__(self, channels: int, n_classes: int, *, image_size: int | tuple[int, int], width: int = 64):
         super().__init__()
-        _check_whole(channels=channels, n_classes=n_classes, width=width)
+        _whole(channels=channels, n_classes=n_classes, width=width)
         if _shorter_side(image_size) <= 64:
             stem = [_convolution(channels, width, 3), _instance_norm(width), nn.ReLU()]
         else:
@@ -166,9 +167,8 @@ def _draw_convolutions(network):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
 
-def _check_whole(**sizes) -> None:
-    for name, size in sizes.items():
-        border.whole(name, size, at_least=1)
+def _whole(**sizes) -> list[int]:
+    return [border.whole(name, size, at_least=1) for name, size in sizes.items()]
 
 
 def _sides(image_size) -> tuple[int, int]:

@@ -66,7 +66,7 @@ def read_sets(
 
 
 def read_rows(name: str, rows, *, of: int) -> Int[Tensor, " k"]:
-    """Rows of the training split, `of` in number, each once and in order: from rows, a mask of booleans, or None for all.
+    """Rows of a training split of `of` images, each once and in order: from rows, from a mask, or all for None.
 
     >>> read_rows("members", [True, False, True], of=3)
     tensor([0, 2])

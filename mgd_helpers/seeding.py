@@ -26,4 +26,5 @@ def generator(*key: int) -> torch.Generator:
 
 def generators(seed: int, label: int, images: Iterable[int]) -> list[torch.Generator]:
     """One generator per image of a class, to hand to a pipeline and to `steer`."""
+    seed, label = border.whole("seed", seed, at_least=0), border.whole("label", label, at_least=0)
     return [generator(seed, label, image) for image in images]

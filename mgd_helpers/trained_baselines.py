@@ -173,7 +173,7 @@ class _Memory:
         return extreme[filled.any(1)]
 
 
-def _at_least_one(**numbers: int) -> list[int]:
+def _at_least_one(**numbers) -> list[int]:
     return [border.whole(name, number, at_least=1) for name, number in numbers.items()]
 
 

@@ -224,9 +224,7 @@ def test_data_that_cannot_be_audited_are_refused(little):
         with pytest.raises(ValueError, match=words):
             audit(generated, against=Dataset("it", little.train, test, little.class_names), students=0)
     for members in ([], [-1], [1500], [False] * 1500):
-        with pytest.raises(
-            ValueError, match="members must be rows of the training split, 0 to 1499, or 1500 booleans, .*; got"
-        ):
+        with pytest.raises(ValueError, match="members must be rows of the training split, 0 to 1499, or 1500 booleans"):
             audit(part, against=little, members=members)
     with pytest.raises(ValueError, match="rounds must be a whole number of at least 1; got 0"):
         audit(part, against=little, rounds=0)
