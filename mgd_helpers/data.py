@@ -153,7 +153,7 @@ def read_generated(folder: str | Path, data: Dataset, *, image_size: int | None 
     channels, *size = data.train.images.shape[1:]
     found = load_data(Path(folder), image_size=image_size, channels=channels)
     if (got := list(found.train.images.shape[2:])) != size:
-        resized = f", or read it with data.read_generated(…, image_size={size[0]})" if size[0] == size[1] else ""
+        resized = f", or pass mgd.data.read_generated(folder, data, image_size={size[0]})" if size[0] == size[1] else ""
         raise ValueError(
             f"generated folder {str(folder)!r} must hold images of {size[0]}x{size[1]} pixels, like {data.name!r}; got "
             f"{got[0]}x{got[1]}. Generate at that size{resized}."

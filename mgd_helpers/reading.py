@@ -92,7 +92,10 @@ def _data(against) -> Dataset:
             "against must be a Dataset, a data set by name or a folder; got an ImageSet. "
             "Dataset(name, train, test, class_names) makes one of two."
         )
-    data = against if isinstance(against, Dataset) else load_data(against)
+    try:
+        data = against if isinstance(against, Dataset) else load_data(against)
+    except ValueError as error:
+        raise ValueError(f"against: {error}") from error
     if len(data.test) == 0:
         raise ValueError(f"against must have a test split; {data.name!r} has none. Pass a Dataset with .test filled.")
     return data

@@ -4,7 +4,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mgd_helpers.data import Dataset, ImageSet, load_data
+from mgd_helpers.data import Dataset, ImageSet
 from mgd_helpers.reading import read_sets
 
 
@@ -111,5 +111,8 @@ def test_a_folder_that_lacks_images_of_its_manifest_is_refused(waves, tmp_path):
         read_sets(tmp_path, against=waves)
 
 
-def test_data_by_name_are_loaded(digits):
-    assert read_sets(load_data("digits").test, against="digits").data.name == "digits"
+def test_data_by_name_are_loaded_and_unknown_ones_refused(digits, unchecked):
+    assert read_sets(digits.test, against="digits").data.name == "digits"
+    for against in ("digit", 5):
+        with pytest.raises(ValueError, match=f"^against: source must be one of digits, .*; got '{against}', which is"):
+            unchecked(read_sets)(digits.test, against=against)
