@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import torch
 
+from mgd_helpers import border
 from mgd_helpers._shapes import Float, Int, Tensor
 
 BLOCK_BYTES = 256 * 2**20  # memory for one block
@@ -58,6 +59,9 @@ def two_sets(
     generated: Float[Tensor, "n _"], real: Float[Tensor, "m _"], *, at_least: int = 2, remedy: str = "Generate more."
 ) -> tuple[Float[Tensor, "n d"], Float[Tensor, "m d"]]:
     """Features of two sets in float64, or the `ValueError` that says why they do not compare."""
+    for name, rows in (("generated", generated), ("real", real)):
+        if border.tensor(name, rows).ndim != 2:
+            raise ValueError(f"{name} must be features [n, d]; got {list(rows.shape)}. {name}.flatten(1) makes rows.")
     if min(len(generated), len(real)) < at_least:
         raise ValueError(
             f"generated and real need at least {at_least} rows; got {len(generated)} and {len(real)}. {remedy}"

@@ -19,10 +19,10 @@ FLOORS = {
     7: ["distill", "sampling"],
     6: ["steering", "guidances", "evaluation", "audit"],
     5: ["admission", "released"],
-    4: ["guidance", "manifest", "baselines", "trained_baselines", "students"],
-    3: ["data", "targets", "fidelity", "neighborhoods", "paired", "tangent_at", "networks", "augment"],
+    4: ["guidance", "manifest", "baselines", "trained_baselines", "students", "reading"],
+    3: ["data", "targets", "fidelity", "neighborhoods", "paired", "tangent_at", "recipes"],
     2: ["intervals", "clusters", "tangent", "clouds", "schedules", "toys", "latents", "hub", "pipelines"],
-    1: ["images", "kmeans", "trees", "neighbors", "noise", "dit", "batching"],
+    1: ["images", "kmeans", "trees", "neighbors", "noise", "dit", "batching", "networks", "augment"],
     0: ["catalog", "linalg", "seeding", "dimension"],
     -1: ["_shapes", "border"],  # the words of the signatures, and the checks of what they are given
 }
@@ -102,9 +102,26 @@ def test_every_module_has_its_tests():
 
 def test_public_names_are_sorted_few_and_there():
     assert mgd_helpers.__all__ == sorted(mgd_helpers.__all__)
-    assert len(mgd_helpers.__all__) <= 25
+    assert len(mgd_helpers.__all__) <= 30
     for name in mgd_helpers.__all__:
         assert getattr(mgd_helpers, name).__module__.startswith("mgd_helpers.")
+
+
+def test_what_the_last_lab_needs_is_reachable_without_deep_imports():
+    code = "import mgd_helpers as mgd; print(mgd.measure, mgd.evaluate, mgd.audit, mgd.paired_difference, mgd.Recipe)"
+    modules = (
+        "baselines",
+        "trained_baselines",
+        "students",
+        "fidelity",
+        "neighborhoods",
+        "paired",
+        "evaluation",
+        "data",
+    )
+    for module in modules:
+        code += f"; print(mgd.{module}.__name__)"
+    assert run_python(code).split()[-len(modules) :] == [f"mgd_helpers.{module}" for module in modules]
 
 
 def public_things():
