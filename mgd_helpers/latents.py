@@ -9,6 +9,7 @@ import torch
 
 from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.runtime import progress
+from mgd_helpers.threads import for_decoding, for_encoding
 
 
 @torch.no_grad()
@@ -29,9 +30,10 @@ def encode(vae, images: Float[Tensor, "n c h w"], *, batch_size: int = 64) -> Fl
             "For pixels in [0, 1] pass 2 * images - 1."
         )
     latents = []
-    for block in progress(images.split(batch_size), "encode", unit="batch"):
-        mean = vae.encode(block.to(vae.device, vae.dtype)).latent_dist.mean
-        latents.append(((mean - _shift(vae)) * vae.config.scaling_factor).float().to(images.device))
+    with for_encoding(vae, images[:batch_size]):
+        for block in progress(images.split(batch_size), "encode", unit="batch"):
+            mean = vae.encode(block.to(vae.device, vae.dtype)).latent_dist.mean
+            latents.append(((mean - _shift(vae)) * vae.config.scaling_factor).float().to(images.device))
     return torch.cat(latents)
 
 
@@ -42,9 +44,10 @@ def decode(vae, latents: Float[Tensor, "n lc lh lw"], *, batch_size: int = 64) -
     if latents.ndim != 4 or latents.shape[1] != channels:
         raise ValueError(f"latents must be [N, {channels}, h, w] for this VAE; got {list(latents.shape)}.")
     images = []
-    for block in progress(latents.split(batch_size), "decode", unit="batch"):
-        block = block.to(vae.device, vae.dtype) / vae.config.scaling_factor + _shift(vae)
-        images.append(vae.decode(block).sample.clamp(-1, 1).float().to(latents.device))
+    with for_decoding(vae, latents[:batch_size]):
+        for block in progress(latents.split(batch_size), "decode", unit="batch"):
+            block = block.to(vae.device, vae.dtype) / vae.config.scaling_factor + _shift(vae)
+            images.append(vae.decode(block).sample.clamp(-1, 1).float().to(latents.device))
     return torch.cat(images)
 
 

@@ -22,7 +22,8 @@ FLOORS = {
     2: ["data", "targets", "fidelity", "neighborhoods", "paired", "schedules", "clouds", "networks", "augment"],
     1: ["intervals", "clusters", "tangent", "noise", "latents", "hub", "pipelines", "dit"],
     0: ["catalog", "images", "linalg", "kmeans", "trees", "seeding", "dimension"],
-    -1: ["_shapes", "border"],  # the words of the signatures, and the checks of what they are given
+    -1: ["threads"],
+    -2: ["_shapes", "border"],  # the words of the signatures, and the checks of what they are given
 }
 SIDE = {"toys", "plots", "runtime"}  # no floor of their own
 FLOOR = {module: floor for floor, modules in FLOORS.items() for module in modules}
