@@ -9,6 +9,7 @@ about as long as such a wait; and small work gives the same bits, however many t
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 import threading
 from collections.abc import Iterator
@@ -48,13 +49,13 @@ def for_sampling(pipe, rows: int):
     """`as_many_as_useful` for a pipeline that makes `rows` images at once, by its denoiser.
 
     Count both halves of classifier-free guidance. The decoder, called once at the end, does not count. Nothing changes
-    where the denoiser's config does not tell how large its samples are.
+    where no denoiser is found, or its config does not tell how large its samples are.
     """
-    denoiser = getattr(pipe, "transformer", None) or pipe.unet
-    side = getattr(denoiser.config, "sample_size", None)
-    height, width = side if isinstance(side, list | tuple) else (side or math.inf,) * 2
-    positions = height * width / (getattr(denoiser.config, "patch_size", None) or 1) ** 2 / _shrinks(denoiser)
-    return as_many_as_useful(rows * positions * mean_weights(denoiser), device=pipe.device)
+    denoiser = getattr(pipe, "transformer", None) or getattr(pipe, "unet", None)
+    side = _setting(denoiser, "sample_size", math.inf)
+    height, width = side if isinstance(side, list | tuple) else (side, side)
+    positions = height * width / _setting(denoiser, "patch_size", 1) ** 2 / _shrinks(denoiser)
+    return as_many_as_useful(rows * positions * max(mean_weights(denoiser), 1), device=pipe.device)
 
 
 def for_encoding(vae, images: Float[Tensor, "n c h w"]):
@@ -79,18 +80,20 @@ def for_rows(function):
     Its first argument is a tensor, or a sequence of tensors that are worked on together.
     """
 
+    name = next(iter(inspect.signature(function).parameters))
+
     @functools.wraps(function)
-    def with_useful_threads(rows, **options):
-        tensors = [rows] if torch.is_tensor(rows) else rows
+    def with_useful_threads(*rows, **options):
+        tensors = rows[0] if rows else options.get(name, [])
+        tensors = [tensors] if torch.is_tensor(tensors) else tensors
         elements = sum(tensor.numel() for tensor in tensors)
-        device = tensors[0].device if len(tensors) else "cpu"
-        with as_many_as_useful(PER_ELEMENT * elements, device=device):
-            return function(rows, **options)
+        with as_many_as_useful(PER_ELEMENT * elements, device=tensors[0].device if len(tensors) else "cpu"):
+            return function(*rows, **options)
 
     return with_useful_threads
 
 
-def mean_weights(network: nn.Module) -> float:
+def mean_weights(network) -> float:
     """How many weights a layer of a network has on average: its multiply-adds at one pixel or token.
 
     >>> mean_weights(nn.Sequential(nn.Linear(3, 10), nn.ReLU(), nn.Linear(10, 5)))
@@ -103,7 +106,12 @@ def mean_weights(network: nn.Module) -> float:
 
 def _shrinks(network) -> int:
     """The sides of a U-Net or VAE halve at each level but one: by how much in all, in the middle of the layers."""
-    return 2 ** (len(getattr(network.config, "block_out_channels", None) or [1]) - 1)
+    return 2 ** (len(_setting(network, "block_out_channels", [1])) - 1)
+
+
+def _setting(network, name, default):
+    """What the config says; the default where it says nothing, or there is none."""
+    return getattr(getattr(network, "config", None), name, None) or default
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+from types import SimpleNamespace
 
 import pytest
 import tiny as tiny_pipelines
@@ -169,6 +170,7 @@ def test_a_u_net_counts_too_and_a_denoiser_of_unknown_size_is_left_alone():
     for name in ("StableDiffusionPipeline", "DDIMPipeline"):
         assert in_context(threads.for_sampling(tiny_pipelines.KINDS[name].build(DDIMScheduler()), 4)) == 1
     assert in_context(threads.for_sampling(tiny_pipelines.flux(None), 1)) == 3
+    assert in_context(threads.for_sampling(SimpleNamespace(device=torch.device("cpu")), 1)) == 3
 
 
 def test_who_gets_one_thread(tiny):
@@ -185,6 +187,7 @@ def test_who_gets_one_thread(tiny):
     seen = threads.for_rows(lambda rows: torch.get_num_threads())
     assert [seen(torch.empty(*shape)) for shape in [(150, 256), (5000, 256), (5000, 64, 64)]] == [1, 1, 3]
     assert [seen([torch.empty(500, 16, 16)] * 10), seen([torch.empty(5000, 1024)] * 10), seen([])] == [1, 3, 1]
+    assert seen(rows=torch.empty(150, 256)) == 1
 
 
 # --- where it counts --------------------------------------------------------------------------------------------------
