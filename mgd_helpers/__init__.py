@@ -11,7 +11,7 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from mgd_helpers import baselines as baselines  # mgd.baselines; whatever the lines below load is there as well
-from mgd_helpers import tangent_at
+from mgd_helpers import tangent_at as tangent_at
 from mgd_helpers import trained_baselines as trained_baselines
 from mgd_helpers.audit import audit
 from mgd_helpers.clusters import bisect

@@ -14,12 +14,14 @@ from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.kmeans import centre, split, split_many
 from mgd_helpers.linalg import BLOCK_BYTES, at_least_float32, gram_eigh
 from mgd_helpers.seeding import generator
+from mgd_helpers.threads import for_rows
 from mgd_helpers.trees import ClusterTree
 
 LARGEST = 1e30  # a hundred million latents of this size can be summed in float32
 KEPT_VARIANCE = 0.95  # what `space="pca"` keeps by default
 
 
+@for_rows
 @torch.no_grad()
 def bisect(
     latents: Float[Tensor, "n ..."],
@@ -62,6 +64,7 @@ def bisect(
         right = split(rows, squares, n_init=n_init, draw=generator(seed, node))
 
 
+@for_rows
 @torch.no_grad()
 def bisect_classes(
     classes: Sequence[Float[Tensor, "_ ..."]],

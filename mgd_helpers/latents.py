@@ -10,6 +10,7 @@ import torch
 from mgd_helpers import border
 from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.runtime import progress
+from mgd_helpers.threads import for_decoding, for_encoding
 
 
 @torch.no_grad()
@@ -26,9 +27,10 @@ def encode(vae, images: Float[Tensor, "n c h w"], *, batch_size: int = 64) -> Fl
         raise ValueError(f"images must be [N, {channels}, H, W] for this VAE; got {list(images.shape)}.")
     border.pixels("images", images)
     latents = []
-    for block in progress(images.split(batch_size), "encode", unit="batch"):
-        mean = vae.encode(block.to(vae.device, vae.dtype)).latent_dist.mean
-        latents.append(((mean - _shift(vae)) * vae.config.scaling_factor).float().to(images.device))
+    with for_encoding(vae, images[:batch_size]):
+        for block in progress(images.split(batch_size), "encode", unit="batch"):
+            mean = vae.encode(block.to(vae.device, vae.dtype)).latent_dist.mean
+            latents.append(((mean - _shift(vae)) * vae.config.scaling_factor).float().to(images.device))
     return torch.cat(latents)
 
 
@@ -41,9 +43,10 @@ def decode(vae, latents: Float[Tensor, "n lc lh lw"], *, batch_size: int = 64) -
     if not (latents.is_meta or latents.isfinite().all()):
         raise ValueError("latents must be finite; got NaN or infinite values. Find out where they arise.")
     images = []
-    for block in progress(latents.split(batch_size), "decode", unit="batch"):
-        block = block.to(vae.device, vae.dtype) / vae.config.scaling_factor + _shift(vae)
-        images.append(vae.decode(block).sample.clamp(-1, 1).float().to(latents.device))
+    with for_decoding(vae, latents[:batch_size]):
+        for block in progress(latents.split(batch_size), "decode", unit="batch"):
+            block = block.to(vae.device, vae.dtype) / vae.config.scaling_factor + _shift(vae)
+            images.append(vae.decode(block).sample.clamp(-1, 1).float().to(latents.device))
     return torch.cat(images)
 
 

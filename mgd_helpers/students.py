@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
+from torch.optim.lr_scheduler import CosineAnnealingLR, MultiStepLR
 
 from mgd_helpers import border
 from mgd_helpers._shapes import Float, Int, Tensor
@@ -19,6 +20,7 @@ from mgd_helpers.augment import apply_augmentation, cutmix, draw_augmentation, d
 from mgd_helpers.networks import build
 from mgd_helpers.recipes import Recipe, checked
 from mgd_helpers.runtime import progress
+from mgd_helpers.threads import for_training
 
 
 def train_student(
@@ -37,14 +39,10 @@ def train_student(
     """
     n_classes, [seed] = _check(images, targets, n_classes, recipe, [seed])
     student = _start(images, n_classes, recipe, seed)
-    optimizer, schedule = _optimizer(student.parameters(), recipe)
-    batches = _batches(images, targets, n_classes, recipe, [seed])
-    for batch, expected in progress(batches, "student", total=recipe.steps):
-        loss = F.cross_entropy(student(batch), expected)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        schedule.step()
+    batches = progress(_batches(images, targets, n_classes, recipe, [seed]), "student", total=recipe.steps)
+    with for_training(student, images, rows=recipe.batch_size):
+        losses = (F.cross_entropy(student(batch), expected) for batch, expected in batches)
+        _descend(losses, student.parameters(), recipe)
     return student.eval()
 
 
@@ -82,8 +80,9 @@ def accuracy(student: nn.Module, images: Float[Tensor, "n c h w"], labels: Int[T
     images, labels = border.tensor("images", images), border.tensor("labels", labels)
     if len(images) != len(labels) or len(labels) == 0:
         raise ValueError(f"images and labels must be equally many, at least 1; got {len(images)} and {len(labels)}.")
-    correct = sum((student(x).argmax(1) == y).sum() for x, y in zip(images.split(500), labels.split(500), strict=True))
-    return float(correct) / len(labels)
+    with for_training(student, images, rows=min(500, len(images))):
+        found = torch.cat([student(block).argmax(1) for block in images.split(500)])
+    return float((found == labels).sum()) / len(labels)
 
 
 @torch.no_grad()
@@ -93,26 +92,24 @@ def soft_labels(
     """What a trained network thinks of images: softmax(logits / `temperature`), rows that sum to 1."""
     remedy = "1 leaves the teacher's probabilities alone."
     temperature = border.number("temperature", temperature, above=0, remedy=remedy)
-    return torch.cat([(teacher(block) / temperature).softmax(1) for block in images.split(500)])
+    with for_training(teacher, images, rows=min(500, len(images))):
+        return torch.cat([(teacher(block) / temperature).softmax(1) for block in images.split(500)])
 
 
 def _train_together(images, targets, n_classes, recipe, seeds) -> list[nn.Module]:
     students = [_start(images, n_classes, recipe, seed) for seed in seeds]
     weights, _ = stack_module_state(students)  # name: [students, ...]
     skeleton = copy.deepcopy(students[0]).to("meta")
-    optimizer, schedule = _optimizer(weights.values(), recipe)
 
     def loss_of(weights, batch, expected):
         return F.cross_entropy(functional_call(skeleton, weights, (batch,)), expected)
 
-    batches = _batches(images, targets, n_classes, recipe, seeds)
-    for batch, expected in progress(batches, f"{len(seeds)} students", total=recipe.steps):
-        batch, expected = (rows.unflatten(0, (len(seeds), -1)) for rows in (batch, expected))
-        loss = vmap(loss_of)(weights, batch, expected).sum()  # the sum, lest students share one gradient's length
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        schedule.step()
+    named = f"{len(seeds)} students"
+    batches = progress(_batches(images, targets, n_classes, recipe, seeds), named, total=recipe.steps)
+    with for_training(students[0], images, rows=len(seeds) * recipe.batch_size):
+        apart = ([rows.unflatten(0, (len(seeds), -1)) for rows in pair] for pair in batches)
+        losses = (vmap(loss_of)(weights, *pair).sum() for pair in apart)  # or students share one gradient's length
+        _descend(losses, weights.values(), recipe)
     with torch.no_grad():
         for index, student in enumerate(students):
             for name, weight in student.named_parameters():
@@ -125,14 +122,17 @@ def _start(images, n_classes, recipe, seed) -> nn.Module:
     return build(recipe.network, **shape, width=recipe.width, seed=seed).to(images.device).train()
 
 
-def _optimizer(parameters, recipe):
+def _descend(losses, parameters, recipe):
     optimizer = torch.optim.SGD(
         parameters, lr=recipe.learning_rate, momentum=0.9, weight_decay=recipe.weight_decay, nesterov=recipe.nesterov
     )
-    if recipe.schedule == "cosine":
-        return optimizer, torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.steps)
-    milestones = [max(recipe.steps * part // 6, 1) for part in (4, 5)]
-    return optimizer, torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones, gamma=0.2)
+    cosine, milestones = recipe.schedule == "cosine", [max(recipe.steps * part // 6, 1) for part in (4, 5)]
+    schedule = CosineAnnealingLR(optimizer, recipe.steps) if cosine else MultiStepLR(optimizer, milestones, gamma=0.2)
+    for loss in losses:
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        schedule.step()
 
 
 def _batches(images, targets, n_classes, recipe, seeds) -> Iterator[tuple[Tensor, Tensor]]:
