@@ -16,8 +16,8 @@ from contextlib import contextmanager
 import torch
 from harness import arguments, report, seconds
 
-from mgd_helpers import ManifoldPull, bisect, encode, load_data, load_pipeline, pick_targets, steer, threads, window
-from mgd_helpers.seeding import generator, generators
+from mgd_helpers import ManifoldPull, bisect, encode, load_data, load_pipeline, pick_targets, sample, window
+from mgd_helpers.seeding import generator
 from mgd_helpers.students import Recipe, train_student
 
 PROMISED = 3.0
@@ -89,15 +89,15 @@ def work(device: str, seed: int, quick: bool) -> dict[str, float]:
     trees = [bisect(cloud, n_leaves=per_class, seed=seed) for cloud in clouds]
     targets = [pick_targets(tree, images_per_class=per_class).latents for tree in trees]
 
-    def digits(label):
-        draws = generators(seed, label, range(per_class))
-        pull = window(ManifoldPull(targets[label].to(device), clouds[label].to(device)), above=0.5)
-        with threads.for_sampling(pipe, 2 * per_class), steer(pipe, pull, generators=draws):
-            pipe(class_labels=[label] * per_class, generator=draws, num_inference_steps=steps, guidance_scale=1.5)
+    guidance = {
+        label: window(ManifoldPull(targets[label], clouds[label].to(device)), above=0.5) for label in range(classes)
+    }
+    asked = [label for label in range(classes) for _ in range(per_class)]
 
-    found[f"{classes * per_class} digits"] = seconds(
-        lambda: [digits(label) for label in range(classes)], device=device, repeats=1, warm_up=0
-    )
+    def digits():
+        return sample(pipe, asked, guidance=guidance, seed=seed, steps=steps, guidance_scale=1.5)
+
+    found[f"{len(asked)} digits"] = seconds(digits, device=device, repeats=1, warm_up=0)
 
     images = torch.randn(100, 1, 32, 32, generator=draw).clamp(-1, 1).to(device)
     labels = (torch.arange(100) % 10).to(device)

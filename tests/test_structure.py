@@ -24,7 +24,8 @@ FLOORS = {
     2: ["intervals", "clusters", "tangent", "clouds", "schedules", "toys", "latents", "hub", "pipelines"],
     1: ["images", "kmeans", "trees", "neighbors", "noise", "dit", "batching", "networks", "augment"],
     0: ["catalog", "linalg", "seeding", "dimension"],
-    -1: ["_shapes", "border", "threads"],  # the words of the signatures, and the checks of what they are given
+    -1: ["threads"],
+    -2: ["_shapes", "border"],  # the words of the signatures, and the checks of what they are given
 }
 SIDE = {"plots", "runtime"}  # no floor of their own
 FLOOR = {module: floor for floor, modules in FLOORS.items() for module in modules}
