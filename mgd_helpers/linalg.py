@@ -80,3 +80,13 @@ def gram_eigh(rows: Float[Tensor, "*b k d"]) -> tuple[Float[Tensor, "*b k"], Flo
     """
     values, vectors = torch.linalg.eigh(rows @ rows.mT)
     return values.flip(-1).clamp_min(0), vectors.flip(-1)
+
+
+def sketch(rows: Float[Tensor, "n d"], *, rank: int, draw: torch.Generator) -> Float[Tensor, "n r"]:
+    """The rows' coordinates in `rank` orthonormal directions that hold much of them: those that as many random sums of
+    the rows span (Halko, Martinsson & Tropp, 2011).
+
+    A rotation of the rows changes nothing but rounding.
+    """
+    weights = torch.randn(len(rows), rank, generator=draw, dtype=rows.dtype).to(rows.device)
+    return rows @ torch.linalg.qr(rows.T @ weights).Q
