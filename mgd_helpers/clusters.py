@@ -38,8 +38,9 @@ def bisect(
     and again (Steinbach et al., 2000).
 
     `split_by="variance"` takes the leaf with the largest inertia per member instead. Each 2-means starts `n_init` times
-    by k-means++ and keeps the best; all starts run as one batch. Runs in float32 or better; the same seed gives the
-    same tree on one device.
+    by k-means++ and keeps the best; all starts run as one batch. In a node of many latents of many dimensions (see
+    `SKETCHED`) they run in a sketch, and only the best goes on in all dimensions, until no latent is nearer to the
+    other mean. Runs in float32 or better; the same seed gives the same tree on one device.
 
     `space` is where both the leaf to split is chosen and the 2-means runs; the tree's centroids, inertias and nearest
     members are those of the latents themselves in every space. `"pooled"`: means over windows of `pool` x `pool` of
@@ -160,9 +161,10 @@ def _grow(latents, n_leaves, split_by, n_init, seed, space, pool, n_components):
         nearest.append(chosen[close[block[close].square().sum(1).argmin()]])
 
     add(-1, torch.arange(len(rows), device=rows.device), 0)
-    small, least = None, SKETCH_RANK / points.shape[1] / 4
+    small = None
     if n_leaves > 1 and len(points) >= SKETCHED[0] and points.shape[1] >= SKETCHED[1]:
         small = sketch(work, rank=SKETCH_RANK, draw=generator(seed))
+        unit = squares[0].sum().item() / spreads[0]  # 1 unless the root was scaled
     while len(parents) < 2 * n_leaves - 1:
         node = max(range(len(priorities)), key=priorities.__getitem__)
         priorities[node] = -math.inf
@@ -170,7 +172,8 @@ def _grow(latents, n_leaves, split_by, n_init, seed, space, pool, n_components):
         block, right = work[start : start + size], None
         if small is not None and size >= SKETCHED[0]:
             _, drawn, lengths, scale = centre(small, members[node])
-            if lengths.sum().item() / scale**2 >= max(least * spreads[node], 1e-10 * size / len(rows) * spreads[0]):
+            least = max(SKETCH_RANK / points.shape[1] / 4 * spreads[node], 1e-10 * size / len(rows) * spreads[0])
+            if lengths.sum().item() / scale**2 >= unit * least:  # it holds enough of this node, and above rounding
                 right = yield drawn, lengths, node
                 right = settle(block, right[:, None].to(block.dtype))[0][:, 0] > 0
                 right = right ^ right[0]

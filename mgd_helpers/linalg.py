@@ -83,10 +83,11 @@ def gram_eigh(rows: Float[Tensor, "*b k d"]) -> tuple[Float[Tensor, "*b k"], Flo
 
 
 def sketch(rows: Float[Tensor, "n d"], *, rank: int, draw: torch.Generator) -> Float[Tensor, "n r"]:
-    """The rows' coordinates in `rank` orthonormal directions that hold much of them: those that as many random sums of
-    the rows span (Halko, Martinsson & Tropp, 2011).
+    """The rows' coordinates in `rank` orthonormal directions that hold much of them: the span of as many random sums of
+    the rows, drawn towards the leading components by one power iteration (Halko, Martinsson & Tropp, 2011).
 
     A rotation of the rows changes nothing but rounding.
     """
-    weights = torch.randn(len(rows), rank, generator=draw, dtype=rows.dtype).to(rows.device)
-    return rows @ torch.linalg.qr(rows.T @ weights).Q
+    basis = rows.T @ torch.randn(len(rows), rank, generator=draw, dtype=rows.dtype).to(rows.device)
+    basis = rows.T @ (rows @ torch.linalg.qr(basis).Q)
+    return rows @ torch.linalg.qr(basis).Q
