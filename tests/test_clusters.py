@@ -383,7 +383,6 @@ def sketches(monkeypatch):
 
 @pytest.mark.parametrize("options", [{}, {"seed": 1, "n_init": 1}, {"seed": 2, "split_by": "variance"}])
 def test_no_latent_of_a_large_node_is_nearer_to_the_other_child(wide, device, sketches, options):
-    wide[0] = wide.mean(0)  # on the border: it may change sides after the sketch, and must number the children anew
     tree = bisect(wide.to(device), n_leaves=6, **options)
     assert sketches[:2] == [(700, 1024), (700, clusters.SKETCH_RANK)]
     for node, pair in enumerate(tree.children):
@@ -393,6 +392,17 @@ def test_no_latent_of_a_large_node_is_nearer_to_the_other_child(wide, device, sk
             assert (distances[left, 0] <= distances[left, 1]).all(), node
             assert (distances[right, 1] <= distances[right, 0]).all(), node
             assert tree.members[node][0] == tree.members[pair[0]][0]
+
+
+def test_the_first_latent_is_on_the_left_even_where_it_changed_sides_after_the_sketch(wide, device, monkeypatch):
+    plain, split = bisect(wide.to(device), n_leaves=2), clusters.split
+
+    def all_but_the_first_swapped(*problem, **more):
+        right = ~split(*problem, **more)
+        return right.index_fill(0, torch.tensor([0], device=device), False)
+
+    monkeypatch.setattr(clusters, "split", all_but_the_first_swapped)
+    assert same_members(plain, bisect(wide.to(device), n_leaves=2))
 
 
 def test_every_large_node_is_measured_on_its_members(wide, device):
