@@ -36,7 +36,7 @@ LABEL, IMAGES = 3, 200
 
 def ends(pipe, guidance, steps: int, seed: int) -> torch.Tensor:
     with mgd.steer(pipe, guidance):
-        return pipe(IMAGES, num_inference_steps=steps, generator=generator(seed, LABEL)).images
+        return pipe(IMAGES, steps, generator=generator(seed, LABEL)).images
 
 
 def main() -> None:

@@ -7,20 +7,23 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 
+from mgd_helpers import border
 from mgd_helpers._shapes import Float, Int, Tensor
-from mgd_helpers.data import Dataset, ImageSet, load_data, read_generated
-from mgd_helpers.fidelity import Features, feature_rows
+from mgd_helpers.data import Dataset, ImageSet
+from mgd_helpers.fidelity import Features, feature_rows, name_and_function
 from mgd_helpers.intervals import Interval, auc, middle, wilson
 from mgd_helpers.linalg import nearest
+from mgd_helpers.reading import read_rows, read_sets
+from mgd_helpers.recipes import Recipe, checked
 from mgd_helpers.seeding import generator
-from mgd_helpers.students import Recipe, train_student
+from mgd_helpers.students import train_student
 
 NEAR, DUPLICATE = 0.05, 0.001  # the shares of held-out images that set the two thresholds
 
@@ -81,7 +84,7 @@ def audit(
     *,
     against: str | Path | Dataset,
     features: Features | None = None,
-    members: Int[Tensor, " k"] | Sequence[int] | None = None,
+    members: Tensor | Iterable | None = None,
     students: int = 1,
     recipe: Recipe = Recipe(),  # noqa: B008  (frozen)
     rounds: int = 200,
@@ -91,7 +94,7 @@ def audit(
     """Ask whether `generated` memorises the training split of `against`; its test split says what chance would give.
 
     `generated` is an `ImageSet` or a folder with one sub-folder per class, as for `evaluation.evaluate`. `device` is by
-    default the one of the training images.
+    default the one of the test images.
 
     The distance to the nearest training image does not depend on how many images ask, but its quantiles fluctuate, and
     classes differ (a 1 is always near some other 1). So held-out images count with the class shares of `generated`, and
@@ -102,9 +105,9 @@ def audit(
     the held-out images (all of them where they are fewer than 1,000), or at distance zero.
 
     Membership inference (Yeom et al., 2018): `students` networks (0 for none) learn the generated set; score is minus
-    their mean loss; members are the training images, or the rows of the training split in `members` (the manifest of
-    `distill` lists some for every image); the others are the test split. The interval is a bootstrap over images, with
-    1,000 resamples: it does not speak of other students.
+    their mean loss; members are the training images, or those in `members`, rows of the training split (the manifest
+    of `distill` lists some for every image) or a mask over it; the others are the test split. The interval is a
+    bootstrap over images, with 1,000 resamples: it does not speak of other students.
 
     What this cannot show. No near copies is no proof of privacy: a part of an image, a mirrored or a shifted one may be
     copied and lie far away. Pixels are one choice of `features` (a pair: name, function of images), on which blurred
@@ -112,17 +115,16 @@ def audit(
     It is chance only if members and test images are alike in all but membership: rows chosen for being typical, such as
     medoids, or another mix of classes, move it without any leak.
 
-    Raises `ValueError` without a test split, or where that lacks a class of `generated`; for images of another size;
-    and for `members` that are no rows of the training split.
+    Raises `ValueError` without a test split, where that lacks a class of `generated`, and for images that do not fit.
     """
-    data = against if isinstance(against, Dataset) else load_data(against)
-    generated = generated if isinstance(generated, ImageSet) else read_generated(generated, data)
-    rows = _checked(generated, data, members)
-    if rounds < 1:
-        raise ValueError(f"rounds must be at least 1; got {rounds}.")
-    device = data.train.images.device if device is None else device
-    generated = generated.to(device)
-    data = dataclasses.replace(data, train=data.train.to(device), test=data.test.to(device))
+    students, seed = border.whole("students", students, at_least=0), border.whole("seed", seed, at_least=0)
+    rounds, recipe = border.whole("rounds", rounds, at_least=1), checked(recipe)
+    name, _ = name_and_function(features)
+    reading = read_sets({"generated": generated}, against=against, device=device, every_class=False)
+    data = dataclasses.replace(reading.data, train=reading.data.train.to(reading.device))
+    generated, rows = reading.sets["generated"], read_rows("members", members, of=len(data.train))
+    if missing := sorted(set(generated.labels.tolist()) - set(data.test.labels.tolist())):
+        raise ValueError(f"against must hold test images of every class of generated; none of labels {missing[:5]}.")
     distances, indices = nearest_real(generated.images, data.train.images, features=features)
     held_out, _ = nearest_real(data.test.images, data.train.images, features=features)
     distances, held_out = distances.double().cpu(), held_out.double().cpu()
@@ -146,7 +148,7 @@ def audit(
         area, area_interval = auc(train[rows], test, seed=seed)
     return Audit(
         images=n,
-        features=features[0] if features else "pixels",
+        features=name,
         median=median,
         low=low,
         held_out_median=held_out_median,
@@ -178,26 +180,9 @@ def nearest_real(
             f"images and real must be images of one size, at least one each; got {list(images.shape)} and "
             f"{list(real.shape)}."
         )
-    points, cloud = (feature_rows(part, features and features[1]) for part in (images, real))
+    points, cloud = (feature_rows(part, name_and_function(features)[1]) for part in (images, real))
     indices = nearest(points, cloud, n_neighbors=1)[:, 0]
     return _distance(points, cloud[indices]), indices
-
-
-def _checked(generated, data, members) -> Int[Tensor, " k"]:
-    if len(data.test) == 0:
-        raise ValueError(f"against must have a test split; {data.name!r} has none. Pass a Dataset with .test filled.")
-    if generated.images.shape[1:] != data.train.images.shape[1:]:
-        expected, got = list(data.train.images.shape[1:]), list(generated.images.shape[1:])
-        raise ValueError(f"generated must have images {expected}, like {data.name!r}; got {got}.")
-    if len(generated) == 0:
-        raise ValueError("generated must hold at least one image; got none.")
-    missing = sorted(set(generated.labels.tolist()) - set(data.test.labels.tolist()))
-    if missing:
-        raise ValueError(f"against must hold test images of every class of generated; none of labels {missing[:5]}.")
-    rows = torch.arange(len(data.train)) if members is None else torch.as_tensor(members).long().unique().cpu()
-    if len(rows) == 0 or rows[0] < 0 or rows[-1] >= len(data.train):
-        raise ValueError(f"members must be rows of the training split, 0 to {len(data.train) - 1}; got {members}.")
-    return rows
 
 
 def _distance(x, y):
@@ -226,7 +211,7 @@ def _repeats(images, features, threshold):
     """Every image with the nearest other one of its set, each pair once, where they are near duplicates."""
     if len(images) < 2:
         return ()
-    rows = feature_rows(images, features and features[1])
+    rows = feature_rows(images, name_and_function(features)[1])
     pairs = nearest(rows, rows, n_neighbors=2)
     own = torch.arange(len(rows), device=rows.device)
     other = torch.where(pairs[:, 0] == own, pairs[:, 1], pairs[:, 0])

@@ -11,6 +11,7 @@ import math
 import torch
 import torch.nn.functional as F
 
+from mgd_helpers import border
 from mgd_helpers._shapes import Float, Int, Tensor
 
 AUGMENTATIONS = ("none", "shift", "dsa", "imagenet")
@@ -37,15 +38,13 @@ def draw_augmentation(
     augmentation: str, shape: tuple[int, ...], *, draw: torch.Generator, max_shift: int = 2
 ) -> dict[str, Tensor]:
     """The random numbers of `augment` for images of `shape` (b, c, h, w): CPU tensors of b rows."""
+    border.one_of("augmentation", augmentation, AUGMENTATIONS)
+    max_shift = border.whole("max_shift", max_shift, at_least=0)
     if augmentation == "none":
         return {}
     if augmentation == "shift":
         return {"shifts": torch.randint(-max_shift, max_shift + 1, (shape[0], 2), generator=draw)}
-    if augmentation == "dsa":
-        return _draw_dsa(*shape, draw)
-    if augmentation == "imagenet":
-        return _draw_imagenet(*shape, draw)
-    raise ValueError(f"augmentation must be one of {AUGMENTATIONS}; got {augmentation!r}.")
+    return (_draw_dsa if augmentation == "dsa" else _draw_imagenet)(*shape, draw)
 
 
 def apply_augmentation(images: Float[Tensor, "b c h w"], drawn: dict[str, Tensor]) -> Float[Tensor, "b c h w"]:

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 
 import torch
 
+from mgd_helpers import border
 from mgd_helpers._shapes import Float, Int, Tensor
-from mgd_helpers.data import ImageSet
+from mgd_helpers.data import ImageSet, image_set
 from mgd_helpers.fidelity import feature_rows
 from mgd_helpers.latents import decode, encode
 from mgd_helpers.linalg import squared_distances
@@ -21,6 +22,8 @@ Features = Callable[[Tensor], Tensor]
 
 def random_real(train: ImageSet, *, images_per_class: int, seed: int) -> ImageSet:
     """Images drawn without replacement, class by class: what no cleverness achieves."""
+
+    seed = border.whole("seed", seed, at_least=0)
 
     def choose(label, images):
         return torch.randperm(len(images), generator=generator(seed, label))[:images_per_class]
@@ -73,7 +76,7 @@ def nearest_real(
     `latents` are those of `train`. Targets of a class choose in their order. Raises `ValueError` where they are not
     equally many, or more than a class has images.
     """
-    if len(latents) != len(train):
+    if len(border.tensor("latents", latents)) != len(image_set("train", train)):
         raise ValueError(f"latents must be those of the {len(train)} training images; got {len(latents)}.")
     counts, most = [len(of_class) for of_class in targets], train.labels.bincount()
     if len(counts) != len(most) or len(set(counts)) != 1 or not 1 <= counts[0] <= most.min():
@@ -95,7 +98,7 @@ def nearest_real(
 
 def round_trip(vae, images: ImageSet) -> ImageSet:
     """The same images, encoded and decoded: what the autoencoder alone costs."""
-    return ImageSet(decode(vae, encode(vae, images.images)), images.labels)
+    return ImageSet(decode(vae, encode(vae, image_set("images", images).images)), images.labels)
 
 
 def decoded_targets(vae, targets: Sequence[Float[Tensor, "k ..."]]) -> ImageSet:
@@ -104,16 +107,14 @@ def decoded_targets(vae, targets: Sequence[Float[Tensor, "k ..."]]) -> ImageSet:
     return ImageSet(decode(vae, torch.cat(list(targets))), torch.cat(labels))
 
 
-def _per_class(train: ImageSet, images_per_class: int, choose: Callable[[int, Tensor], Int[Tensor, " k"]]) -> ImageSet:
+def _per_class(train, images_per_class, choose: Callable[[int, Tensor], Int[Tensor, " k"]]) -> ImageSet:
     """What `choose(label, images of the class)` picks, class after class."""
-    images, labels = [], []
-    for label in range(int(train.labels.max()) + 1):
-        members = train.of_class(label)
-        if not 1 <= images_per_class <= len(members):
-            raise ValueError(
-                f"images_per_class must lie between 1 and the {len(members)} images of class {label}; "
-                f"got {images_per_class}."
-            )
+    images, labels, counts = [], [], image_set("train", train).labels.bincount()
+    if len(counts) == 0:
+        raise ValueError("train must hold at least one image; got none.")
+    for label in range(len(counts)):
+        members, remedy = train.of_class(label), f"Class {label} has no more images."
+        count = border.whole("images_per_class", images_per_class, at_least=1, at_most=len(members), remedy=remedy)
         images.append(members[choose(label, members).to(members.device)])
-        labels.append(torch.full((images_per_class,), label, device=members.device))
+        labels.append(torch.full((count,), label, device=members.device))
     return ImageSet(torch.cat(images), torch.cat(labels))

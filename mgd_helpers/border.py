@@ -14,27 +14,74 @@ from collections.abc import Iterable
 import torch
 
 
-def whole(name: str, value, *, at_least=None, at_most=None) -> int:
+def whole(name: str, value, *, at_least=None, at_most=None, remedy: str = "") -> int:
     """A whole number within bounds, as an `int`; booleans, text and numbers with a fraction are refused.
 
     >>> whole("steps", 50, at_least=1)
     50
     """
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise ValueError(f"{name} must be a whole number{_bounds(at_least, at_most)}; got {value!r}.")
-    if (at_least is not None and value < at_least) or (at_most is not None and value > at_most):
-        raise ValueError(f"{name} must be a whole number{_bounds(at_least, at_most)}; got {value}.")
+    fits = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not fits or (at_least is not None and value < at_least) or (at_most is not None and value > at_most):
+        raise ValueError(_message(name, "a whole number" + _bounds(at_least, at_most), value, remedy))
     return int(value)
 
 
-def number(name: str, value, *, at_least=None, at_most=None, above=None) -> float:
+def number(name: str, value, *, at_least=None, at_most=None, above=None, below=None, remedy: str = "") -> float:
     """A finite number within bounds, as a `float`; booleans, text and NaN are refused."""
     fits = isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
     fits = fits and (at_least is None or value >= at_least) and (at_most is None or value <= at_most)
-    if not fits or (above is not None and not value > above):
-        bounds = f" above {above:g}" if above is not None else ""
-        raise ValueError(f"{name} must be a number{bounds}{_bounds(at_least, at_most)}; got {value!r}.")
+    if not fits or (above is not None and not value > above) or (below is not None and not value < below):
+        ends = [f"{word} {end}" for word, end in (("above", above), ("below", below)) if end is not None]
+        bounds = " " + " and ".join(ends) if ends else ""
+        raise ValueError(_message(name, f"a number{bounds}{_bounds(at_least, at_most)}", value, remedy))
     return float(value)
+
+
+def flag(name: str, value) -> bool:
+    """True or False, and nothing that merely counts as such."""
+    if not isinstance(value, bool):
+        raise ValueError(_message(name, "True or False", value))
+    return value
+
+
+def function(name: str, value):
+    """Anything that can be called, as it is."""
+    if not callable(value):
+        raise ValueError(_message(name, "a function", value))
+    return value
+
+
+def tensor(name: str, value, *, remedy: str = "") -> torch.Tensor:
+    """A torch tensor, as it is: lists and arrays are not guessed at."""
+    if not isinstance(value, torch.Tensor):
+        remedy = remedy or f"torch.as_tensor({name}) makes one of a list of numbers or an array."
+        raise ValueError(f"{name} must be a torch.Tensor; got {type(value).__name__}. {remedy}")
+    return value
+
+
+def pixels(name: str, images: torch.Tensor, *, most: float = 1.001) -> torch.Tensor:
+    """Images in [-1, 1], but for what `most` leaves to rounding; the error tells the way there from what came."""
+    if not images.is_floating_point():
+        remedy = f"2.0 * {name} - 1" if images.dtype == torch.bool else f"{name} / 127.5 - 1"
+        raise ValueError(
+            f"{name} must be floating-point numbers in [-1, 1]; got {images.dtype}, {list(images.shape)}. Of "
+            f"{'zeros and ones' if images.dtype == torch.bool else 'bytes'} make {remedy}."
+        )
+    if images.numel() == 0 or images.is_meta:  # no values to look at
+        return images
+    low, high = (end.item() for end in images.detach().aminmax())
+    if math.isnan(low):
+        count = int(images.isnan().flatten(1).any(1).sum())
+        raise ValueError(
+            f"{name} must lie in [-1, 1]; got NaN, in {count} of {len(images)} images. Find out where it arises."
+        )
+    if not -most <= low <= high <= most:
+        remedy = f"Undo a standardisation, or cut off what lies outside: {name}.clamp(-1, 1)."
+        if low >= 0 and high > 2:
+            top = 255 if high <= 255 else 65535
+            remedy = f"Of pixels from 0 to {top} make {name} / {top / 2} - 1."
+        raise ValueError(f"{name} must lie in [-1, 1]; got [{low:.4g}, {high:.4g}]. {remedy}")
+    return images
 
 
 def one_of(name: str, value, known: Iterable[str], *, or_else: str = "") -> str:
@@ -69,7 +116,14 @@ def device(name: str, value) -> torch.device:
     return found
 
 
+def _message(name, expected, value, remedy="") -> str:
+    shown = value if isinstance(value, numbers.Number) else repr(value)  # 3 rather than np.int64(3)
+    return f"{name} must be {expected}; got {shown}. {remedy}".rstrip()
+
+
 def _bounds(at_least, at_most) -> str:
     if at_least is not None and at_most is not None:
-        return f" from {at_least:g} to {at_most:g}"
-    return f" of at least {at_least:g}" if at_least is not None else f" of at most {at_most:g}" if at_most else ""
+        return f" from {at_least} to {at_most}"
+    return (
+        f" of at least {at_least}" if at_least is not None else f" of at most {at_most}" if at_most is not None else ""
+    )

@@ -10,16 +10,20 @@ from collections.abc import Sequence
 
 import torch
 
-from mgd_helpers._shapes import Float, Tensor
-from mgd_helpers.kmeans import centre, split, split_many
-from mgd_helpers.linalg import BLOCK_BYTES, at_least_float32, gram_eigh
+from mgd_helpers._shapes import Float, Int, Tensor
+from mgd_helpers.kmeans import centre, settle, split, split_many
+from mgd_helpers.linalg import BLOCK_BYTES, at_least_float32, gram_eigh, sketch
 from mgd_helpers.seeding import generator
+from mgd_helpers.threads import for_rows
 from mgd_helpers.trees import ClusterTree
 
 LARGEST = 1e30  # a hundred million latents of this size can be summed in float32
 KEPT_VARIANCE = 0.95  # what `space="pca"` keeps by default
+SKETCH_RANK = 64  # dimensions of the sketch in which large nodes are first split
+SKETCHED = (4 * SKETCH_RANK, 16 * SKETCH_RANK)  # from so many rows of so many dimensions on; below, it saves nothing
 
 
+@for_rows
 @torch.no_grad()
 def bisect(
     latents: Float[Tensor, "n ..."],
@@ -36,8 +40,9 @@ def bisect(
     and again (Steinbach et al., 2000).
 
     `split_by="variance"` takes the leaf with the largest inertia per member instead. Each 2-means starts `n_init` times
-    by k-means++ and keeps the best; all starts run as one batch. Runs in float32 or better; the same seed gives the
-    same tree on one device.
+    by k-means++ and keeps the best; all starts run as one batch. In a node of many latents of many dimensions (see
+    `SKETCHED`) they run in a sketch, and only the best goes on in all dimensions, until no latent is nearer to the
+    other mean. Runs in float32 or better; the same seed gives the same tree on one device.
 
     `space` is where both the leaf to split is chosen and the 2-means runs; the tree's centroids, inertias and nearest
     members are those of the latents themselves in every space. `"pooled"`: means over windows of `pool` x `pool` of
@@ -52,7 +57,7 @@ def bisect(
     >>> [tree.members[leaf].tolist() for leaf in tree.leaves]
     [[0, 1], [2, 3], [4]]
     """
-    growth = _grow(latents, n_leaves, split_by, n_init, space, pool, n_components)
+    growth = _grow(latents, n_leaves, split_by, n_init, seed, space, pool, n_components)
     right = None
     while True:
         try:
@@ -62,6 +67,7 @@ def bisect(
         right = split(rows, squares, n_init=n_init, draw=generator(seed, node))
 
 
+@for_rows
 @torch.no_grad()
 def bisect_classes(
     classes: Sequence[Float[Tensor, "_ ..."]],
@@ -81,7 +87,7 @@ def bisect_classes(
     above all on a GPU, where a loop would wait for one small operation after another.
     """
     growing = {
-        index: _grow(latents, n_leaves, split_by, n_init, space, pool, n_components)
+        index: _grow(latents, n_leaves, split_by, n_init, seed, space, pool, n_components)
         for index, latents in enumerate(classes)
     }
     trees, answers = [None] * len(growing), dict.fromkeys(growing)
@@ -106,9 +112,10 @@ def bisect_classes(
     return trees
 
 
-def _grow(latents, n_leaves, split_by, n_init, space, pool, n_components):
+def _grow(latents, n_leaves, split_by, n_init, seed, space, pool, n_components):
     """The growth of one tree, as a coroutine: it yields the rows that it wants split in two (centred), their squared
-    lengths and the node's number, is sent the mask of the right half, and returns the tree."""
+    lengths and the node's number, is sent the mask of the right half, and returns the tree. Of a large node it first
+    shows the sketch, and then goes on from there with all dimensions."""
     if split_by not in ("inertia", "variance"):
         raise ValueError(f"split_by must be 'inertia' or 'variance'; got {split_by!r}.")
     if n_init < 1:
@@ -124,7 +131,7 @@ def _grow(latents, n_leaves, split_by, n_init, space, pool, n_components):
             f"latents must lie within ±{LARGEST:g}; got [{low:.3g}, {high:.3g}]. Divide them by a constant."
         )
     points = _in_space(rows, latents, space, pool, n_components)
-    same = torch.unique(points, dim=0, return_inverse=True)[1]  # equal latents have equal numbers
+    same = _numbers(points)
     distinct = int(same.max()) + 1
     if not 1 <= n_leaves <= distinct:
         raise ValueError(
@@ -132,7 +139,7 @@ def _grow(latents, n_leaves, split_by, n_init, space, pool, n_components):
             f"got {n_leaves}."
         )
     parents, children, depths, members, starts = [], [], [], [], []
-    centroids, inertias, nearest, squares, priorities = [], [], [], [], []
+    centroids, inertias, nearest, squares, spreads, priorities = [], [], [], [], [], []
     work = torch.empty_like(points)  # the centred members of each leaf, side by side: fresh memory is slow
 
     def add(parent, chosen, start):
@@ -142,6 +149,7 @@ def _grow(latents, n_leaves, split_by, n_init, space, pool, n_components):
         splittable = bool((same[chosen] != same[chosen[0]]).any())
         priorities.append((inertia / len(chosen) if split_by == "variance" else inertia) if splittable else -math.inf)
         squares.append(lengths)
+        spreads.append(inertia)
         if space != "raw":
             centroid, block, lengths, scale = centre(rows, chosen)
             inertia = lengths.sum().item() / scale**2
@@ -156,11 +164,24 @@ def _grow(latents, n_leaves, split_by, n_init, space, pool, n_components):
         nearest.append(chosen[close[block[close].square().sum(1).argmin()]])
 
     add(-1, torch.arange(len(rows), device=rows.device), 0)
+    small = None
+    if n_leaves > 1 and len(points) >= SKETCHED[0] and points.shape[1] >= SKETCHED[1]:
+        small = sketch(work, rank=SKETCH_RANK, draw=generator(seed))
+        unit = squares[0].sum().item() / spreads[0]  # 1 unless the root was scaled
     while len(parents) < 2 * n_leaves - 1:
         node = max(range(len(priorities)), key=priorities.__getitem__)
         priorities[node] = -math.inf
         start, size = starts[node], len(members[node])
-        right = yield work[start : start + size], squares[node], node
+        block, right = work[start : start + size], None
+        if small is not None and size >= SKETCHED[0]:
+            _, drawn, lengths, scale = centre(small, members[node])
+            least = max(SKETCH_RANK / points.shape[1] / 4 * spreads[node], 1e-10 * size / len(rows) * spreads[0])
+            if lengths.sum().item() / scale**2 >= unit * least:  # it holds enough of this node, and above rounding
+                right = yield drawn, lengths, node
+                right = settle(block, right[:, None].to(block.dtype))[0][:, 0] > 0
+                right = right ^ right[0]
+        if right is None:
+            right = yield block, squares[node], node
         children[node] = (len(parents), len(parents) + 1)
         for side in (~right, right):
             add(node, members[node][side], start)
@@ -175,6 +196,15 @@ def _grow(latents, n_leaves, split_by, n_init, space, pool, n_components):
         inertias=torch.tensor(inertias, dtype=torch.float64).to(rows),
         nearest=torch.stack(nearest).cpu(),
     )
+
+
+def _numbers(points: Float[Tensor, "n d"]) -> Int[Tensor, " n"]:
+    """Equal points have equal numbers, from 0 on; a few columns tell most points apart."""
+    for columns in (16, points.shape[1]):
+        numbers = torch.unique(points[:, :columns], dim=0, return_inverse=True)[1]
+        if int(numbers.max()) + 1 == len(points):
+            break
+    return numbers
 
 
 def _in_space(rows, latents, space, pool, n_components) -> Float[Tensor, "n k"]:
@@ -200,6 +230,6 @@ def _in_space(rows, latents, space, pool, n_components) -> Float[Tensor, "n k"]:
         n_components = min(int(short.sum()) + 1, len(values))
     leading = vectors[:, :n_components]
     points = leading * values[:n_components].sqrt() if n <= dim else block @ leading
-    _, same = torch.unique(rows, dim=0, return_inverse=True)  # rounding must not part equal latents
+    same = _numbers(rows)  # rounding must not part equal latents
     first = torch.full_like(same, n).scatter_reduce(0, same, torch.arange(n, device=rows.device), "amin")
     return points[first[same]]

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from mgd_helpers import border
 from mgd_helpers._shapes import Float, Int, Tensor
-from mgd_helpers.border import did_you_mean
 from mgd_helpers.catalog import PROFILES
 from mgd_helpers.folders import read_folder
 from mgd_helpers.hub import read_hugging_face, read_named
@@ -35,14 +35,11 @@ class ImageSet:
     labels: Int[Tensor, " n"]
 
     def __post_init__(self):
-        images, labels = self.images, self.labels
-        for name, value in (("images", images), ("labels", labels)):
-            if not isinstance(value, torch.Tensor):
-                raise ValueError(f"{name} must be a torch tensor; got {type(value).__name__}. Use torch.as_tensor(…).")
-        if images.ndim != 4 or not images.is_floating_point():
+        images, labels = border.tensor("images", self.images), border.tensor("labels", self.labels)
+        if border.pixels("images", images).ndim != 4:
             raise ValueError(
-                f"images must be floating-point numbers [N, C, H, W]; got {images.dtype}, {list(images.shape)}. Of "
-                "bytes make images / 127.5 - 1."
+                f"images must be [N, C, H, W]; got {images.dtype} {list(images.shape)}. images[None] makes a set of "
+                "one image, images[:, None] one of grey images."
             )
         if labels.ndim != 1 or labels.dtype != torch.int64:
             raise ValueError(
@@ -53,15 +50,7 @@ class ImageSet:
             raise ValueError(
                 f"images and labels must be equally many; got {len(images)} images and {len(labels)} labels."
             )
-        if images.numel() == 0 or images.is_meta:  # no values to look at
-            return
-        low, high = images.aminmax()
-        if not (low >= -1.001 and high <= 1.001):  # also refuses NaN
-            raise ValueError(
-                f"images must lie in [-1, 1]; got [{low:.3g}, {high:.3g}]. Of pixels 0 to 255 make images / 127.5 - 1, "
-                "of those in [0, 1] 2 * images - 1."
-            )
-        if labels.min() < 0:
+        if len(labels) and not labels.is_meta and labels.min() < 0:
             raise ValueError(f"labels must be 0 or more; got {labels.min()}. Take out the images that have no label.")
 
     def __len__(self) -> int:
@@ -69,6 +58,7 @@ class ImageSet:
 
     def to(self, device: str | torch.device) -> ImageSet:
         """The same set on a device."""
+        device = border.device("device", device)
         return ImageSet(self.images.to(device), self.labels.to(device))
 
     def of_class(self, label: int) -> Float[Tensor, "n c h w"]:
@@ -170,7 +160,7 @@ def load_data(source, *, image_size: int | None = None, channels: int | None = N
         raise ValueError(
             f"source must be one of {', '.join(PROFILES)}, a folder with one sub-folder of images per class, or a "
             f"datasets.Dataset; got {str(source)!r}, which is none. Check the spelling, or the working directory."
-            f"{did_you_mean(source, PROFILES)}"
+            f"{border.did_you_mean(source, PROFILES)}"
         )
     if test is None:
         test = train[0][:0], train[1][:0]
@@ -182,15 +172,29 @@ def load_data(source, *, image_size: int | None = None, channels: int | None = N
     return Dataset(name, ImageSet(*train), ImageSet(*test), names)
 
 
-def read_generated(folder: str | Path, data: Dataset) -> ImageSet:
+def read_generated(folder: str | Path, data: Dataset, *, image_size: int | None = None) -> ImageSet:
     """Read an image folder, made by any method, with the labels of `data`: its sub-folders carry class names of `data`,
-    in any order. Images become those of `data` in size, where that is square, and in being grey or coloured.
+    in any order. Images become grey or coloured as those of `data`.
+
+    They must have the size of those of `data`, because what a resized image is worth is another question. To ask it on
+    purpose, pass `image_size`, and they are resized as by `load_data`.
 
     Of a folder with a manifest of this package just its images are read, and `ValueError` is raised where one of them
     lacks or is damaged, or where others lie beside them.
     """
-    channels, height, width = data.train.images.shape[1:]
-    found = load_data(Path(folder), image_size=width if height == width else None, channels=channels)
+    if not (isinstance(folder, str | Path) and Path(folder).is_dir()):
+        raise ValueError(
+            f"generated must be a folder of images, with one sub-folder per class; got {str(folder)!r}, which is none. "
+            "Check the spelling, or the working directory."
+        )
+    channels, *size = data.train.images.shape[1:]
+    found = load_data(Path(folder), image_size=image_size, channels=channels)
+    if (got := list(found.train.images.shape[2:])) != size:
+        resized = f", or pass mgd.data.read_generated(folder, data, image_size={size[0]})" if size[0] == size[1] else ""
+        raise ValueError(
+            f"generated folder {str(folder)!r} must hold images of {size[0]}x{size[1]} pixels, like {data.name!r}; got "
+            f"{got[0]}x{got[1]}. Generate at that size{resized}."
+        )
     unknown = [name for name in found.class_names if name not in data.class_names]
     if unknown:
         raise ValueError(
@@ -199,6 +203,16 @@ def read_generated(folder: str | Path, data: Dataset) -> ImageSet:
         )
     order: Int[Tensor, " classes"] = torch.tensor([data.class_names.index(name) for name in found.class_names])
     return ImageSet(found.train.images, order[found.train.labels])
+
+
+def image_set(name: str, value, *, or_else: str = "") -> ImageSet:
+    """An `ImageSet` as it is, or the `ValueError` that says which part of a `Dataset` to pass."""
+    if isinstance(value, ImageSet):
+        return value
+    remedy = "ImageSet(images, labels) makes one of tensors."
+    if isinstance(value, Dataset):
+        remedy = "Pass one of its splits, .train or .test."
+    raise ValueError(f"{name} must be an ImageSet{or_else}; got {type(value).__name__}. {remedy}")
 
 
 @functools.cache

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import torch
 
+from mgd_helpers import border
 from mgd_helpers._shapes import Float, Tensor
 
 
@@ -21,8 +22,7 @@ def mle_dimension(distances: Float[Tensor, "b k"]) -> Float[Tensor, " b"]:
     >>> mle_dimension(torch.arange(1.0, 101)[None]).round().item()   # evenly spaced on a line
     1.0
     """
-    if distances.shape[1] < 3:
-        raise ValueError(f"distances must be to at least 3 neighbours; got {distances.shape[1]}.")
+    _check(distances, at_least=3)
     positive = distances > 0
     logs = torch.where(positive, (distances[:, -1:] / distances.clamp_min(torch.finfo(distances.dtype).tiny)).log(), 0)
     total = logs.sum(1)
@@ -36,10 +36,8 @@ def two_nn_dimension(distances: Float[Tensor, "b k"], *, discard: float = 0.1) -
     the largest `discard` of the ratios are left out. Sees the finest scale, and so the noise before all else. Points
     with a duplicate do not count.
     """
-    if distances.shape[1] < 2 or not 0 <= discard < 1:
-        raise ValueError(
-            f"distances must be [B, 2 or more] and discard in [0, 1); got {list(distances.shape)} and {discard}."
-        )
+    _check(distances, at_least=2)
+    discard = border.number("discard", discard, at_least=0, below=1)
     kept = distances[distances[:, 0] > 0]
     ratios = (kept[:, 1] / kept[:, 0]).log().sort().values
     count = int(len(ratios) * (1 - discard))
@@ -49,3 +47,10 @@ def two_nn_dimension(distances: Float[Tensor, "b k"], *, discard: float = 0.1) -
     y = -torch.log1p(-share.clamp_max(1 - 0.5 / len(ratios)))
     x = ratios[:count].double().cpu()
     return (x @ y / (x @ x)).item()
+
+
+def _check(distances, *, at_least: int):
+    if border.tensor("distances", distances).ndim != 2 or distances.shape[1] < at_least or distances.isnan().any():
+        raise ValueError(
+            f"distances must be [B, k] to at least {at_least} neighbours, none NaN; got {list(distances.shape)}."
+        )

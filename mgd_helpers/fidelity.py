@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from mgd_helpers import border
 from mgd_helpers._shapes import Float, Int, Tensor
 from mgd_helpers.linalg import BLOCK_BYTES, at_least_float32, squared_distances, two_sets
 from mgd_helpers.runtime import progress
@@ -37,6 +38,7 @@ def mmd(
     float64, in blocks of about `block_bytes` beside the features; costs (n + m)² d.
     """
     generated, real = two_sets(generated, real)
+    block_bytes = border.whole("block_bytes", block_bytes, at_least=1)
     if bandwidth is None:
         few = real
         if len(real) > LARGEST_FOR_BANDWIDTH:
@@ -44,8 +46,7 @@ def mmd(
         squares = squared_distances(few, few)
         rows = squares.flatten()[1:].view(len(few) - 1, len(few) + 1)[:, :-1]  # all but the diagonal
         bandwidth = rows.median().sqrt().item()
-    if not bandwidth > 0:
-        raise ValueError(f"bandwidth must be positive; got {bandwidth} (are most real features the same?).")
+    bandwidth = border.number("bandwidth", bandwidth, above=0, remedy="Are most real features the same?")
 
     def kernel_sum(rows, others):
         room, dim = block_bytes // rows.element_size(), rows.shape[1]
@@ -114,10 +115,8 @@ def kernel_distance(
     generated, real = two_sets(generated, real)
     fewest = min(len(generated), len(real))
     size = min(fewest, LARGEST_SUBSET) if subset_size is None else subset_size
-    if not 2 <= size <= fewest:
-        raise ValueError(f"subset_size must lie between 2 and the rows of the smaller set, {fewest}; got {size}.")
-    if subsets < 1:
-        raise ValueError(f"subsets must be at least 1; got {subsets}.")
+    size = border.whole("subset_size", size, at_least=2, at_most=fewest, remedy="The smaller set has no more rows.")
+    subsets, seed = border.whole("subsets", subsets, at_least=1), border.whole("seed", seed, at_least=0)
     if size == len(generated) == len(real):
         return poly_mmd(real, generated).item()
     total = 0.0
@@ -163,6 +162,9 @@ def per_class(
 
     Options go in by `functools.partial`. The Fréchet distance of a class is the more biased, the fewer rows it has.
     """
+    border.function("metric", metric)
+    border.tensor("generated_labels", generated_labels)
+    border.tensor("real_labels", real_labels)
     if (len(generated_labels), len(real_labels)) != (len(generated), len(real)):
         raise ValueError(
             "generated_labels and real_labels need one label per row, "
@@ -180,14 +182,36 @@ def per_class(
     }
 
 
+def name_and_function(features) -> tuple[str, Callable[[Tensor], Tensor] | None]:
+    """The two halves of a pair of `Features`; of None, those of the pixels themselves.
+
+    >>> name_and_function(None)
+    ('pixels', None)
+    """
+    if features is None:
+        return "pixels", None
+    if not (isinstance(features, tuple | list) and len(features) == 2 and isinstance(features[0], str)):
+        raise ValueError(f"features must be a pair (name, function of images); got {features!r}. Name your features.")
+    return features[0], border.function("features[1]", features[1])
+
+
 def feature_rows(
     images: Float[Tensor, "n c h w"], function: Callable[[Tensor], Tensor] | None = None, *, batch_size: int = 500
 ) -> Float[Tensor, "n d"]:
     """Features as rows: of `function`, called with batches and without gradients; by default the pixels themselves."""
+    border.tensor("images", images)
+    batch_size = border.whole("batch_size", batch_size, at_least=1)
     if function is None:
-        return at_least_float32(images.flatten(1))
+        return at_least_float32(images.detach().flatten(1))
+    border.function("features", function)
+    found = []
     with torch.no_grad():
-        return at_least_float32(torch.cat([function(block).flatten(1) for block in images.split(batch_size)]))
+        for block in images.split(batch_size):
+            rows = border.tensor("what features return", function(block))
+            if rows.ndim < 2 or len(rows) != len(block):
+                raise ValueError(f"features must give a row per image; got {list(rows.shape)} of {len(block)} images.")
+            found.append(rows.flatten(1))
+    return at_least_float32(torch.cat(found))
 
 
 def inception_features(images: Float[Tensor, "n c h w"], *, batch_size: int = 64) -> Float[Tensor, "n 2048"]:
@@ -197,6 +221,7 @@ def inception_features(images: Float[Tensor, "n c h w"], *, batch_size: int = 64
     does by default. The first call downloads the weights (about 90 MB). Raises `ImportError` where torchmetrics or
     torch-fidelity is missing.
     """
+    batch_size = border.whole("batch_size", batch_size, at_least=1)
     if images.shape[1] not in (1, 3):
         raise ValueError(f"images must have 1 or 3 channels; got {images.shape[1]}. Decode latents first.")
     try:

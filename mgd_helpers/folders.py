@@ -66,10 +66,11 @@ def write_manifest(folder: Path, manifest: dict) -> float:
 
 
 def is_record(manifest) -> bool:
-    """Whether this package wrote it: it has settings and images. Raises `ValueError` where these are not as written."""
-    if not isinstance(manifest, dict) or not {"settings", "images"} <= set(manifest):
+    """Whether this package wrote it: it has two of settings, images, and whether it is complete. Raises `ValueError`
+    where these are not as written."""
+    if not isinstance(manifest, dict) or len({"settings", "images", "complete"} & set(manifest)) < 2:
         return False
-    settings, images = manifest["settings"], manifest["images"]
+    settings, images = manifest.get("settings"), manifest.get("images")
     classes = settings.get("classes") if isinstance(settings, dict) else None
     sound = isinstance(classes, list) and isinstance(images, list) and all(isinstance(name, str) for name in classes)
     if not sound or not all(isinstance(image, dict) and _is_sound(image, set(classes)) for image in images):

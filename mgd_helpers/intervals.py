@@ -9,6 +9,7 @@ import math
 
 import torch
 
+from mgd_helpers import border
 from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.seeding import generator
 
@@ -21,8 +22,7 @@ def wilson(share: float | int, n: float | int) -> Interval:
     >>> [round(end, 3) for end in wilson(0.0, 10)]
     [0.0, 0.278]
     """
-    if not (0 <= share <= 1 and n > 0):
-        raise ValueError(f"share must lie in [0, 1] and n be positive; got {share} and {n}.")
+    share, n = border.number("share", share, at_least=0, at_most=1), border.number("n", n, above=0)
     z = 1.959964
     centre, half = share + z**2 / (2 * n), z * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     return max(0.0, (centre - half) / (1 + z**2 / n)), min(1.0, (centre + half) / (1 + z**2 / n))
@@ -36,7 +36,8 @@ def auc(
     Both sides are resampled apart, `rounds` times. 0.5 is chance; below it the score points the wrong way. Raises
     `ValueError` for an empty side, and for NaN, which has no rank.
     """
-    scores = torch.cat([ours, theirs]).cpu()
+    rounds, seed = border.whole("rounds", rounds, at_least=1), border.whole("seed", seed, at_least=0)
+    scores = torch.cat([border.tensor("ours", ours), border.tensor("theirs", theirs)]).cpu()
     if min(len(ours), len(theirs)) == 0 or scores.isnan().any():
         raise ValueError(f"ours and theirs must hold scores, none of them NaN; got {len(ours)} and {len(theirs)}.")
     values, places = scores.unique(return_inverse=True)
@@ -55,5 +56,7 @@ def auc(
 
 def middle(values: Float[Tensor, " n"], *, share: float = 0.95) -> Interval:
     """The quantiles that leave out equally many values on either side, and `share` of them between."""
+    border.tensor("values", values)
+    share = border.number("share", share, above=0, at_most=1)
     tails = torch.tensor([(1 - share) / 2, (1 + share) / 2], dtype=values.dtype, device=values.device)
     return tuple(values.quantile(tails).tolist())

@@ -45,8 +45,19 @@ def centre(
 
 def split(rows: Float[Tensor, "n d"], squares: Float[Tensor, " n"], *, n_init: int, draw: torch.Generator) -> Tensor:
     """`two_means` of rows that `centre` has centred, with their squared lengths."""
-    count = len(rows)
     right = _plus_plus(rows[None], squares[None], n_init, [draw])[0].to(rows.dtype)  # [N, n_init], ones and zeros
+    right, between = settle(rows, right)
+    best = right[:, between.argmax()] > 0
+    return best ^ best[0]  # the first row is on the left: which centre was drawn first must not number the clusters
+
+
+def settle(rows: Float[Tensor, "n d"], right: Float[Tensor, "n s"]) -> tuple[Float[Tensor, "n s"], Float[Tensor, " s"]]:
+    """Lloyd's iterations on centred rows from each column of ones (on the right) and zeros, until no row is nearer to
+    the other centre; and the inertia that each of these splits takes away, over n.
+
+    The two sides of a column must differ in their mean. They differ more with each iteration, so neither runs empty.
+    """
+    count = len(rows)
     total, size = right.T @ rows, right.sum(0)
     for _ in range(MAX_ITERATIONS):
         bound = total.square().sum(1) * (count / 2 - size) / (size * (count - size))
@@ -58,9 +69,7 @@ def split(rows: Float[Tensor, "n d"], squares: Float[Tensor, " n"], *, n_init: i
         right = now
         total += moves[moved].T @ rows[moved]
         size = right.sum(0).clamp(1, count - 1)
-    between = total.square().sum(1) / (size * (count - size))  # inertia that the split takes away, over n
-    best = right[:, between.argmax()] > 0
-    return best ^ best[0]  # the first row is on the left: which centre was drawn first must not number the clusters
+    return right, total.square().sum(1) / (size * (count - size))
 
 
 def split_many(

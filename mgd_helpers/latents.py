@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import torch
 
+from mgd_helpers import border
 from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.runtime import progress
+from mgd_helpers.threads import for_decoding, for_encoding
 
 
 @torch.no_grad()
@@ -20,31 +22,31 @@ def encode(vae, images: Float[Tensor, "n c h w"], *, batch_size: int = 64) -> Fl
 
     Raises `ValueError` where the images do not fit the VAE or leave [-1, 1].
     """
-    channels = vae.config.in_channels
-    if images.ndim != 4 or images.shape[1] != channels:
+    channels, batch_size = vae.config.in_channels, border.whole("batch_size", batch_size, at_least=1)
+    if border.tensor("images", images).ndim != 4 or images.shape[1] != channels:
         raise ValueError(f"images must be [N, {channels}, H, W] for this VAE; got {list(images.shape)}.")
-    if len(images) and not (images.min() >= -1.001 and images.max() <= 1.001):  # also refuses NaN
-        raise ValueError(
-            f"images must lie in [-1, 1]; got [{images.min():.3g}, {images.max():.3g}]. "
-            "For pixels in [0, 1] pass 2 * images - 1."
-        )
+    border.pixels("images", images)
     latents = []
-    for block in progress(images.split(batch_size), "encode", unit="batch"):
-        mean = vae.encode(block.to(vae.device, vae.dtype)).latent_dist.mean
-        latents.append(((mean - _shift(vae)) * vae.config.scaling_factor).float().to(images.device))
+    with for_encoding(vae, images[:batch_size]):
+        for block in progress(images.split(batch_size), "encode", unit="batch"):
+            mean = vae.encode(block.to(vae.device, vae.dtype)).latent_dist.mean
+            latents.append(((mean - _shift(vae)) * vae.config.scaling_factor).float().to(images.device))
     return torch.cat(latents)
 
 
 @torch.no_grad()
 def decode(vae, latents: Float[Tensor, "n lc lh lw"], *, batch_size: int = 64) -> Float[Tensor, "n c h w"]:
     """Decode scaled latents to images in [-1, 1], in batches on the VAE's device; float32 on the latents' device."""
-    channels = vae.config.latent_channels
-    if latents.ndim != 4 or latents.shape[1] != channels:
+    channels, batch_size = vae.config.latent_channels, border.whole("batch_size", batch_size, at_least=1)
+    if border.tensor("latents", latents).ndim != 4 or latents.shape[1] != channels:
         raise ValueError(f"latents must be [N, {channels}, h, w] for this VAE; got {list(latents.shape)}.")
+    if not (latents.is_meta or latents.isfinite().all()):
+        raise ValueError("latents must be finite; got NaN or infinite values. Find out where they arise.")
     images = []
-    for block in progress(latents.split(batch_size), "decode", unit="batch"):
-        block = block.to(vae.device, vae.dtype) / vae.config.scaling_factor + _shift(vae)
-        images.append(vae.decode(block).sample.clamp(-1, 1).float().to(latents.device))
+    with for_decoding(vae, latents[:batch_size]):
+        for block in progress(latents.split(batch_size), "decode", unit="batch"):
+            block = block.to(vae.device, vae.dtype) / vae.config.scaling_factor + _shift(vae)
+            images.append(vae.decode(block).sample.clamp(-1, 1).float().to(latents.device))
     return torch.cat(images)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import torch
 
+from mgd_helpers import border
 from mgd_helpers._shapes import Float, Int, Tensor
 
 BLOCK_BYTES = 256 * 2**20  # memory for one block
@@ -58,6 +59,9 @@ def two_sets(
     generated: Float[Tensor, "n _"], real: Float[Tensor, "m _"], *, at_least: int = 2, remedy: str = "Generate more."
 ) -> tuple[Float[Tensor, "n d"], Float[Tensor, "m d"]]:
     """Features of two sets in float64, or the `ValueError` that says why they do not compare."""
+    for name, rows in (("generated", generated), ("real", real)):
+        if border.tensor(name, rows).ndim != 2:
+            raise ValueError(f"{name} must be features [n, d]; got {list(rows.shape)}. {name}.flatten(1) makes rows.")
     if min(len(generated), len(real)) < at_least:
         raise ValueError(
             f"generated and real need at least {at_least} rows; got {len(generated)} and {len(real)}. {remedy}"
@@ -80,3 +84,14 @@ def gram_eigh(rows: Float[Tensor, "*b k d"]) -> tuple[Float[Tensor, "*b k"], Flo
     """
     values, vectors = torch.linalg.eigh(rows @ rows.mT)
     return values.flip(-1).clamp_min(0), vectors.flip(-1)
+
+
+def sketch(rows: Float[Tensor, "n d"], *, rank: int, draw: torch.Generator) -> Float[Tensor, "n r"]:
+    """The rows' coordinates in `rank` orthonormal directions that hold much of them: the span of as many random sums of
+    the rows, drawn towards the leading components by one power iteration (Halko, Martinsson & Tropp, 2011).
+
+    A rotation of the rows changes nothing but rounding.
+    """
+    basis = rows.T @ torch.randn(len(rows), rank, generator=draw, dtype=rows.dtype).to(rows.device)
+    basis = rows.T @ (rows @ torch.linalg.qr(basis).Q)
+    return rows @ torch.linalg.qr(basis).Q

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import torch
 
+from mgd_helpers import border
 from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.linalg import BLOCK_BYTES, squared_distances, two_sets
 
@@ -27,8 +28,8 @@ def precision_recall(
     Balls are open; that about a row with k copies is empty. Runs in float64 and in blocks of about `block_bytes`.
     Raises `ValueError` where a set has no more than `n_neighbors` rows.
     """
-    if n_neighbors < 1:
-        raise ValueError(f"n_neighbors must be at least 1; got {n_neighbors}.")
+    n_neighbors = border.whole("n_neighbors", n_neighbors, at_least=1)
+    block_bytes = border.whole("block_bytes", block_bytes, at_least=1)
     remedy = "Lower n_neighbors, or generate more."
     generated, real = two_sets(generated, real, at_least=n_neighbors + 1, remedy=remedy)
     step = max(1, block_bytes // (real.element_size() * max(len(generated), len(real))))
@@ -106,9 +107,7 @@ def _highest_similarities(rows: Tensor, others: Tensor | None = None) -> Tensor:
     return torch.cat(found).clamp(-1, 1)
 
 
-def _summary(values: Tensor, quantile: float | None) -> float:
+def _summary(values: Tensor, quantile) -> float:
     if quantile is None:
         return values.mean().item()
-    if not 0 <= quantile <= 1:
-        raise ValueError(f"quantile must lie between 0 and 1; got {quantile}.")
-    return values.quantile(quantile).item()
+    return values.quantile(border.number("quantile", quantile, at_least=0, at_most=1)).item()

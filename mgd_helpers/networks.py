@@ -9,12 +9,14 @@ has no state but its weights, and several can be trained at once.
 from __future__ import annotations
 
 import math
-import re
 
 import torch
 from torch import nn
 
+from mgd_helpers import border
 from mgd_helpers._shapes import Float, Tensor
+
+NETWORKS = (*(f"convnet{depth}" for depth in range(1, 10)), "resnet18", "resnetap10")
 
 
 def build(
@@ -35,14 +37,15 @@ def build(
     >>> sum(weight.numel() for weight in build("convnet3", channels=3, n_classes=10, image_size=32).parameters())
     320010
     """
+    network = border.one_of("network", network, NETWORKS)
+    seed = border.whole("seed", seed, at_least=0, at_most=2**64 - 1)
+    channels, n_classes = _whole(channels=channels, n_classes=n_classes)
+    options = {"image_size": image_size} | ({} if width is None else {"width": _whole(width=width)[0]})
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would also set the state of every GPU
-        if depth := re.fullmatch(r"convnet([1-9])", network):
-            return ConvNet(channels, n_classes, image_size=image_size, depth=int(depth[1]), width=width or 128)
-        residual = {"resnet18": ResNet18, "resnetap10": ResNetAP10}
-        if network not in residual:
-            raise ValueError(f"network must be convnet3, convnet6, resnet18 or resnetap10; got {network!r}.")
-        return residual[network](channels, n_classes, image_size=image_size, width=width or 64)
+        if network.startswith("convnet"):
+            return ConvNet(channels, n_classes, depth=int(network[-1]), **options)
+        return {"resnet18": ResNet18, "resnetap10": ResNetAP10}[network](channels, n_classes, **options)
 
 
 class ConvNet(nn.Module):
@@ -55,6 +58,7 @@ class ConvNet(nn.Module):
         self, channels: int, n_classes: int, *, image_size: int | tuple[int, int], depth: int = 3, width: int = 128
     ):
         super().__init__()
+        _whole(channels=channels, n_classes=n_classes, depth=depth, width=width)
         if min(_sides(image_size)) < 2**depth:
             raise ValueError(f"image_size must be at least 2**depth = {2**depth}; got {image_size}. Take fewer blocks.")
         blocks = []
@@ -81,6 +85,7 @@ class ResNet18(nn.Module):
 
     def __init__(self, channels: int, n_classes: int, *, image_size: int | tuple[int, int], width: int = 64):
         super().__init__()
+        _whole(channels=channels, n_classes=n_classes, width=width)
         if _shorter_side(image_size) <= 64:
             stem = [_convolution(channels, width, 3), _instance_norm(width), nn.ReLU()]
         else:
@@ -109,6 +114,7 @@ class ResNetAP10(nn.Module):
 
     def __init__(self, channels: int, n_classes: int, *, image_size: int | tuple[int, int], width: int = 64):
         super().__init__()
+        _whole(channels=channels, n_classes=n_classes, width=width)
         if _shorter_side(image_size) <= 64:
             stem = [_convolution(channels, width, 3), _instance_norm(width), nn.ReLU()]
         else:
@@ -161,8 +167,15 @@ def _draw_convolutions(network):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
 
+def _whole(**sizes) -> list[int]:
+    return [border.whole(name, size, at_least=1) for name, size in sizes.items()]
+
+
 def _sides(image_size) -> tuple[int, int]:
-    return (image_size, image_size) if isinstance(image_size, int) else image_size
+    sides = image_size if isinstance(image_size, tuple | list | torch.Size) else (image_size, image_size)
+    if len(sides) != 2:
+        raise ValueError(f"image_size must be one whole number, or (height, width); got {image_size!r}.")
+    return tuple(border.whole("image_size", side, at_least=1) for side in sides)
 
 
 def _shorter_side(image_size) -> int:

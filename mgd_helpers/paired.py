@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
+from mgd_helpers import border
 from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.intervals import middle
 from mgd_helpers.seeding import generator
@@ -81,9 +82,8 @@ def paired_difference(
     Raises `ValueError` for less than two sets, unequal shapes, or accuracies that are not finite.
     """
     differences = _differences(a, b)
-    _check_confidence(confidence)
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)}; got {method!r}.")
+    confidence, method = _confidence(confidence), border.one_of("method", method, METHODS)
+    rounds, seed = border.whole("rounds", rounds, at_least=1), border.whole("seed", seed, at_least=0)
     if method == "t":
         return _difference([differences], confidence)
     if _variance(differences.flatten()) == 0:
@@ -108,10 +108,9 @@ def pooled_difference(
     >>> print(pooled_difference([([[0.5], [0.6]], [[0.4], [0.4]]), ([[0.7], [0.8]], [[0.7], [0.7]])]))
     +0.1000 (-0.0521 to +0.2521; 4 sets, 1 students each): not told apart
     """
-    if not pairs:
-        raise ValueError("pairs must hold (a, b) of one data set at least; got none.")
-    _check_confidence(confidence)
-    return _difference([_differences(a, b) for a, b in pairs], confidence)
+    if len(pairs) == 0 or any(len(pair) != 2 for pair in pairs):
+        raise ValueError(f"pairs must hold (a, b) of one data set at least, each; got {[len(pair) for pair in pairs]}.")
+    return _difference([_differences(a, b) for a, b in pairs], _confidence(confidence))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -120,6 +119,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     >>> [round(p, 3) for p in holm([0.01, 0.04, 0.03])]
     [0.03, 0.06, 0.06]
     """
+    p_values = [border.number(f"p_values[{i}]", p, at_least=0, at_most=1) for i, p in enumerate(p_values)]
     adjusted, largest = [0.0] * len(p_values), 0.0
     for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
         largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
@@ -163,7 +163,7 @@ def augmentation_robust_score(
 
 def _differences(a, b) -> Tensor:
     """a - b as float64 on the CPU, once both are found fit."""
-    a, b = (torch.as_tensor(side, dtype=torch.float64).cpu() for side in (a, b))
+    a, b = (_numbers(side) for side in (a, b))
     if a.shape != b.shape or a.ndim != 2 or len(a) < 2 or a.shape[1] == 0:
         raise ValueError(
             f"a and b must be accuracies [sets, students] of equal shape, of two sets at least; got {list(a.shape)} "
@@ -174,9 +174,20 @@ def _differences(a, b) -> Tensor:
     return a - b
 
 
-def _check_confidence(confidence):
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1; got {confidence}.")
+def _numbers(side) -> Tensor:
+    try:
+        if torch.as_tensor(side).dtype != torch.bool:  # right and wrong answers are no accuracies
+            return torch.as_tensor(side, dtype=torch.float64).detach().cpu()
+    except (ValueError, TypeError, RuntimeError):  # text, or rows of unequal length
+        pass
+    raise ValueError(
+        f"a and b must be accuracies [sets, students], numbers in rows of equal length; got {side!r}. Fill no gaps: "
+        "compare the students that both have."
+    )
+
+
+def _confidence(confidence) -> float:
+    return border.number("confidence", confidence, above=0, below=1)
 
 
 def _difference(groups: list[Tensor], confidence: float) -> Difference:
@@ -219,9 +230,8 @@ def _resampled_means(differences, rounds, seed):
 
 
 def _check_fractions(values):
-    wrong = {name: value for name, value in values.items() if not 0 <= value <= 1}
-    if wrong:
-        raise ValueError(f"accuracies and weight must be fractions in [0, 1]; got {wrong}. Divide percentages by 100.")
+    for name, value in values.items():
+        border.number(name, value, at_least=0, at_most=1, remedy="Divide percentages by 100.")
 
 
 def _normalised(exponent):

@@ -21,7 +21,7 @@ from mgd_helpers.pipelines import load_pipeline, weights_hash
 from mgd_helpers.runtime import package_versions
 
 CHOICES = {"strategy": ("levels", "leaves"), "representative": ("centroid", "nearest_member")}
-LARGEST_SCALE = 100.0  # of classifier-free guidance; images are noise long before
+LARGEST_SCALE = 100  # of classifier-free guidance; images are noise long before
 
 
 @dataclass(frozen=True, eq=False)

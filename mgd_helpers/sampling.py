@@ -20,6 +20,7 @@ from mgd_helpers.guidance import Guidance, PerClass
 from mgd_helpers.runtime import progress
 from mgd_helpers.seeding import generator
 from mgd_helpers.steering import steer
+from mgd_helpers.threads import for_sampling
 
 
 def sample(
@@ -119,6 +120,7 @@ def _within_memory(pipe, guidance, draws, given, cfg_channels, batch_size, laten
 
 def _call(pipe, guidance, draws, given, cfg_channels, batch_size, latents) -> Float[Tensor, "n ..."]:
     with ExitStack() as stack:
+        stack.enter_context(for_sampling(pipe, 2 * min(len(draws), batch_size)))  # classifier-free guidance takes two
         stack.enter_context(steer(pipe, guidance, generators=draws, cfg_channels=cfg_channels))
         stack.enter_context(in_batches(pipe, len(draws), batch_size))
         if is_dit(pipe):  # it decodes whatever one asks for; what it hands to its decoder, and gets, is taken there

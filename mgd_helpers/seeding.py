@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 import torch
 
+from mgd_helpers import border
+
 
 def generator(*key: int) -> torch.Generator:
     """A CPU generator keyed by non-negative integers, such as (seed, class, image).
@@ -17,12 +19,12 @@ def generator(*key: int) -> torch.Generator:
     >>> torch.equal(torch.rand(2, generator=generator(0, 3, 1)), torch.rand(2, generator=generator(0, 3, 1)))
     True
     """
-    if any(part < 0 for part in key):
-        raise ValueError(f"seed, class and image must be non-negative integers; got {key}.")
-    digest = hashlib.sha256(repr(tuple(map(int, key))).encode()).digest()
+    key = tuple(border.whole("each of seed, class and image", part, at_least=0) for part in key)
+    digest = hashlib.sha256(repr(key).encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little"))
 
 
 def generators(seed: int, label: int, images: Iterable[int]) -> list[torch.Generator]:
     """One generator per image of a class, to hand to a pipeline and to `steer`."""
+    seed, label = border.whole("seed", seed, at_least=0), border.whole("label", label, at_least=0)
     return [generator(seed, label, image) for image in images]

@@ -6,85 +6,21 @@ A student minimises the mean over its batch of -sum_c y_c log softmax(logits)_c,
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
+from torch.optim.lr_scheduler import CosineAnnealingLR, MultiStepLR
 
+from mgd_helpers import border
 from mgd_helpers._shapes import Float, Int, Tensor
-from mgd_helpers.augment import AUGMENTATIONS, apply_augmentation, cutmix, draw_augmentation, draw_cutmix
+from mgd_helpers.augment import apply_augmentation, cutmix, draw_augmentation, draw_cutmix
 from mgd_helpers.networks import build
+from mgd_helpers.recipes import Recipe, checked
 from mgd_helpers.runtime import progress
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a student is trained: SGD with momentum 0.9 for `steps` batches.
-
-    The default is a short recipe for small grey images on a CPU, set by hand and not tuned on any test split; `field`
-    gives the one that the field's tables share. `network` is a name that `networks.build` knows, `width` its width
-    (None: the field's). `schedule` is `cosine`, a decay to zero, or `steps`, times 0.2 after 2/3 and 5/6 of all steps.
-    `augmentation` is one of `augment.augment`; `max_shift`, in pixels, counts for `shift` only.
-    """
-
-    steps: int = 150
-    batch_size: int = 50
-    learning_rate: float = 0.02
-    weight_decay: float = 5e-4
-    network: str = "convnet3"
-    width: int | None = 32
-    max_shift: int = 2
-    augmentation: str = "shift"
-    cutmix: bool = False
-    schedule: str = "cosine"
-    nesterov: bool = True
-
-    def __post_init__(self):
-        if self.schedule not in ("cosine", "steps"):
-            raise ValueError(f"schedule must be 'cosine' or 'steps'; got {self.schedule!r}.")
-        if self.augmentation not in AUGMENTATIONS:
-            raise ValueError(f"augmentation must be one of {AUGMENTATIONS}; got {self.augmentation!r}.")
-        for name in ("steps", "batch_size", "learning_rate"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive; got {getattr(self, name)}.")
-
-    @classmethod
-    def field(
-        cls, images_per_class: int, *, image_size: int, n_classes: int = 10, network: str | None = None
-    ) -> Recipe:
-        """The hard-label recipe that the field's tables share, from the code of Kim et al. (2022).
-
-        For photographs, by default with `convnet6`: 3000 epochs of 1 image per class, 2000 of up to 10, 1500 of up to
-        50, 1000 of up to 200, 500 of up to 500, else 300; of 100 classes two thirds of that, in hundreds. Batches of
-        64, learning rate 0.01, weight decay 5e-4 (1000 classes: 128, 0.1, 1e-4); times 0.2 after 2/3 and 5/6; the
-        augmentation `imagenet`, and CutMix always. Images of up to 64 pixels, by default with `convnet3`: 1000 epochs
-        of the `dsa` augmentation without CutMix.
-
-        An epoch is as many steps as there. A batch here is always full, across the ends of epochs, so that images pass
-        a little more often. Images stay in [-1, 1] rather than standardised, which instance norm makes nearly equal.
-        """
-        small = image_size <= 64
-        bounds = {1: 3000, 10: 2000, 50: 1500, 200: 1000, 500: 500}
-        epochs = next((epochs for most, epochs in bounds.items() if images_per_class <= most), 300)
-        if n_classes == 100:
-            epochs = 2 * epochs // 300 * 100
-        many = n_classes >= 1000
-        count, most = images_per_class * n_classes, 128 if many else 64
-        return cls(
-            steps=(1000 if small else epochs) * -(-count // most),
-            batch_size=min(most, count),
-            learning_rate=0.1 if many else 0.01,
-            weight_decay=1e-4 if many else 5e-4,
-            network=network or ("convnet3" if small else "convnet6"),
-            width=None,
-            augmentation="dsa" if small else "imagenet",
-            cutmix=not small,
-            schedule="steps",
-            nesterov=False,
-        )
+from mgd_helpers.threads import for_training
 
 
 def train_student(
@@ -92,7 +28,7 @@ def train_student(
     targets: Int[Tensor, " m"] | Float[Tensor, "m classes"],
     *,
     n_classes: int,
-    recipe: Recipe = Recipe(),
+    recipe: Recipe = Recipe(),  # noqa: B008  (frozen)
     seed: int = 0,
 ) -> nn.Module:
     """Train one network by a recipe on labels, or on soft labels (rows that sum to 1).
@@ -101,16 +37,12 @@ def train_student(
     The weights of the last step are returned, never the best ones. Images in [-1, 1], on the device to train on.
     Raises `ValueError` for no images, for clearly other values, and for targets that are no classes or probabilities.
     """
-    _check(images, targets, n_classes)
+    n_classes, [seed] = _check(images, targets, n_classes, recipe, [seed])
     student = _start(images, n_classes, recipe, seed)
-    optimizer, schedule = _optimizer(student.parameters(), recipe)
-    batches = _batches(images, targets, n_classes, recipe, [seed])
-    for batch, expected in progress(batches, "student", total=recipe.steps):
-        loss = F.cross_entropy(student(batch), expected)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        schedule.step()
+    batches = progress(_batches(images, targets, n_classes, recipe, [seed]), "student", total=recipe.steps)
+    with for_training(student, images, rows=recipe.batch_size):
+        losses = (F.cross_entropy(student(batch), expected) for batch, expected in batches)
+        _descend(losses, student.parameters(), recipe)
     return student.eval()
 
 
@@ -119,7 +51,7 @@ def train_students(
     targets: Int[Tensor, " m"] | Float[Tensor, "m classes"],
     *,
     n_classes: int,
-    recipe: Recipe = Recipe(),
+    recipe: Recipe = Recipe(),  # noqa: B008  (frozen)
     seeds: Sequence[int],
     together: int | None = None,
 ) -> list[nn.Module]:
@@ -128,14 +60,16 @@ def train_students(
     Networks at once share every call (torch.func.vmap over their stacked weights), and the memory adds up. By default
     all on a GPU and one on a CPU, where vmap gains nothing (benchmarks/students.py).
     """
-    seeds = list(seeds)
+    if not isinstance(seeds, Iterable):
+        raise ValueError(
+            f"seeds must be a sequence of whole numbers, one per student; got {seeds!r}. Try range({seeds})."
+        )
+    n_classes, seeds = _check(images, targets, n_classes, recipe, seeds)
     if together is None:
         together = 1 if images.device.type == "cpu" else max(len(seeds), 1)
-    if together < 1:
-        raise ValueError(f"together must be at least 1; got {together}. None lets the device decide.")
+    together = border.whole("together", together, at_least=1, remedy="None lets the device decide.")
     if together == 1:
         return [train_student(images, targets, n_classes=n_classes, recipe=recipe, seed=seed) for seed in seeds]
-    _check(images, targets, n_classes)
     groups = [seeds[start : start + together] for start in range(0, len(seeds), together)]
     return [student for group in groups for student in _train_together(images, targets, n_classes, recipe, group)]
 
@@ -143,10 +77,12 @@ def train_students(
 @torch.no_grad()
 def accuracy(student: nn.Module, images: Float[Tensor, "n c h w"], labels: Int[Tensor, " m"]) -> float:
     """The share of images that the student labels correctly, in [0, 1]. Raises `ValueError` where there are none."""
+    images, labels = border.tensor("images", images), border.tensor("labels", labels)
     if len(images) != len(labels) or len(labels) == 0:
         raise ValueError(f"images and labels must be equally many, at least 1; got {len(images)} and {len(labels)}.")
-    correct = sum((student(x).argmax(1) == y).sum() for x, y in zip(images.split(500), labels.split(500), strict=True))
-    return float(correct) / len(labels)
+    with for_training(student, images, rows=min(500, len(images))):
+        found = torch.cat([student(block).argmax(1) for block in images.split(500)])
+    return float((found == labels).sum()) / len(labels)
 
 
 @torch.no_grad()
@@ -154,30 +90,26 @@ def soft_labels(
     teacher: nn.Module, images: Float[Tensor, "n c h w"], *, temperature: float = 1.0
 ) -> Float[Tensor, "n classes"]:
     """What a trained network thinks of images: softmax(logits / `temperature`), rows that sum to 1."""
-    if temperature <= 0:
-        raise ValueError(
-            f"temperature must be positive; got {temperature}. 1 leaves the teacher's probabilities alone."
-        )
-    return torch.cat([(teacher(block) / temperature).softmax(1) for block in images.split(500)])
+    remedy = "1 leaves the teacher's probabilities alone."
+    temperature = border.number("temperature", temperature, above=0, remedy=remedy)
+    with for_training(teacher, images, rows=min(500, len(images))):
+        return torch.cat([(teacher(block) / temperature).softmax(1) for block in images.split(500)])
 
 
 def _train_together(images, targets, n_classes, recipe, seeds) -> list[nn.Module]:
     students = [_start(images, n_classes, recipe, seed) for seed in seeds]
     weights, _ = stack_module_state(students)  # name: [students, ...]
     skeleton = copy.deepcopy(students[0]).to("meta")
-    optimizer, schedule = _optimizer(weights.values(), recipe)
 
     def loss_of(weights, batch, expected):
         return F.cross_entropy(functional_call(skeleton, weights, (batch,)), expected)
 
-    batches = _batches(images, targets, n_classes, recipe, seeds)
-    for batch, expected in progress(batches, f"{len(seeds)} students", total=recipe.steps):
-        batch, expected = (rows.unflatten(0, (len(seeds), -1)) for rows in (batch, expected))
-        loss = vmap(loss_of)(weights, batch, expected).sum()  # the sum, lest students share one gradient's length
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        schedule.step()
+    named = f"{len(seeds)} students"
+    batches = progress(_batches(images, targets, n_classes, recipe, seeds), named, total=recipe.steps)
+    with for_training(students[0], images, rows=len(seeds) * recipe.batch_size):
+        apart = ([rows.unflatten(0, (len(seeds), -1)) for rows in pair] for pair in batches)
+        losses = (vmap(loss_of)(weights, *pair).sum() for pair in apart)  # or students share one gradient's length
+        _descend(losses, weights.values(), recipe)
     with torch.no_grad():
         for index, student in enumerate(students):
             for name, weight in student.named_parameters():
@@ -190,19 +122,22 @@ def _start(images, n_classes, recipe, seed) -> nn.Module:
     return build(recipe.network, **shape, width=recipe.width, seed=seed).to(images.device).train()
 
 
-def _optimizer(parameters, recipe):
+def _descend(losses, parameters, recipe):
     optimizer = torch.optim.SGD(
         parameters, lr=recipe.learning_rate, momentum=0.9, weight_decay=recipe.weight_decay, nesterov=recipe.nesterov
     )
-    if recipe.schedule == "cosine":
-        return optimizer, torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.steps)
-    milestones = [max(recipe.steps * part // 6, 1) for part in (4, 5)]
-    return optimizer, torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones, gamma=0.2)
+    cosine, milestones = recipe.schedule == "cosine", [max(recipe.steps * part // 6, 1) for part in (4, 5)]
+    schedule = CosineAnnealingLR(optimizer, recipe.steps) if cosine else MultiStepLR(optimizer, milestones, gamma=0.2)
+    for loss in losses:
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        schedule.step()
 
 
 def _batches(images, targets, n_classes, recipe, seeds) -> Iterator[tuple[Tensor, Tensor]]:
     """The changed images and the targets of every step, for the students of all seeds one after the other."""
-    targets = targets.to(images.device)
+    images, targets = images.detach(), targets.detach().to(images.device)
     if recipe.cutmix and targets.ndim == 1:
         targets = F.one_hot(targets, n_classes).to(images.dtype)
     for draws in zip(*(_draws(images.shape, recipe, seed) for seed in seeds), strict=True):
@@ -230,12 +165,14 @@ def _draws(shape, recipe, seed) -> Iterator[dict[str, Tensor]]:
         yield {"rows": rows} | drawn | (draw_cutmix(batch_shape, draw=draw) if recipe.cutmix else {})
 
 
-def _check(images, targets, n_classes):
+def _check(images, targets, n_classes, recipe, seeds):
+    """Number of classes and seeds as Python's own, once everything is found fit."""
+    n_classes, _ = border.whole("n_classes", n_classes, at_least=1), checked(recipe)
+    seeds = [border.whole("seed", seed, at_least=0, at_most=2**64 - 1) for seed in seeds]
+    images, targets = border.tensor("images", images), border.tensor("targets", targets)
     if images.ndim != 4 or images.dtype != torch.float32 or len(images) == 0:
         raise ValueError(f"images must be float32 [N, C, H, W], at least one; got {images.dtype} {list(images.shape)}.")
-    low, high = (end.item() for end in images.aminmax())
-    if not -10 <= low <= high <= 10:  # they may be noisy, or standardised; this also refuses NaN
-        raise ValueError(f"images must be in [-1, 1]; got [{low:.3g}, {high:.3g}]. Of bytes take images / 127.5 - 1.")
+    border.pixels("images", images, most=10.0)  # they may be noisy, or standardised
     soft = targets.is_floating_point()
     expected = [len(images), n_classes] if soft else [len(images)]
     if list(targets.shape) != expected or not (soft or targets.dtype == torch.int64):
@@ -248,3 +185,4 @@ def _check(images, targets, n_classes):
             f"soft targets must be at least 0, and their rows sum to 1; got entries of {low:.3g} and rows that sum to "
             f"{targets.sum(1).min():.3g} to {targets.sum(1).max():.3g}. Apply softmax to logits."
         )
+    return n_classes, seeds

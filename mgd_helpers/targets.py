@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from mgd_helpers import border
 from mgd_helpers._shapes import Float, Int, Tensor
 from mgd_helpers.trees import ClusterTree
 
@@ -46,16 +47,14 @@ def pick_targets(
 
     Raises `ValueError` for unknown options, or where the tree holds too few nodes.
     """
-    for name, value, known in (
-        ("strategy", strategy, ("levels", "leaves")),
-        ("representative", representative, ("centroid", "nearest_member")),
-        ("scan", scan, ("to_leaves", "to_root")),
-    ):
-        if value not in known:
-            raise ValueError(f"{name} must be {known[0]!r} or {known[1]!r}; got {value!r}.")
+    border.one_of("strategy", strategy, ("levels", "leaves"))
+    border.one_of("representative", representative, ("centroid", "nearest_member"))
+    border.one_of("scan", scan, ("to_leaves", "to_root"))
     deepest = max(tree.depths)
-    if not 0 <= start_level <= max(deepest, 1):
-        raise ValueError(f"start_level must lie between 0 (root) and the tree's depth {deepest}; got {start_level}.")
+    start_level = border.whole(
+        "start_level", start_level, at_least=0, at_most=max(deepest, 1), remedy="0 is the root of the tree."
+    )
+    images_per_class = border.whole("images_per_class", images_per_class, at_least=1)
 
     def by_size(nodes):
         return sorted(nodes, key=lambda node: (-tree.sizes[node], node))
@@ -65,9 +64,9 @@ def pick_targets(
         levels = range(start_level, deepest + 1) if scan == "to_leaves" else range(min(start_level, deepest), -1, -1)
         nodes = [by_size(node for node in range(len(tree)) if tree.depths[node] == level)[0] for level in levels]
     nodes = (nodes + [leaf for leaf in by_size(tree.leaves) if leaf not in nodes])[:images_per_class]
-    if images_per_class < 1 or len(nodes) < images_per_class:
+    if len(nodes) < images_per_class:
         raise ValueError(
-            f"images_per_class must lie between 1 and the {len(nodes)} targets this tree offers; "
+            f"images_per_class must be a whole number from 1 to the {len(nodes)} targets this tree offers; "
             f"got {images_per_class}. Grow the tree with n_leaves=images_per_class."
         )
     chosen = torch.tensor(nodes)

@@ -11,9 +11,10 @@ import copy
 import torch
 import torch.nn.functional as F
 
+from mgd_helpers import border
 from mgd_helpers._shapes import Float, Int, Tensor
 from mgd_helpers.augment import apply_augmentation, draw_augmentation
-from mgd_helpers.data import ImageSet
+from mgd_helpers.data import ImageSet, image_set
 from mgd_helpers.latents import encode
 from mgd_helpers.networks import build
 from mgd_helpers.noise import prediction_type
@@ -43,10 +44,11 @@ def match_distributions(
     three data sets, and alike (`studies/tune.py`). Raises `ValueError` for numbers below 1, and where `start` does not
     fit `train`.
     """
-    _check_positive(steps=steps, batch_size=batch_size)
+    steps, batch_size, width = _at_least_one(steps=steps, batch_size=batch_size, width=width)
+    learning_rate, seed = border.number("learning_rate", learning_rate, above=0), border.whole("seed", seed, at_least=0)
     n_classes = _check_start(start, train)
     members = [(train.labels == label).nonzero()[:, 0] for label in range(n_classes)]
-    images, velocity = start.images.clone(), torch.zeros_like(start.images)
+    images, velocity = start.images.detach().clone(), torch.zeros_like(start.images)
     draw = generator(seed)
     for _ in progress(range(steps), "distribution matching"):
         features = _random_features(images, n_classes, width, draw)
@@ -92,16 +94,24 @@ def finetune_minimax(
     """
     from diffusers import DiTPipeline
 
-    _check_positive(steps=steps, batch_size=batch_size, memory=memory)
+    steps, batch_size, memory = _at_least_one(steps=steps, batch_size=batch_size, memory=memory)
+    learning_rate, seed = border.number("learning_rate", learning_rate, above=0), border.whole("seed", seed, at_least=0)
+    weight_real = border.number("weight_real", weight_real, at_least=0)
+    weight_generated = border.number("weight_generated", weight_generated, at_least=0)
+    label_drop = border.number("label_drop", label_drop, at_least=0, at_most=1)
+    image_set("train", train)
     if (prediction := prediction_type(pipe.scheduler)) != "epsilon":
         raise ValueError(
             f"pipe must predict noise, prediction_type 'epsilon'; got {prediction!r}. Take another pipeline."
         )
     latents = encode(pipe.vae, train.images) if latents is None else latents
-    if len(latents) != len(train):
+    if len(border.tensor("latents", latents)) != len(train):
         raise ValueError(f"latents must be those of the {len(train)} training images; got {len(latents)}.")
     n_classes = int(train.labels.max()) + 1
-    known = torch.tensor(range(n_classes) if class_labels is None else list(class_labels))
+    labels = range(n_classes) if class_labels is None else class_labels
+    known = torch.tensor(
+        [border.whole("each of class_labels", one, at_least=0, at_most=NULL_CLASS - 1) for one in labels]
+    )
     if len(known) != n_classes:
         raise ValueError(f"class_labels must be one per class, {n_classes}; got {len(known)}.")
     dit = copy.deepcopy(pipe.transformer).float().train().requires_grad_(True)
@@ -163,14 +173,13 @@ class _Memory:
         return extreme[filled.any(1)]
 
 
-def _check_positive(**numbers: int) -> None:
-    for name, number in numbers.items():
-        if number < 1:
-            raise ValueError(f"{name} must be at least 1; got {number}.")
+def _at_least_one(**numbers) -> list[int]:
+    return [border.whole(name, number, at_least=1) for name, number in numbers.items()]
 
 
 def _check_start(start: ImageSet, train: ImageSet) -> int:
-    n_classes = int(train.labels.max()) + 1
+    n_classes = int(image_set("train", train).labels.max()) + 1
+    image_set("start", start)
     per_class = len(start) // n_classes
     if per_class == 0 or start.labels.tolist() != [label for label in range(n_classes) for _ in range(per_class)]:
         raise ValueError(

@@ -17,6 +17,7 @@ import protocol
 import rules
 import tune
 
+from mgd_helpers import guidances
 from mgd_helpers.manifest import describe
 
 PER_CLASS, SETS = 10, 5
@@ -34,10 +35,13 @@ SAMPLERS = {
 def variants(data: str) -> tuple[dict[str, dict], Callable]:
     """Factor -> variant -> rule, and the base, which is left out of the factors."""
     settings = tune.chosen(data)["tangent"].keywords
-    base = functools.partial(rules.guided, pull=functools.partial(rules.manifold_pull, **settings))
+    base = functools.partial(rules.guided, pull=functools.partial(guidances.manifold, **settings))
 
     def pull(**changed):
-        return functools.partial(rules.guided, pull=functools.partial(rules.manifold_pull, **(settings | changed)))
+        return functools.partial(rules.guided, pull=functools.partial(guidances.manifold, **(settings | changed)))
+
+    def among(source):
+        return functools.partial(rules.guided, pull=functools.partial(rules.manifold_among, source=source, **settings))
 
     def made(**changed):
         return functools.partial(base, **changed)
@@ -47,7 +51,7 @@ def variants(data: str) -> tuple[dict[str, dict], Callable]:
         "part": {
             "no guidance": rules.unguided,
             "mode, same strength": functools.partial(
-                rules.guided, pull=functools.partial(rules.mode_pull, strength=strength)
+                rules.guided, pull=functools.partial(guidances.mode, strength=strength)
             ),
             "mode, same length": functools.partial(
                 rules.guided, pull=functools.partial(rules.shortened_pull, **settings)
@@ -62,10 +66,10 @@ def variants(data: str) -> tuple[dict[str, dict], Callable]:
             "nearest member": made(representative="nearest_member"),
         },
         "tangent": {
-            "at the target": pull(tangent_at="target"),
-            "at the noisy sample": pull(tangent_at="sample"),
-            "of tree nodes": pull(source="tree"),
-            "of points on spheres": pull(source="spheres"),
+            "at the target": pull(tangent="target"),
+            "at the noisy sample": pull(tangent="sample"),
+            "of tree nodes": among("tree"),
+            "of points on spheres": among("spheres"),
         },
         "neighbourhood": {
             f"k {k}, d {d}": pull(n_neighbors=k, rank=d)

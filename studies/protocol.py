@@ -25,7 +25,7 @@ from mgd_helpers.evaluation import nearest_neighbor_accuracy
 from mgd_helpers.manifest import describe, write
 from mgd_helpers.pipelines import weights_hash
 from mgd_helpers.runtime import hardware, package_versions
-from mgd_helpers.seeding import generator, generators
+from mgd_helpers.seeding import generator
 from mgd_helpers.students import Recipe, accuracy, train_student
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -143,58 +143,27 @@ def sample(
     steps: int = STEPS,
     pipe=None,
 ) -> mgd.ImageSet:
-    """What `mgd.distill` does, in memory and with the classes of a batch together; images rounded to 8 bits as there.
+    """What `mgd.distill` does, in memory; images rounded to 8 bits as there.
 
     `factory(targets, cloud, seed)` makes the guidance of one class, as in `mgd.distill`; `None` leaves it out.
     """
-    pipe = pipe or stand.pipe
-    labels = PROFILES[stand.name].labels or tuple(range(stand.n_classes))
-    per_class = len(targets[0])
-    together = max(1, BATCH // per_class)
-    images = []
-    for first in range(0, stand.n_classes, together):
-        classes = range(first, min(first + together, stand.n_classes))
-        for start in range(0, per_class, BATCH):
-            rows = range(start, min(start + BATCH, per_class))
-            draws = [draw for label in classes for draw in generators(seed, label, rows)]
-            guidance = factory and side_by_side(
-                [
-                    factory(_some(targets[label], rows), stand.cloud(label), generator(seed, label).initial_seed())
-                    for label in classes
-                ],
-                len(rows),
-            )
-            with mgd.steer(pipe, guidance, generators=draws):
-                made = pipe(
-                    class_labels=[labels[label] for label in classes for _ in rows],
-                    generator=draws,
-                    guidance_scale=PROFILES[stand.name].guidance_scale,
-                    num_inference_steps=steps,
-                    output_type="np",
-                ).images
-            images.append(torch.from_numpy(made).movedim(-1, 1))
-    return by_class(eight_bits(torch.cat(images) * 2 - 1), stand.n_classes)
-
-
-def _some(targets: mgd.Targets, rows: range) -> mgd.Targets:
-    chosen = slice(rows.start, rows.stop)
-    return mgd.Targets(targets.latents[chosen], targets.nodes[chosen], targets.members[chosen])
-
-
-def side_by_side(guidances: Sequence, rows: int) -> Callable:
-    """One guidance per class, each on its own `rows` rows of the batch (twice under classifier-free guidance)."""
-
-    def guide(denoised, level):
-        def split(tensor):
-            return tensor.view(-1, len(guidances), rows, *tensor.shape[1:]).unbind(1)
-
-        parts = [
-            guidance(part.flatten(0, 1), replace(level, sample=noisy.flatten(0, 1)))
-            for guidance, part, noisy in zip(guidances, split(denoised), split(level.sample), strict=True)
-        ]
-        return torch.stack([part.unflatten(0, (-1, rows)) for part in parts], 1).view_as(denoised)
-
-    return guide
+    profile, classes = PROFILES[stand.name], range(stand.n_classes)
+    labels = profile.labels or tuple(classes)
+    keys = [(label, image) for label in classes for image in range(len(targets[0]))]
+    guidance = factory and {
+        label: factory(targets[label], stand.cloud(label), generator(seed, label).initial_seed()) for label in classes
+    }
+    images = mgd.sample(
+        pipe or stand.pipe,
+        [labels[label] for label, _ in keys],
+        keys=keys,
+        guidance=guidance,
+        seed=seed,
+        steps=steps,
+        guidance_scale=profile.guidance_scale,
+        batch_size=BATCH,
+    )
+    return by_class(eight_bits(images), stand.n_classes)
 
 
 def eight_bits(images: torch.Tensor) -> torch.Tensor:

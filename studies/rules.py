@@ -12,49 +12,38 @@ import torch
 from protocol import KEPT, STEPS, Bench, eight_bits, sample, targets_of
 
 import mgd_helpers as mgd
-from mgd_helpers import baselines, schedules, trained_baselines
+from mgd_helpers import baselines, guidances, schedules, trained_baselines
 from mgd_helpers.clouds import sphere_points
-from mgd_helpers.distill import GUIDANCES
-from mgd_helpers.guidance import ManifoldPull, ModePull, per_row, window
-from mgd_helpers.released import WINDOW, ReleasedPull
+from mgd_helpers.guidance import ManifoldPull, window
 
 TREE_LEAVES = 50  # 99 nodes
 SPHERE_RADIUS = 0.1  # of the released settings, most often
 
-# --- guidances, one class at a time: what `mgd.distill` calls a factory
+# --- guidances beside those of `mgd_helpers.guidances`, one class at a time: what `mgd.distill` calls a factory
 
 
-def mode_pull(targets, cloud, seed, *, strength, above=0.5):
-    return window(ModePull(targets.latents, strength), above=above)
-
-
-def manifold_pull(targets, cloud, seed, *, above=0.5, source="latents", **settings):
-    """`source`: whose neighbours span the tangent space, real latents, the nodes of a tree, or points on spheres."""
+def manifold_among(targets, cloud, seed, *, source, **settings):
+    """The manifold pull with neighbours among the nodes of a `"tree"`, or points on `"spheres"` around the targets."""
     if source == "tree":
         cloud = mgd.bisect(cloud, n_leaves=TREE_LEAVES, seed=seed).centroids
     elif source == "spheres":
         cloud = sphere_points(targets.latents, radius=SPHERE_RADIUS, seed=seed, keys=targets.nodes)
-    elif source != "latents":
-        raise ValueError(f"source must be 'latents', 'tree' or 'spheres'; got {source!r}.")
-    return window(ManifoldPull(targets.latents, cloud, **settings, seed=seed, keys=targets.nodes), above=above)
+    else:
+        raise ValueError(f"source must be 'tree' or 'spheres'; got {source!r}.")
+    return guidances.manifold(targets, cloud, seed, **settings)
 
 
 def shortened_pull(targets, cloud, seed, *, above=0.5, **settings):
-    """Straight at the target, but only as far as `manifold_pull` goes: its length without its direction."""
-    manifold = ManifoldPull(targets.latents, cloud, **settings, seed=seed, keys=targets.nodes)
+    """Straight at the target, but only as far as the manifold pull goes: its length without its direction."""
+    manifold = ManifoldPull(targets.latents, cloud, **settings)
 
     def pull(denoised, level):
-        straight = per_row(targets.latents, denoised) - denoised
+        straight = targets.latents.to(denoised) - denoised
         lengths = [part.flatten(1).norm(dim=1) for part in (manifold(denoised, level) - denoised, straight)]
         share = lengths[0] / lengths[1].clamp_min(1e-12)
         return denoised + share.view(-1, *[1] * (denoised.ndim - 1)) * straight
 
     return window(pull, above=above)
-
-
-def released_pull(targets, cloud, seed, *, strength):
-    pull = ReleasedPull(targets.latents, strength, strength, seed=seed, keys=targets.nodes)
-    return window(pull, above=WINDOW)
 
 
 def scheduled(level, *, rule, rate):
@@ -110,14 +99,14 @@ def unguided(
 def guided(
     stand: Bench, images_per_class: int, seed: int, *, pull, steps: int = STEPS, sampler: str | None = None, **targets
 ) -> mgd.ImageSet:
-    """Under a guidance: `pull` is one of the three above with its settings; the rest says where targets come from."""
+    """Under a guidance: `pull` is one of `mgd_helpers.guidances`, bound; the rest says where targets come from."""
     found = targets_of(stand, images_per_class, seed, **targets)
     return sample(stand, found, pull, seed=seed, steps=steps, pipe=sampler and with_sampler(stand.pipe, sampler))
 
 
 def mgd3(stand: Bench, images_per_class: int, seed: int) -> mgd.ImageSet:
     """The mode guidance of MGD3 as published: 0.1 times a DDPM step's deviation, 50 steps, and not tuned."""
-    return guided(stand, images_per_class, seed, pull=GUIDANCES["mgd3"], steps=50, sampler="DDPMScheduler")
+    return guided(stand, images_per_class, seed, pull=guidances.mgd3, steps=50, sampler="DDPMScheduler")
 
 
 def with_sampler(pipe, name: str):

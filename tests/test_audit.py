@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -214,12 +215,43 @@ def test_data_that_cannot_be_audited_are_refused(little):
         (part, empty, "against must have a test split; 'it' has none"),
         (part, zeros, "against must hold test images of every class of generated; none of labels"),
         (empty, zeros, "generated must hold at least one image"),
-        (ImageSet(part.images[..., :4], part.labels), zeros, r"generated must have images \[1, 8, 8\], like 'it'; got"),
+        (
+            ImageSet(part.images[..., :4], part.labels),
+            zeros,
+            r"generated has images \[1, 8, 4\], but 'it' has \[1, 8, 8\]",
+        ),
     ]:
         with pytest.raises(ValueError, match=words):
             audit(generated, against=Dataset("it", little.train, test, little.class_names), students=0)
-    for members in ([], [-1], [1500]):
-        with pytest.raises(ValueError, match="members must be rows of the training split, 0 to 1499; got"):
+    for members in ([], [-1], [1500], [False] * 1500):
+        with pytest.raises(ValueError, match="members must be rows of the training split, 0 to 1499, or 1500 booleans"):
             audit(part, against=little, members=members)
-    with pytest.raises(ValueError, match="rounds must be at least 1"):
+    with pytest.raises(ValueError, match="rounds must be a whole number of at least 1; got 0"):
         audit(part, against=little, rounds=0)
+
+
+def test_a_mask_names_the_members_as_their_rows_do(little, unchecked):
+    part, rows = rows_of(little.train, range(60)), [2, 3, 5, 7]
+    mask = torch.zeros(1500, dtype=torch.bool)
+    mask[rows] = True
+    named = [audit(part, against=little, members=rows, recipe=SHORT, rounds=2)]
+    for members in (mask, mask.numpy(), mask.tolist(), np.array(rows), torch.tensor(rows, dtype=torch.int32)):
+        named.append(unchecked(audit)(part, against=little, members=members, recipe=SHORT, rounds=2))
+    assert all(found == named[0] for found in named)
+    assert named[0].members == 4
+
+
+@pytest.mark.parametrize(
+    "members",
+    [[0.5, 1.0], torch.tensor([1.0, 2.0]), "all", ["a"], [None], [True, False], [[1], [2, 3]]],
+)
+def test_members_that_are_neither_rows_nor_a_mask_are_refused(little, unchecked, members):
+    part = rows_of(little.train, range(12))
+    with pytest.raises(ValueError, match="members must be rows of the training split, 0 to 1499, or 1500 booleans"):
+        unchecked(audit)(part, against=little, members=members, students=0)
+
+
+@pytest.mark.parametrize("rounds", ["a", 0, 2.5, None])
+def test_rounds_that_are_no_number_are_refused(little, unchecked, rounds):
+    with pytest.raises(ValueError, match="rounds must be a whole number of at least 1; got"):
+        unchecked(audit)(rows_of(little.train, range(12)), against=little, rounds=rounds)

@@ -46,7 +46,7 @@ def test_a_larger_set_begins_with_the_smaller_one(train, rule):
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 def test_more_images_than_a_class_has_are_refused(train, rule):
     assert len(rule(train, 20)) == 40
-    with pytest.raises(ValueError, match="images_per_class must lie between 1 and the 20 images of class 0; got 21"):
+    with pytest.raises(ValueError, match=r"must be a whole number from 1 to 20; got 21. Class 0 has no more"):
         rule(train, 21)
 
 

@@ -21,6 +21,7 @@ COLUMNS = {
     "students": {"network", "students", "looped_seconds", "vmapped_seconds", "times_faster", "difference"},
     "strengths": {"rule", "sampler", "steps", "net_pull", "spread"},
     "tree": {"seed", "sklearn_init", "times_faster", "inertia_ratio", "promised"},
+    "busy": {"work", "quiet_seconds", "busy_seconds", "ratio", "promised"},
     "growth": {"operation", "axis", "size", "seconds", "peak_mib", "time_exponent", "memory_exponent"},
 }
 MADE_BY = {"seed", "load_before", "hardware", "versions"}

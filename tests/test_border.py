@@ -46,3 +46,48 @@ def test_devices_that_are_not_there_are_refused():
         border.device("device", "gpu")
     with pytest.raises(ValueError, match="device must be a device of this machine"):
         border.device("device", f"cuda:{torch.cuda.device_count()}")
+
+
+@pytest.mark.parametrize("value", [1, 0, None, "yes", np.float64(1)])
+def test_flags_are_true_or_false(value):
+    assert border.flag("cutmix", True) is True
+    with pytest.raises(ValueError, match=r"cutmix must be True or False; got"):
+        border.flag("cutmix", value)
+
+
+def test_remedies_and_open_ends_are_said():
+    with pytest.raises(ValueError, match=r"steps must be a whole number of at most 0; got 1\. Take none\.$"):
+        border.whole("steps", 1, at_most=0, remedy="Take none.")
+    with pytest.raises(ValueError, match=r"share must be a number above 0 and below 1; got 1\.$"):
+        border.number("share", 1, above=0, below=1)
+
+
+def test_functions_and_tensors_are_told_from_other_things():
+    assert border.function("metric", len) is len
+    with pytest.raises(ValueError, match="metric must be a function; got 'mmd'"):
+        border.function("metric", "mmd")
+    for value in ([1.0], np.zeros(2), None):
+        with pytest.raises(ValueError, match=rf"x must be a torch\.Tensor; got {type(value).__name__}\. torch\.as_te"):
+            border.tensor("x", value)
+
+
+IMAGES = torch.zeros(3, 1, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (IMAGES.byte(), r"images must be floating-point .*; got torch.uint8, .*\. Of bytes make images / 127.5 - 1\.$"),
+        (IMAGES.bool(), r"got torch.bool, .*\. Of zeros and ones make 2.0 \* images - 1\.$"),
+        (IMAGES + 255, r"must lie in \[-1, 1\]; got \[255, 255\]\. Of pixels from 0 to 255 make images / 127.5 - 1\.$"),
+        (IMAGES + 65535, r"Of pixels from 0 to 65535 make images / 32767.5 - 1\.$"),
+        (IMAGES + 1.2, r"got \[1\.2, 1\.2\]\. Undo a standardisation, or cut off .*: images.clamp\(-1, 1\)\.$"),
+        (IMAGES - 2.5, r"got \[-2\.5, -2\.5\]\. Undo a standardisation"),
+        (IMAGES * torch.nan, r"must lie in \[-1, 1\]; got NaN, in 3 of 3 images\. Find out"),
+        (IMAGES.double() + torch.inf, r"got \[inf, inf\]"),
+    ],
+)
+def test_images_outside_of_their_range_are_answered_by_what_came(images, message):
+    with pytest.raises(ValueError, match=message):
+        border.pixels("images", images)
+    assert border.pixels("images", IMAGES.half() - 1.0005).dtype == torch.float16

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from mgd_helpers.data import Dataset, ImageSet, load_data
+from mgd_helpers.data import Dataset, ImageSet, image_set, load_data
 from mgd_helpers.folders import IMAGE_SUFFIXES
 
 
@@ -258,11 +258,10 @@ GREY, LABELS = torch.zeros(3, 1, 2, 2), torch.tensor([0, 1, 0])
             LABELS,
             r"images must be floating-point .*; got torch.uint8, \[3, 1, 2, 2\]. .*images / 127.5 - 1",
         ),
-        (GREY[0], LABELS, r"images must be floating-point numbers \[N, C, H, W\]; got torch.float32, \[1, 2, 2\]"),
+        (GREY[:, 0], LABELS, r"images must be \[N, C, H, W\]; got torch.float32 \[3, 2, 2\].*images\[:, None\]"),
         (GREY + 255, LABELS, r"images must lie in \[-1, 1\]; got \[255, 255\]. .*images / 127.5 - 1"),
-        (GREY.index_fill(0, LABELS[:1], -1.002), LABELS, r"images must lie in \[-1, 1\]; got \[-1, 0\]"),
-        (GREY.index_fill(0, LABELS[:1], torch.nan), LABELS, r"images must lie in \[-1, 1\]; got \[nan, nan\]"),
-        (GREY, [0, 0, 1], "labels must be a torch tensor; got list"),
+        (GREY.index_fill(0, LABELS[:1], -1.002), LABELS, r"images must lie in \[-1, 1\]; got \[-1.002, 0\]. .*clamp"),
+        (GREY.index_fill(0, LABELS[:1], torch.nan), LABELS, r"images must lie in \[-1, 1\]; got NaN, in 1 of 3 images"),
         (GREY, LABELS.float(), r"labels must be int64 \[N\]; got torch.float32, \[3\]. labels.long"),
         (GREY, LABELS[:, None], r"labels must be int64 \[N\]; got torch.int64, \[3, 1\]"),
         (GREY, LABELS - 1, "labels must be 0 or more; got -1"),
@@ -279,6 +278,25 @@ def test_an_image_set_may_be_rounded_half_as_precise_empty_or_without_values():
     for images in (GREY + 1.0005, GREY.half() - 1, GREY.bfloat16() + 1, GREY.to("meta")):
         assert len(ImageSet(images, LABELS.to(images.device))) == 3
     assert len(ImageSet(GREY[:0], LABELS[:0])) == 0
+
+
+def test_lists_and_arrays_are_no_image_set_and_a_data_set_has_two(unchecked):
+    for options, message in [
+        ({"labels": [0, 1, 0]}, "labels must be a torch.Tensor; got list. torch.as_tensor"),
+        ({"images": GREY.numpy()}, "images must be a torch.Tensor; got ndarray. torch.as_tensor"),
+    ]:
+        broken = object.__new__(ImageSet)  # past jaxtyping, which would speak first
+        vars(broken).update({"images": GREY, "labels": LABELS} | options)
+        with pytest.raises(ValueError, match=message):
+            broken.__post_init__()
+    whole = ImageSet(GREY, LABELS)
+    assert image_set("train", whole) is whole
+    with pytest.raises(ValueError, match=r"train must be an ImageSet; got Dataset. Pass one of its splits, .train or"):
+        image_set("train", Dataset("it", whole, whole, ("zero", "one")))
+    with pytest.raises(ValueError, match=r"train must be an ImageSet or a path; got tuple. ImageSet\(images, labels\)"):
+        image_set("train", (GREY, LABELS), or_else=" or a path")
+    with pytest.raises(ValueError, match=r"device must be a device such as .*; got 'gpu'"):
+        whole.to("gpu")
 
 
 def test_take_gives_rows_in_their_order(waves):

@@ -61,9 +61,11 @@ def test_duplicates_do_not_count(distances):
 
 
 def test_too_few_neighbors_are_refused():
-    with pytest.raises(ValueError, match="distances must be to at least 3 neighbours; got 2"):
+    with pytest.raises(ValueError, match="distances must be \[B, k\] to at least 3 neighbours, none NaN; got \[4, 2\]"):
         mle_dimension(torch.ones(4, 2))
-    with pytest.raises(ValueError, match=r"distances must be \[B, 2 or more\] .* got \[4, 1\] and 0.1"):
+    with pytest.raises(
+        ValueError, match=r"distances must be \[B, k\] to at least 2 neighbours, none NaN; got \[4, 1\]"
+    ):
         two_nn_dimension(torch.ones(4, 1))
     with pytest.raises(ValueError, match="at least two points with two neighbours at different distances"):
         two_nn_dimension(torch.ones(4, 2))

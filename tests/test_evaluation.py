@@ -1,3 +1,4 @@
+import numpy as np
 import pandas
 import pytest
 import torch
@@ -7,7 +8,8 @@ from mgd_helpers import evaluation
 from mgd_helpers.audit import audit
 from mgd_helpers.data import Dataset, ImageSet, read_generated
 from mgd_helpers.evaluation import distances, evaluate, measure, nearest_neighbor_accuracy, student_accuracies
-from mgd_helpers.fidelity import frechet_distance, mmd
+from mgd_helpers.fidelity import embedding_distance, frechet_distance, mmd
+from mgd_helpers.neighborhoods import diversity
 from mgd_helpers.seeding import generator
 from mgd_helpers.students import Recipe, accuracy, train_student
 
@@ -149,11 +151,14 @@ def test_folders_are_matched_by_class_name_and_not_by_order(tmp_path, waves):
     assert table["nearest_neighbor"].item() == 1
 
 
-def test_folders_are_read_at_the_size_of_the_data(tmp_path, waves):
-    Image.new("L", (40, 40)).save(tmp_path / "big.png")
+def test_folders_are_read_at_another_size_on_purpose_only(tmp_path, waves):
     (tmp_path / "zero").mkdir()
-    (tmp_path / "big.png").rename(tmp_path / "zero" / "0.png")
-    assert read_generated(tmp_path, waves).images.shape == (1, 1, 16, 16)
+    Image.new("L", (40, 40)).save(tmp_path / "zero" / "0.png")
+    with pytest.raises(ValueError, match=r"must hold images of 16x16 pixels, .*; got 40x40. .*image_size=16"):
+        read_generated(tmp_path, waves)
+    assert read_generated(tmp_path, waves, image_size=16).images.shape == (1, 1, 16, 16)
+    with pytest.raises(ValueError, match=r"must hold images of 16x16 pixels, .*; got 20x20"):
+        read_generated(tmp_path, waves, image_size=20)
 
 
 def test_classes_that_the_data_do_not_know_are_refused(tmp_path, waves):
@@ -166,9 +171,7 @@ def test_classes_that_the_data_do_not_know_are_refused(tmp_path, waves):
 
 def test_missing_classes_are_refused(waves):
     only_ones = ImageSet(waves.train.of_class(1), torch.ones(6, dtype=torch.long))
-    with pytest.raises(
-        ValueError, match=r"generated 'generated' holds no image of class \['zero'\]; a fair comparison"
-    ):
+    with pytest.raises(ValueError, match=r"generated holds no image of class \['zero'\]; a fair comparison"):
         evaluate(only_ones, against=waves)
 
 
@@ -199,3 +202,96 @@ def test_data_without_a_test_split_are_refused(waves):
     empty = ImageSet(waves.train.images[:0], waves.train.labels[:0])
     with pytest.raises(ValueError, match=r"against must have a test split; 'waves' has none. Pass a Dataset"):
         evaluate(waves.train, against=Dataset("waves", waves.train, empty, waves.class_names))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"students": -1}, "students must be a whole number of at least 0; got -1"),
+        ({"students": float("nan")}, "students must be a whole number .*; got nan"),
+        ({"students": 2.5}, "students must be a whole number .*; got 2.5"),
+        ({"students": None}, "students must be a whole number .*; got None"),
+        ({"students": True}, "students must be a whole number .*; got True"),
+        ({"seed": -1}, "seed must be a whole number of at least 0; got -1"),
+        ({"seed": "a"}, "seed must be a whole number of at least 0; got 'a'"),
+        ({"device": "gpu"}, "device must be a device such as 'cpu'.*; got 'gpu'"),
+        ({"device": "cuda:99"}, "device must be a device of this machine; got 'cuda:99'"),
+        ({"recipe": None}, "recipe must be a Recipe; got None"),
+        ({"features": torch.mean}, r"features must be a pair \(name, function of images\)"),
+        ({"metrics": mmd}, "metrics must be {name: function}; got"),
+    ],
+)
+@pytest.mark.parametrize("function", [evaluate, audit])
+def test_settings_that_make_no_sense_are_refused_by_name(waves, unchecked, function, options, message):
+    if function is audit and "metrics" in options:
+        return
+    with pytest.raises(ValueError, match=message):
+        unchecked(function)(waves.train, against=waves, **{"students": 1} | options)
+
+
+def test_numbers_of_numpy_and_images_of_any_precision_make_no_difference(waves, unchecked):
+    plain = evaluate(waves.train, against=waves, students=2, seed=1, recipe=SHORT)
+    double = ImageSet(waves.train.images.double().requires_grad_(True), waves.train.labels)
+    for data in (waves, Dataset("waves", double, waves.test, waves.class_names)):
+        other = unchecked(evaluate)(double, against=data, students=np.int64(2), seed=np.int32(1), recipe=SHORT)
+        pandas.testing.assert_frame_equal(plain, other)
+        assert plain.attrs == other.attrs
+
+
+def test_metrics_get_what_they_name_and_give_columns(waves):
+    seen = {}
+
+    def shares(*, generated_labels, real_labels):
+        seen.update(generated_labels=generated_labels, real_labels=real_labels)
+        return {"ours": generated_labels.double().mean(), "theirs": real_labels.double().mean()}
+
+    part = ImageSet(waves.train.images[:6], waves.train.labels[:6])
+    metrics = {"mmd": mmd, "diversity": diversity, "shares": shares, "embedding": embedding_distance}
+    for function, real in ((measure, waves.test), (evaluate, waves.train)):
+        options = {"students": 0} if function is evaluate else {}
+        table = function({"part": part}, against=waves, metrics=metrics, **options)
+        row, rows = table.loc["part"], {"generated": part.images.flatten(1), "real": real.images.flatten(1)}
+        assert list(table.columns)[-5:] == ["mmd", "diversity", "ours", "theirs", "embedding"]
+        assert row["mmd"] == mmd(**rows)
+        assert row["diversity"] == diversity(generated=rows["generated"])
+        assert (row["ours"], row["theirs"]) == (0.5, 0.5)
+        assert torch.equal(seen["generated_labels"], part.labels)
+        assert torch.equal(seen["real_labels"], real.labels)
+        assert not any(column.startswith("mmd_") or column == "precision" for column in table.columns)
+
+
+def test_the_default_metrics_are_the_distances_and_others_need_no_six_images(waves):
+    pandas.testing.assert_frame_equal(
+        measure(waves.train, against=Dataset("w", waves.train, waves.train, waves.class_names)),
+        measure(
+            waves.train,
+            against=Dataset("w", waves.train, waves.train, waves.class_names),
+            metrics={"distances": distances},
+        ),
+    )
+    assert measure(waves.test, against=waves, metrics={"mmd": mmd})["images"].item() == 4
+
+
+@pytest.mark.parametrize("value", ["0.5", None, True, torch.zeros(2)])
+def test_metrics_that_give_no_number_are_refused(waves, value):
+    with pytest.raises(ValueError, match=r"metrics\['mine'\] must return a number, or a dict of them; got"):
+        measure(waves.train, against=waves, metrics={"mine": lambda generated, real: value})
+
+
+def test_metrics_that_give_a_column_twice_are_refused(waves):
+    with pytest.raises(ValueError, match=r"metrics\['images'\] gives a column 'images', which is there already"):
+        measure(waves.train, against=waves, metrics={"images": lambda generated: 1})
+
+
+def test_the_test_split_as_generated_is_said_in_the_note(waves):
+    assert "is the test split itself" in evaluate(waves.test, against=waves, students=0).attrs["note"]
+
+
+def test_data_sets_in_place_of_sets_are_answered_with_their_splits(waves, unchecked):
+    for function in (evaluate, measure, audit):
+        with pytest.raises(ValueError, match=r"generated must be .*; got Dataset. Pass one of its splits"):
+            unchecked(function)(waves, against=waves)
+    with pytest.raises(ValueError, match="images must be an ImageSet; got Dataset"):
+        unchecked(student_accuracies)(waves, waves, students=1)
+    with pytest.raises(ValueError, match="train must be an ImageSet; got Dataset"):
+        unchecked(nearest_neighbor_accuracy)(waves, waves.test)

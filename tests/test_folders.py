@@ -135,6 +135,13 @@ def test_a_manifest_does_not_lead_out_of_its_folder(folder, file):
         load_data(folder)
 
 
+@pytest.mark.parametrize("key", ["settings", "images"])
+def test_a_manifest_that_lost_a_part_is_none_of_others(folder, key):
+    edit(folder, lambda manifest: manifest.pop(key))
+    with pytest.raises(ValueError, match=r"manifest\.json must say the classes"):
+        load_data(folder)
+
+
 @pytest.mark.parametrize("settings", [None, 5, {}, {"classes": "ab"}, {"classes": [1]}, {"classes": ["zero"]}])
 def test_a_manifest_says_its_classes(folder, settings):
     edit(folder, lambda manifest: manifest.update(settings=settings))

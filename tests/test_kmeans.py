@@ -3,7 +3,7 @@ import itertools
 import pytest
 import torch
 
-from mgd_helpers.kmeans import _plus_plus, centre, split, two_means
+from mgd_helpers.kmeans import _plus_plus, centre, settle, split, two_means
 from mgd_helpers.seeding import generator
 
 
@@ -33,6 +33,19 @@ def test_every_row_ends_at_the_nearer_centre(draw, device):
     right = two_means(rows, n_init=1, draw=generator(1))
     centres = torch.stack([rows[~right].mean(0), rows[right].mean(0)])
     assert torch.equal(torch.cdist(rows, centres).argmin(1).bool(), right)
+
+
+def test_settling_is_lloyds_iteration_from_each_start(draw, device):
+    rows = draw(90, 5, dtype=torch.float64).to(device)
+    rows -= rows.mean(0)
+    starts = (draw(90, 4).to(device) > 0.5).to(rows.dtype)
+    settled, between = settle(rows, starts)
+    for start, end, gain in zip(starts.T > 0, settled.T > 0, between, strict=True):
+        for _ in range(100):
+            centres = torch.stack([rows[~start].mean(0), rows[start].mean(0)])
+            start = torch.cdist(rows, centres).argmin(1).bool()
+        assert torch.equal(start, end)
+        torch.testing.assert_close(len(rows) * gain, inertia(rows) - inertia(rows[end]) - inertia(rows[~end]))
 
 
 def test_more_starts_are_never_worse(draw):

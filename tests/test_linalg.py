@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from mgd_helpers import linalg
-from mgd_helpers.linalg import at_least_float32, gram_eigh, nearest, squared_distances
+from mgd_helpers.linalg import at_least_float32, gram_eigh, nearest, sketch, squared_distances
+from mgd_helpers.seeding import generator
 
 
 @pytest.mark.parametrize("batch", [(), (3,), (2, 3)])
@@ -87,3 +88,25 @@ def test_geometry_never_runs_in_half_precision(given, found):
 def test_distances_of_the_plane():
     found = squared_distances(torch.zeros(1, 2), torch.tensor([[3.0, 4.0], [0.0, 1.0]]))
     np.testing.assert_allclose(found, [[25, 1]], rtol=1e-6)
+
+
+def test_a_sketch_keeps_all_products_of_rows_of_so_few_dimensions(draw, device):
+    rows = (draw(50, 6, dtype=torch.float64) @ draw(6, 40, dtype=torch.float64)).to(device)
+    few = sketch(rows, rank=6, draw=generator(0))
+    assert few.shape == (50, 6)
+    torch.testing.assert_close(few @ few.T, rows @ rows.T)
+
+
+def test_a_sketch_lengthens_no_row_and_turns_with_none(draw, device):
+    rows = draw(50, 40, dtype=torch.float64).to(device)
+    rotation = torch.linalg.qr(draw(40, 40, dtype=torch.float64)).Q.to(device)
+    plain, rotated = (sketch(points, rank=5, draw=generator(0)) for points in (rows, rows @ rotation))
+    assert (plain.norm(dim=1) <= rows.norm(dim=1)).all()
+    torch.testing.assert_close(plain @ plain.T, rotated @ rotated.T)
+
+
+def test_a_sketch_holds_more_of_the_rows_than_random_directions_do(draw):
+    rows = draw(200, 100) * torch.linspace(1, 0, 100) ** 4
+    held = sketch(rows, rank=10, draw=generator(0)).square().sum() / rows.square().sum()
+    most = torch.linalg.svdvals(rows)[:10].square().sum() / rows.square().sum()
+    assert 0.8 * most < held <= most  # random directions would hold a tenth

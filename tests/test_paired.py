@@ -214,7 +214,7 @@ def test_other_values_that_make_no_sense_are_refused():
     with pytest.raises(ValueError, match="a and b must be finite"):
         paired_difference(two, two + float("nan"))
     for confidence in (0.0, 1.0, 95.0):
-        with pytest.raises(ValueError, match="confidence must lie between 0 and 1"):
+        with pytest.raises(ValueError, match="confidence must be a number above 0 and below 1"):
             paired_difference(two, two, confidence=confidence)
     with pytest.raises(ValueError, match="method must be one of t, bootstrap; got 'z'"):
         paired_difference(two, two, method="z")
@@ -275,7 +275,7 @@ def test_scores_move_the_right_way_and_refuse_percentages(score, values):
         gain = score(**values | {name: value + 0.05}) - score(**values)
         assert (gain > 0) == name.startswith("generated")
     for name in values:
-        with pytest.raises(ValueError, match=f"must be fractions in .0, 1.; got .*{name}.*Divide percentages by 100"):
+        with pytest.raises(ValueError, match=f"{name} must be a number from 0 to 1; got 55.*Divide percentages by 100"):
             score(**values | {name: 55.0})
     with pytest.raises(ValueError, match="weight"):
         score(**values, weight=-0.1)

@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import diffusers
 import numpy as np
 import pytest
 import tiny as kinds
 import torch
 
+from mgd_helpers import batching
 from mgd_helpers.guidance import ManifoldPull, ModePull, window
 from mgd_helpers.latents import encode
 from mgd_helpers.sampling import sample
@@ -226,6 +229,20 @@ def test_settings_that_make_no_sense_are_refused(tiny, asked, options, message):
 def test_numbers_that_are_none_are_refused_by_name(tiny, unchecked, name, value):
     with pytest.raises(ValueError, match=f"{name} must be a whole number"):
         unchecked(sample)(tiny, [0], **{name: value})
+
+
+def test_there_is_one_place_that_calls_a_pipeline():
+    """Every other loop over images would have its own generators, batches and faults."""
+    root = Path(batching.__file__).parents[1]
+    found = [
+        (file.relative_to(root), line)
+        for folder in ("mgd_helpers", "studies", "tools", "benchmarks", "notebooks", "book")
+        for file in sorted((root / folder).rglob("*"))
+        if file.suffix in (".py", ".ipynb", ".md")
+        for line in file.read_text().splitlines()
+        if "num_inference_steps=" in line or '"num_inference_steps":' in line
+    ]
+    assert [str(file) for file, _ in found] == ["mgd_helpers/sampling.py"]
 
 
 def test_encoding_what_was_sampled_leads_back(digits):

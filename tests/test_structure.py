@@ -20,12 +20,13 @@ FLOORS = {
     7: ["runs", "sampling"],
     6: ["steering", "guidances", "evaluation", "audit"],
     5: ["admission", "released"],
-    4: ["guidance", "manifest", "baselines", "trained_baselines", "students", "saving", "fitting"],
-    3: ["data", "targets", "fidelity", "neighborhoods", "paired", "tangent_at", "networks", "augment"],
+    4: ["guidance", "manifest", "baselines", "trained_baselines", "students", "reading", "saving", "fitting"],
+    3: ["data", "targets", "fidelity", "neighborhoods", "paired", "tangent_at", "recipes"],
     2: ["intervals", "clusters", "tangent", "clouds", "schedules", "toys", "latents", "hub", "folders", "pipelines"],
-    1: ["images", "kmeans", "trees", "neighbors", "noise", "dit", "batching"],
+    1: ["images", "kmeans", "trees", "neighbors", "noise", "dit", "batching", "networks", "augment"],
     0: ["catalog", "linalg", "seeding", "dimension", "lock", "files"],
-    -1: ["_shapes", "border", "names"],  # the words of the signatures, and the checks of what they are given
+    -1: ["threads"],
+    -2: ["_shapes", "border", "names"],  # the words of the signatures, and the checks of what they are given
 }
 SIDE = {"plots", "runtime"}  # no floor of their own
 FLOOR = {module: floor for floor, modules in FLOORS.items() for module in modules}
@@ -103,9 +104,26 @@ def test_every_module_has_its_tests():
 
 def test_public_names_are_sorted_few_and_there():
     assert mgd_helpers.__all__ == sorted(mgd_helpers.__all__)
-    assert len(mgd_helpers.__all__) <= 25
+    assert len(mgd_helpers.__all__) <= 30
     for name in mgd_helpers.__all__:
         assert getattr(mgd_helpers, name).__module__.startswith("mgd_helpers.")
+
+
+def test_what_the_last_lab_needs_is_reachable_without_deep_imports():
+    code = "import mgd_helpers as mgd; print(mgd.measure, mgd.evaluate, mgd.audit, mgd.paired_difference, mgd.Recipe)"
+    modules = (
+        "baselines",
+        "trained_baselines",
+        "students",
+        "fidelity",
+        "neighborhoods",
+        "paired",
+        "evaluation",
+        "data",
+    )
+    for module in modules:
+        code += f"; print(mgd.{module}.__name__)"
+    assert run_python(code).split()[-len(modules) :] == [f"mgd_helpers.{module}" for module in modules]
 
 
 def public_things():

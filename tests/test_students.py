@@ -2,6 +2,7 @@ import inspect
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -146,7 +147,9 @@ def test_no_seeds_give_no_students_and_together_is_a_number(waves):
     images, labels = waves.train.images, waves.train.labels
     for together in (None, 3):
         assert train_students(images, labels, n_classes=2, recipe=SHORT, seeds=(), together=together) == []
-    with pytest.raises(ValueError, match=r"together must be at least 1; got 0. None lets the device decide"):
+    with pytest.raises(
+        ValueError, match=r"together must be a whole number of at least 1; got 0. None lets the device decide"
+    ):
         train_students(images, labels, n_classes=2, recipe=SHORT, seeds=(1,), together=0)
 
 
@@ -180,29 +183,6 @@ def test_a_step_is_sgd_with_momentum_and_weight_decay(waves, nesterov, schedule)
         torch.testing.assert_close(after, before - 0.1 * gradient * (1.9 if nesterov else 1), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("images_per_class", "classes", "epochs"),
-    [(1, 10, 3000), (10, 10, 2000), (50, 10, 1500), (51, 10, 1000), (1, 100, 2000), (10, 100, 1300), (50, 100, 1000),
-     (200, 100, 600), (10, 1000, 2000)],
-)  # fmt: skip
-def test_the_fields_recipe_has_the_fields_epochs(images_per_class, classes, epochs):
-    recipe = Recipe.field(images_per_class, image_size=224, n_classes=classes)
-    most = 128 if classes == 1000 else 64
-    assert recipe.steps == epochs * math.ceil(images_per_class * classes / most)
-    assert recipe.batch_size == min(most, images_per_class * classes)
-    assert (recipe.learning_rate, recipe.weight_decay) == ((0.1, 1e-4) if classes == 1000 else (0.01, 5e-4))
-    assert (recipe.network, recipe.augmentation, recipe.cutmix, recipe.schedule) == (
-        "convnet6", "imagenet", True, "steps",
-    )  # fmt: skip
-    assert recipe.width is None and not recipe.nesterov
-
-
-def test_the_fields_recipe_for_small_images():
-    recipe = Recipe.field(10, image_size=32, network="resnet18")
-    assert (recipe.network, recipe.augmentation, recipe.cutmix, recipe.steps) == ("resnet18", "dsa", False, 2000)
-    assert Recipe.field(10, image_size=32).network == "convnet3"
-
-
 def test_soft_labels_are_the_softmax_of_the_logits_in_blocks():
     logits = torch.linspace(-3, 3, 1206).view(-1, 2, 1, 1)
     teacher = torch.nn.Flatten()
@@ -211,7 +191,7 @@ def test_soft_labels_are_the_softmax_of_the_logits_in_blocks():
         expected = (expected / expected.sum(1, keepdim=True)).float()
         torch.testing.assert_close(soft_labels(teacher, logits, temperature=temperature), expected)
     torch.testing.assert_close(soft_labels(teacher, logits, temperature=1e9), torch.full((603, 2), 0.5))
-    with pytest.raises(ValueError, match=r"temperature must be positive; got 0"):
+    with pytest.raises(ValueError, match=r"temperature must be a number above 0; got 0"):
         soft_labels(teacher, logits, temperature=0.0)
 
 
@@ -247,9 +227,12 @@ def test_images_that_do_not_fit_are_refused(waves):
         (images[:0], r"images must be float32 \[N, C, H, W\], at least one; got torch.float32 \[0, 1, 16, 16\]"),
         (images[:, 0], r"images must be float32 .* got torch.float32 \[12, 16, 16\]"),
         (images.double(), r"images must be float32 .* got torch.float64 \[12, 1, 16, 16\]"),
-        ((images > 0) * 255.0, r"images must be in \[-1, 1\]; got \[0, 255\]. Of bytes take images / 127.5 - 1"),
-        (images / images.sign().relu(), r"images must be in \[-1, 1\]; got \[-inf, "),
-        (images * torch.nan, r"images must be in \[-1, 1\]; got \[nan, nan\]"),
+        (
+            (images > 0) * 255.0,
+            r"images must lie in \[-1, 1\]; got \[0, 255\]. Of pixels from 0 to 255 make images / 127.5 - 1",
+        ),
+        (images / images.sign().relu(), r"images must lie in \[-1, 1\]; got \[-inf, "),
+        (images * torch.nan, r"images must lie in \[-1, 1\]; got NaN, in 12 of 12 images"),
     ]:
         for train in (train_student, train_students):
             seeds = {"seed": 0} if train is train_student else {"seeds": (0, 1), "together": 2}
@@ -260,14 +243,35 @@ def test_images_that_do_not_fit_are_refused(waves):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"schedule": "linear"}, "schedule must be 'cosine' or 'steps'; got 'linear'"),
-        ({"augmentation": "mixup"}, r"augmentation must be one of \('none', .*; got 'mixup'"),
-        ({"steps": 0}, "steps must be positive; got 0"),
-        ({"batch_size": 0}, "batch_size must be positive; got 0"),
-        ({"learning_rate": 0.0}, "learning_rate must be positive; got 0.0"),
-        ({"learning_rate": math.nan}, "learning_rate must be positive; got nan"),
+        ({"n_classes": 2.0}, "n_classes must be a whole number of at least 1; got 2.0"),
+        ({"seed": -1}, "seed must be a whole number from 0 to .*; got -1"),
+        ({"seed": None}, "seed must be a whole number .*; got None"),
+        ({"recipe": "short"}, "recipe must be a Recipe; got 'short'. Recipe"),
     ],
 )
-def test_recipes_that_cannot_train_are_refused(options, message):
+def test_settings_that_make_no_sense_are_refused(waves, unchecked, options, message):
+    options = {"n_classes": 2, "recipe": SHORT} | options
     with pytest.raises(ValueError, match=message):
-        Recipe(**options)
+        unchecked(train_student)(waves.train.images, waves.train.labels, **options)
+    several = {"seeds": [options.pop("seed", 0)], "together": 2} | options
+    with pytest.raises(ValueError, match=message):
+        unchecked(train_students)(waves.train.images, waves.train.labels, **several)
+
+
+def test_what_is_no_tensor_or_no_sequence_of_seeds_is_refused(waves, unchecked):
+    images, labels = waves.train.images, waves.train.labels
+    with pytest.raises(ValueError, match=r"targets must be a torch.Tensor; got list"):
+        unchecked(train_student)(images, labels.tolist(), n_classes=2)
+    with pytest.raises(ValueError, match=r"seeds must be a sequence of whole numbers, .*; got 3. Try range\(3\)"):
+        unchecked(train_students)(images, labels, n_classes=2, seeds=3)
+    with pytest.raises(ValueError, match=r"labels must be a torch.Tensor; got list"):
+        unchecked(accuracy)(torch.nn.Flatten(), images, labels.tolist())
+
+
+def test_numbers_of_numpy_and_images_that_require_grad_make_no_difference(waves, unchecked):
+    images, labels = waves.train.images, waves.train.labels
+    grown = images.clone().requires_grad_(True)
+    plain = train_student(images, labels, n_classes=2, recipe=SHORT, seed=3)
+    other = unchecked(train_student)(grown, labels, n_classes=np.int64(2), recipe=SHORT, seed=np.int32(3))
+    assert grown.grad is None
+    assert all(torch.equal(*pair) for pair in zip(plain.parameters(), other.parameters(), strict=True))

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import mgd_helpers as mgd
+from mgd_helpers import guidances
 from mgd_helpers.catalog import PROFILES
 
 ROOT = Path(__file__).parents[1]
@@ -39,7 +40,7 @@ def test_sampling_side_by_side_makes_the_images_of_distill(studies, tmp_path):
     from mgd_helpers.data import read_generated
 
     stand = studies.bench("digits")
-    pull = functools.partial(rules.manifold_pull, strength=0.5, n_neighbors=12, rank=3)
+    pull = functools.partial(guidances.manifold, strength=0.5, n_neighbors=12, rank=3)
     images = rules.guided(stand, 2, 3, pull=pull, steps=2)
     mgd.distill(
         "digits", images_per_class=2, out=tmp_path / "set", guidance=pull, steps=2, seed=3, latents=stand.latents
@@ -50,41 +51,22 @@ def test_sampling_side_by_side_makes_the_images_of_distill(studies, tmp_path):
     assert ((images.images - expected.images).abs() > 1e-3).float().mean() < 1e-3
 
 
-def test_guidances_side_by_side_see_their_own_rows(studies):
-    from mgd_helpers.noise import NoiseLevel
-
-    noisy = torch.arange(12.0).view(12, 1)  # two copies of three classes of two images
-    seen = []
-
-    def of(label):
-        def guide(denoised, level):
-            seen.append((label, level.sample.flatten().tolist()))
-            return denoised + label
-
-        return guide
-
-    level = NoiseLevel(torch.tensor(1.0), torch.tensor(1.0), 0, noisy)
-    moved = studies.side_by_side([of(0), of(10), of(20)], 2)(noisy.clone(), level)
-    assert (moved - noisy).flatten().tolist() == [0, 0, 10, 10, 20, 20] * 2
-    assert seen == [(0, [0, 1, 6, 7]), (10, [2, 3, 8, 9]), (20, [4, 5, 10, 11])]
-
-
 def test_a_shortened_pull_has_the_length_of_the_manifold_pull_and_the_direction_of_the_target(studies):
     import rules
 
     from mgd_helpers.noise import NoiseLevel
 
     draw = torch.Generator().manual_seed(0)
-    cloud, denoised = torch.randn(200, 2, 4, 4, generator=draw), torch.randn(6, 2, 4, 4, generator=draw)
+    cloud, denoised = torch.randn(200, 2, 4, 4, generator=draw), torch.randn(3, 2, 4, 4, generator=draw)
     targets = mgd.Targets(cloud[:3], (0, 1, 2), (torch.tensor([0]),) * 3)
     level = NoiseLevel(torch.tensor(0.6), torch.tensor(0.8), 500, denoised)
     settings = {"strength": 0.7, "n_neighbors": 20, "rank": 4}
     found = rules.shortened_pull(targets, cloud, 0, **settings)(denoised, level) - denoised
-    manifold = rules.manifold_pull(targets, cloud, 0, **settings)(denoised, level) - denoised
-    straight = cloud[:3].repeat(2, 1, 1, 1) - denoised
+    manifold = guidances.manifold(targets, cloud, 0, **settings)(denoised, level) - denoised
+    straight = cloud[:3] - denoised
     torch.testing.assert_close(found.flatten(1).norm(dim=1), manifold.flatten(1).norm(dim=1))
     cosine = torch.cosine_similarity(found.flatten(1), straight.flatten(1))
-    torch.testing.assert_close(cosine, torch.ones(6))
+    torch.testing.assert_close(cosine, torch.ones(3))
     assert torch.cosine_similarity(manifold.flatten(1), straight.flatten(1)).max() < 0.95
 
 
@@ -221,13 +203,12 @@ def test_a_tangent_comes_from_a_known_source(studies):
     cloud = torch.randn(120, 2, 2, 2, generator=torch.Generator().manual_seed(0))
     targets = mgd.Targets(cloud[:3], (0, 1, 2), (torch.tensor([0]),) * 3)
     settings = {"strength": 1.0, "n_neighbors": 12, "rank": 3}
-    with pytest.raises(ValueError, match="source must be 'latents', 'tree' or 'spheres'; got 'moon'"):
-        rules.manifold_pull(targets, cloud, 0, source="moon", **settings)
+    with pytest.raises(ValueError, match="source must be 'tree' or 'spheres'; got 'moon'"):
+        rules.manifold_among(targets, cloud, 0, source="moon", **settings)
     level = NoiseLevel(torch.tensor(0.6), torch.tensor(0.8), 500, cloud[3:6])
-    moved = [
-        rules.manifold_pull(targets, cloud, 0, source=source, **settings)(cloud[3:6], level)
-        for source in ("latents", "tree", "spheres")
-    ]
+    pulls = [guidances.manifold(targets, cloud, 0, **settings)]
+    pulls += [rules.manifold_among(targets, cloud, 0, source=source, **settings) for source in ("tree", "spheres")]
+    moved = [pull(cloud[3:6], level) for pull in pulls]
     assert min((moved[a] - moved[b]).abs().max() for a, b in ((0, 1), (0, 2), (1, 2))) > 0.01
 
 

@@ -65,13 +65,16 @@ def test_nearest_member_is_the_real_latent_nearest_to_the_centroid(tree):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"strategy": "level"}, "strategy must be 'levels' or 'leaves'; got 'level'"),
-        ({"representative": "medoid"}, "representative must be 'centroid' or 'nearest_member'; got 'medoid'"),
-        ({"scan": "down"}, "scan must be 'to_leaves' or 'to_root'; got 'down'"),
-        ({"start_level": 99}, r"start_level must lie between 0 \(root\) and the tree's depth \d; got 99"),
-        ({"start_level": -1}, "start_level must lie between .* got -1"),
-        ({"images_per_class": 0}, "images_per_class must lie between 1 .* got 0"),
-        ({"images_per_class": 99}, "images_per_class must lie .* got 99. Grow the tree with n_leaves=images_per_class"),
+        ({"strategy": "level"}, "strategy must be one of levels, leaves; got 'level'. Did you mean 'levels'"),
+        ({"representative": "medoid"}, "representative must be one of centroid, nearest_member; got 'medoid'"),
+        ({"scan": "down"}, "scan must be one of to_leaves, to_root; got 'down'"),
+        ({"start_level": 99}, r"start_level must be a whole number from 0 to \d; got 99. 0 is the root"),
+        ({"start_level": -1}, "start_level must be a whole .* got -1"),
+        ({"images_per_class": 0}, "images_per_class must be a whole number of at least 1; got 0"),
+        (
+            {"images_per_class": 99},
+            "images_per_class must be a .* got 99. Grow the tree with n_leaves=images_per_class",
+        ),
     ],
 )
 def test_impossible_choices_are_refused(tree, options, message):

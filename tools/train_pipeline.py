@@ -28,8 +28,7 @@ from mgd_helpers.baselines import random_real
 from mgd_helpers.catalog import PROFILES as CATALOG
 from mgd_helpers.evaluation import nearest_neighbor_accuracy
 from mgd_helpers.linalg import nearest
-from mgd_helpers.runtime import hardware, package_versions, progress
-from mgd_helpers.seeding import generators
+from mgd_helpers.runtime import hardware, package_versions
 from mgd_helpers.students import Recipe, accuracy, train_student
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -247,18 +246,11 @@ def train_dit(profile: Profile, latents, labels, scheduler, work, log):
 
 def generate(pipe, profile: Profile, n_classes: int, *, per_class: int, seed: int) -> mgd.ImageSet:
     """Unguided but class-conditional images, `per_class` of each class, one generator per image."""
-    images, labels = [], []
-    for label in progress(range(n_classes), f"seed {seed}", unit="class"):
-        output = pipe(
-            class_labels=[label] * per_class,
-            generator=generators(seed, label, range(per_class)),
-            guidance_scale=profile.guidance_scale,
-            num_inference_steps=profile.sampling_steps,
-            output_type="np",
-        ).images
-        images.append(torch.from_numpy(output).permute(0, 3, 1, 2) * 2 - 1)
-        labels += [label] * per_class
-    return mgd.ImageSet(torch.cat(images), torch.tensor(labels))
+    labels = torch.arange(n_classes).repeat_interleave(per_class)
+    images = mgd.sample(
+        pipe, labels, seed=seed, steps=profile.sampling_steps, guidance_scale=profile.guidance_scale, batch_size=100
+    )
+    return mgd.ImageSet(images, labels)
 
 
 CLASSIFIER = Recipe(steps=2000, batch_size=64)
