@@ -58,7 +58,8 @@ def _acquire(lock: Path, name: str) -> bytes:
             holder = _holder(content)
             if _at_work(holder, age):
                 raise ValueError(_refusal(lock, name, holder)) from None
-            _put_aside(lock, content)
+            if _take_over(lock, content, mine):
+                return mine
             continue
         try:
             os.write(handle, mine)
@@ -71,17 +72,28 @@ def _acquire(lock: Path, name: str) -> bytes:
     raise ValueError(f"{name} {str(lock.parent)!r} is fought over by other runs. Wait for them to end.")
 
 
-def _put_aside(lock: Path, content: bytes) -> None:
-    """Remove a dead lock, but not one that another process has put in its place since it was read."""
-    aside = lock.with_name(f".{LOCK}.{uuid.uuid4().hex[:12]}.part")
+def _take_over(lock: Path, content: bytes, mine: bytes) -> bool:
+    """Put `mine` in the place of a dead lock, unless another process was faster: the path is never free in between."""
+    part = lock.with_name(f".{LOCK}.{uuid.uuid4().hex[:12]}.part")
     try:
-        lock.rename(aside)
+        handle = os.open(lock, os.O_RDONLY)
     except FileNotFoundError:
-        return  # another process was faster
-    if aside.read_bytes() != content:
-        with contextlib.suppress(OSError):
-            os.link(aside, lock)
-    aside.unlink()
+        return False
+    try:
+        with contextlib.suppress(ImportError, OSError):  # Windows, and network drives: there the last one wins
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if not os.path.samestat(os.fstat(handle), lock.stat()) or lock.read_bytes() != content:
+            return False
+        part.write_bytes(mine)
+        part.replace(lock)
+        return True
+    except FileNotFoundError:
+        return False
+    finally:
+        os.close(handle)
+        part.unlink(missing_ok=True)
 
 
 def _holder(content: bytes) -> dict | None:

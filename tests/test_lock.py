@@ -101,9 +101,10 @@ def test_a_torn_lock_is_honoured_for_a_moment(tmp_path, content):
         pass
 
 
-def test_of_many_that_take_over_one_wins(tmp_path):
+@pytest.mark.parametrize("attempt", range(20))
+def test_of_many_that_take_over_one_wins(tmp_path, attempt):
     leave(tmp_path, pid=dead_pid())
-    inside, most, refused, start = [], [], [], threading.Barrier(8)
+    inside, most, refused, start, end = [], [], [], threading.Barrier(8), threading.Event()
 
     def run():
         start.wait()
@@ -111,17 +112,20 @@ def test_of_many_that_take_over_one_wins(tmp_path):
             with locked(tmp_path):
                 inside.append(1)
                 most.append(len(inside))
-                time.sleep(0.3)
-                inside.pop()
+                end.wait(60)  # until all others are refused
         except ValueError:
             refused.append(1)
+        if len(refused) == 7:
+            end.set()
 
     threads = [threading.Thread(target=run) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(5)
+    end.set()
     assert (most, len(refused)) == ([1], 7)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
