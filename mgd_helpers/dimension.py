@@ -50,7 +50,8 @@ def two_nn_dimension(distances: Float[Tensor, "b k"], *, discard: float = 0.1) -
 
 
 def _check(distances, *, at_least: int):
-    if border.tensor("distances", distances).ndim != 2 or distances.shape[1] < at_least or distances.isnan().any():
+    fits = border.tensor("distances", distances).ndim == 2 and distances.shape[1] >= at_least
+    if not (fits and distances.isnan().logical_not().all()):
         raise ValueError(
             f"distances must be [B, k] to at least {at_least} neighbours, none NaN; got {list(distances.shape)}."
         )

@@ -17,7 +17,8 @@ class Neighbors:
 
     Centred on their mean, so that what cancels is their spread and not their offset. A cloud in half precision stays
     so in memory; distances are taken in float32 all the same, block by block. `groups`, labels of those who will ask
-    [B] and of the points [M], keeps neighbours within a label. Nothing here reads back from the device but `groups`.
+    [B] and of the points [M], keeps neighbours within a label. Nothing here reads back from the device, but for labels
+    that lie there.
     """
 
     def __init__(self, cloud: Float[Tensor, "*b m d"], *, groups: tuple[Tensor, Tensor] | None = None):
@@ -29,8 +30,12 @@ class Neighbors:
         self.centered = centered.to(cloud.dtype)
         self.parts = []
         if groups is not None:
-            for label in groups[0].unique():
-                askers, own = ((labels == label).nonzero()[:, 0].to(cloud.device) for labels in groups)
+            labels = [part.tolist() for part in groups]
+            for label in dict.fromkeys(labels[0]):
+                askers, own = (
+                    torch.tensor([row for row, other in enumerate(part) if other == label], device=cloud.device)
+                    for part in labels
+                )
                 self.parts.append((askers, own, Neighbors(cloud[own])))
 
     def nearest(self, points: Float[Tensor, "b d"], n_neighbors: int) -> Int[Tensor, "b k"]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass, replace
 
+import numpy
 import torch
 
 from mgd_helpers._shapes import Float, Tensor
@@ -20,8 +21,9 @@ class NoiseLevel:
     """Where a step stands: `signal`, `noise` (float32 scalars), the scheduler's `timestep` and the noisy `sample`.
 
     `following` holds signal and noise of the level that the step leads to, `step` counts the steps before this one in
-    the scheduler's list, `variance` is what a model that learns its variance says about it, in [-1, 1], and `share`,
-    by default worked out from the others, is the noise share noise / norm (1 is pure noise, 0 a clean sample).
+    the scheduler's list, and `variance` is what a model that learns its variance says about it, in [-1, 1]. `share` is
+    the noise share noise / norm (1 is pure noise, 0 a clean sample), and `is_pure` says that the signal is exactly 0;
+    both are plain numbers, by default worked out from the others.
 
     Within `steer` all but sample and variance lie on the CPU: whatever a guidance asks of them, no GPU has to stop.
     """
@@ -34,10 +36,13 @@ class NoiseLevel:
     step: int | None = None
     variance: Tensor | None = None
     share: float | None = None
+    is_pure: bool | None = None
 
     def __post_init__(self):
         if self.share is None:
             object.__setattr__(self, "share", (self.noise / self.norm).item())
+        if self.is_pure is None:
+            object.__setattr__(self, "is_pure", bool(self.signal == 0))
 
     @property
     def norm(self) -> Float[Tensor, ""]:
@@ -50,11 +55,11 @@ def noise_level(scheduler, timestep, sample: Tensor) -> NoiseLevel:
     For one level. Whoever takes many steps on a GPU asks `noise_levels` once, which stops it once.
     """
     asked = _on_cpu(scheduler)
-    timestep = torch.as_tensor(timestep).cpu()
-    signal, noise = _ask(asked, timestep)
+    timesteps = torch.as_tensor(timestep).cpu().reshape(1)
+    signal, noise = _ask(asked, timesteps)
     if not getattr(scheduler, "state_in_first_order", True) and type(scheduler).__name__ == "KDPM2DiscreteScheduler":
-        noise = asked.sigmas_interpol[scheduler.step_index].to(noise)  # its add_noise knows no midpoints
-    return _level(asked, timestep, signal, noise, sample)
+        noise = asked.sigmas_interpol[scheduler.step_index].to(noise).reshape(1)  # its add_noise knows no midpoints
+    return replace(_levels(asked, timesteps, signal, noise)[0], sample=sample)
 
 
 def noise_levels(scheduler) -> list[NoiseLevel]:
@@ -64,11 +69,11 @@ def noise_levels(scheduler) -> list[NoiseLevel]:
         for name in ("_step_index", "_begin_index"):  # schedulers that count steps are asked about this one
             if hasattr(asked, name):
                 setattr(asked, name, index)
-        signal, noise = _ask(asked, timestep)
+        signal, noise = _ask(asked, timestep.reshape(1))
         if type(scheduler).__name__ == "KDPM2DiscreteScheduler" and index % 2:  # the second call of a step
-            noise = asked.sigmas_interpol[index].to(noise)
-        found.append(_level(asked, timestep, signal, noise, torch.empty(0)))
-    return found
+            noise = asked.sigmas_interpol[index].to(noise).reshape(1)
+        found.append((signal, noise))
+    return _levels(asked, asked.timesteps, *(torch.cat(column) for column in zip(*found, strict=True)))
 
 
 class Run:
@@ -113,39 +118,52 @@ def _on_cpu(scheduler):
     return asked
 
 
-def _level(asked, timestep, signal, noise, sample) -> NoiseLevel:
-    step = int((asked.timesteps > timestep).sum())
-    following = _following(asked, timestep, signal, noise)
-    return NoiseLevel(signal, noise, timestep.item(), sample, following, step)
-
-
-def _ask(scheduler, timestep):
-    one, steps = torch.ones(1), timestep.reshape(1)
+def _ask(scheduler, timesteps):
+    """Signal and noise [n] at these timesteps; all at once only for schedulers that do not count steps."""
+    one = torch.ones(len(timesteps))
     if hasattr(scheduler, "add_noise"):
-        signal, noise = scheduler.add_noise(one, 0 * one, steps), scheduler.add_noise(0 * one, one, steps)
+        signal, noise = scheduler.add_noise(one, 0 * one, timesteps), scheduler.add_noise(0 * one, one, timesteps)
     else:
-        signal, noise = scheduler.scale_noise(one, steps, 0 * one), scheduler.scale_noise(0 * one, steps, one)
-    return signal[0].float(), noise[0].float()
+        signal, noise = scheduler.scale_noise(one, timesteps, 0 * one), scheduler.scale_noise(0 * one, timesteps, one)
+    return signal.float(), noise.float()
 
 
-def _following(scheduler, timestep, signal, noise):
-    """The next lower level of the scheduler's own list, or a clean sample after the last.
+def _levels(asked, timesteps, signals, noises) -> list[NoiseLevel]:
+    """The levels of these timesteps; their numbers are read as arrays, for each look at a single one costs as much."""
+    shares, times, listed = noises / (signals**2 + noises**2).sqrt(), timesteps.numpy(), asked.timesteps.numpy()
+    steps = (listed[None] > times[:, None]).sum(1).tolist()
+    nothing = torch.empty(0)
+    after, pure = _following(asked, times, signals, noises), (signals == 0).tolist()
+    columns = (signals, noises, times.tolist(), after, steps, shares.tolist(), pure)
+    return [
+        NoiseLevel(signal, noise, time, nothing, following, step, None, share, is_pure)
+        for signal, noise, time, following, step, share, is_pure in zip(*columns, strict=True)
+    ]
+
+
+def _following(asked, times, signals, noises) -> list[tuple[Float[Tensor, ""], Float[Tensor, ""]]]:
+    """For each level the next lower one of the scheduler's own list, or a clean sample after the last.
 
     Schedulers that keep a list of sigmas answer `add_noise` for the step they stand at, whatever timestep they are
     asked about; theirs is read from the list.
     """
-    one = torch.ones_like(noise)
-    if not hasattr(scheduler, "sigmas"):
-        below = scheduler.timesteps[scheduler.timesteps < timestep]
-        return _ask(scheduler, below.max()) if len(below) else (one, 0 * one)
-    exploding, flow = signal == 1, prediction_type(scheduler) == "flow_prediction"
-    sigmas = torch.as_tensor(scheduler.sigmas).float()
-    below = sigmas[sigmas < (1 - 1e-4) * (noise if flow else noise / signal)]
-    sigma = below.max() if len(below) else 0 * one
-    if flow:
-        return one - sigma, sigma
-    norm = one if exploding else (1 + sigma**2).sqrt()
-    return one / norm, sigma / norm
+    by_sigma, flow = hasattr(asked, "sigmas"), prediction_type(asked) == "flow_prediction"
+    listed = torch.as_tensor(asked.sigmas).float() if by_sigma else asked.timesteps
+    values, bounds = listed.numpy(), times
+    if by_sigma:
+        bounds = ((1 - 1e-4) * (noises if flow else noises / signals)).numpy()
+    places = [numpy.where(values < bound, values, -numpy.inf).argmax() if (values < bound).any() else None
+              for bound in bounds]  # fmt: skip
+    one, zero = torch.ones(()), torch.zeros(())
+    if not by_sigma:
+        lower = _ask(asked, listed)
+        return [(one, zero) if place is None else (lower[0][place], lower[1][place]) for place in places]
+    found = []
+    for place, exploding in zip(places, (signals == 1).tolist(), strict=True):
+        sigma = zero if place is None else listed[int(place)]
+        norm = one if exploding else (1 + sigma**2).sqrt()
+        found.append((one - sigma, sigma) if flow else (one / norm, sigma / norm))
+    return found
 
 
 def prediction_type(scheduler) -> str:

@@ -174,7 +174,7 @@ class _Context:
         level, is_first, is_last = self.run.at(timestep, sample[:images])
         if is_first:
             self._warn_where_unguided()
-        if self.prediction == "epsilon" and level.signal == 0:
+        if self.prediction == "epsilon" and level.is_pure:
             raise ValueError(PURE_NOISE)
         if not acts(self.guidance, level.share) and not is_last:
             return model_output

@@ -5,6 +5,7 @@ Y = centred neighbours [k, D], Y Yᵀ = W Λ Wᵀ (k x k). Then P_T v = Yᵀ W_d
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 
 import torch
@@ -246,4 +247,5 @@ def _share_rank(values, share) -> Int[Tensor, "b 1"]:
 
 def _smallest(wanted, labels) -> int:
     """How many points of the cloud the rarest of the labels has that some point asks for."""
-    return int(torch.stack([(labels == label).sum() for label in wanted.unique()]).min())
+    counts = Counter(labels.tolist())
+    return min(counts[label] for label in wanted.tolist())

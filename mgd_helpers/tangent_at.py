@@ -37,9 +37,8 @@ def denoised(
 
     def at_denoised(denoised: Tensor, level: NoiseLevel) -> TangentSpace:
         if denoised.device not in ready:
-            labels = groups and tuple(part.to(denoised.device) for part in groups)
             flat = _flat(cloud.to(denoised.device), denoised)
-            ready[denoised.device] = TangentSpaces(flat, n_neighbors=n_neighbors, rank=rank, groups=labels)
+            ready[denoised.device] = TangentSpaces(flat, n_neighbors=n_neighbors, rank=rank, groups=groups)
         return ready[denoised.device](denoised)
 
     return at_denoised
