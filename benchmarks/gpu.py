@@ -12,7 +12,6 @@ import time
 import traceback
 from pathlib import Path
 
-import pandas
 import torch
 from harness import RESULTS, arguments, device_name, keep, made_on
 from on_gpu import checks, times
@@ -82,10 +81,17 @@ def main() -> int:
 
 
 def table(rows: list[dict]) -> str:
-    """Rows to be read, without the columns that say nothing."""
-    shown = pandas.DataFrame(rows).dropna(axis=1, how="all").astype(object)
-    shown = shown.where(shown.notna(), "")
-    return shown.to_string(index=False, float_format=lambda value: f"{value:.4g}", max_colwidth=160)
+    """Rows to be read, without columns that say nothing; by hand, for a machine that has little more than torch."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    names = [name for name in names if any(_told(row, name) for row in rows)]
+    cells = [names] + [[_told(row, name) for name in names] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in cells)
+
+
+def _told(row, name) -> str:
+    value = row.get(name)
+    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)[:300]
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import pandas
 import torch
 from torch.profiler import ProfilerActivity, profile
 
@@ -116,6 +115,8 @@ def report(name: str, rows: list[dict], *, options: argparse.Namespace, **settin
 
     A column `promised` holds the bound that was set beforehand, where there is one.
     """
+    import pandas
+
     made_by = made_on(options) | settings
     print(f"\n{name}\n{pandas.DataFrame(rows).to_string(index=False, float_format=lambda value: f'{value:.4g}')}")
     print(json.dumps(made_by))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 
 import torch
 
@@ -35,14 +36,17 @@ class World:
 
 
 def digits(device: str, *, images: int, seed: int, dtype: torch.dtype = torch.float32) -> World:
-    """The shipped pipeline; latents and targets are always those of its VAE in float32, on the CPU."""
-    vae = load_pipeline("digits", device="cpu").vae
-    cloud = encode(vae, load_data("digits").train.of_class(LABEL))
-    targets = pick_targets(bisect(cloud, n_leaves=images, seed=seed), images_per_class=images)
+    """The shipped pipeline; latents and targets are always those of its VAE in float32, on the CPU.
+
+    The data come with scikit-learn; where that is missing, random latents stand in.
+    """
     pipe = load_pipeline("digits", device=device, dtype=dtype)
     pipe.set_progress_bar_config(disable=True)
-    targets = replace(targets, latents=targets.latents.to(device))
-    return World("digits", pipe, cloud.to(device), targets, 1.5)
+    if find_spec("sklearn") is None:
+        return replace(among_noise(pipe, images=images, seed=seed, points=150), name="digits", guidance_scale=1.5)
+    cloud = encode(load_pipeline("digits", device="cpu").vae, load_data("digits").train.of_class(LABEL))
+    targets = pick_targets(bisect(cloud, n_leaves=images, seed=seed), images_per_class=images)
+    return World("digits", pipe, cloud.to(device), replace(targets, latents=targets.latents.to(device)), 1.5)
 
 
 def among_noise(pipe, *, images: int, seed: int, points: int) -> World:
