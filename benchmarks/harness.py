@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import pandas
 import torch
 from torch.profiler import ProfilerActivity, profile
 
@@ -24,12 +23,17 @@ from mgd_helpers.runtime import hardware, package_versions
 RESULTS = Path(__file__).parent / "results"
 
 
-def arguments(description: str) -> argparse.Namespace:
-    """`--device` (default: CUDA where there is one), `--quick` (small sizes, nothing is written), `--seed`."""
+def arguments(description: str, **more: dict) -> argparse.Namespace:
+    """`--device` (default: CUDA where there is one), `--quick` (small sizes, nothing is written), `--seed`.
+
+    `more` are options of one script: a name, and what `add_argument` is to know of it.
+    """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it runs; nothing is written")
     parser.add_argument("--seed", type=int, default=0)
+    for name, settings in more.items():
+        parser.add_argument(f"--{name}", **settings)
     options = parser.parse_args()
     options.load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
     return options
@@ -111,21 +115,30 @@ def report(name: str, rows: list[dict], *, options: argparse.Namespace, **settin
 
     A column `promised` holds the bound that was set beforehand, where there is one.
     """
-    made_by = {
+    import pandas
+
+    made_by = made_on(options) | settings
+    print(f"\n{name}\n{pandas.DataFrame(rows).to_string(index=False, float_format=lambda value: f'{value:.4g}')}")
+    print(json.dumps(made_by))
+    if not options.quick:
+        keep(RESULTS / f"{device_name(options.device)}.json", name, {"rows": rows, **made_by})
+
+
+def made_on(options: argparse.Namespace) -> dict:
+    """What a result is to be read with: seed, load of the machine, hardware, versions."""
+    return {
         "seed": options.seed,
         "load_before": options.load,
-        **settings,
         "hardware": hardware(options.device),
         "versions": package_versions(),
     }
-    print(f"\n{name}\n{pandas.DataFrame(rows).to_string(index=False, float_format=lambda value: f'{value:.4g}')}")
-    print(json.dumps(made_by))
-    if options.quick:
-        return
-    file = RESULTS / f"{device_name(options.device)}.json"
+
+
+def keep(file: Path, name: str, result: dict) -> None:
+    """Put one result into a file of several; whenever it is interrupted, the file is whole."""
     kept = json.loads(file.read_text()) if file.exists() else {}
-    kept[name] = _rounded({"rows": rows, **made_by})
-    RESULTS.mkdir(exist_ok=True)
+    kept[name] = _rounded(result)
+    file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_suffix(".part")
     part.write_text(json.dumps(dict(sorted(kept.items())), indent=1) + "\n")
     part.replace(file)

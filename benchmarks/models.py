@@ -18,16 +18,16 @@ DIT_XL_2_256 = {
 QUICK = DIT_XL_2_256 | {"num_attention_heads": 2, "attention_head_dim": 8, "num_layers": 1, "sample_size": 8}
 
 
-def denoiser(device: str, *, quick: bool = False):
-    """The transformer in half precision on a GPU, in float32 on a CPU; `quick` is a tiny one of the same build."""
+def denoiser(device: str, *, quick: bool = False, dtype: torch.dtype | None = None):
+    """The transformer, by default in `working_dtype`; `quick` is a tiny one of the same build."""
     from diffusers import DiTTransformer2DModel
 
     with torch.device(device):
         model = DiTTransformer2DModel(**(QUICK if quick else DIT_XL_2_256))
-    return model.to(working_dtype(device)).eval().requires_grad_(False)
+    return model.to(dtype or working_dtype(device)).eval().requires_grad_(False)
 
 
-def dit_pipeline(device: str, *, quick: bool = False):
+def dit_pipeline(device: str, *, quick: bool = False, dtype: torch.dtype | None = None):
     """A stock DiTPipeline: the transformer above, an autoencoder of Stable Diffusion's shape, DDIM."""
     from diffusers import AutoencoderKL, DDIMScheduler, DiTPipeline
 
@@ -41,9 +41,9 @@ def dit_pipeline(device: str, *, quick: bool = False):
             up_block_types=["UpDecoderBlock2D"] * 4,
             sample_size=256,
         )
-    vae = vae.to(working_dtype(device)).eval().requires_grad_(False)
+    vae = vae.to(dtype or working_dtype(device)).eval().requires_grad_(False)
     scheduler = DDIMScheduler(clip_sample=False, timestep_spacing="trailing")
-    pipe = DiTPipeline(denoiser(device, quick=quick), vae, scheduler)
+    pipe = DiTPipeline(denoiser(device, quick=quick, dtype=dtype), vae, scheduler)
     pipe.set_progress_bar_config(disable=True)
     return pipe
 

@@ -9,8 +9,6 @@ first seed shows to be faster for it.
 
 import torch
 from harness import arguments, hot_spots, report, seconds
-from sklearn.cluster import BisectingKMeans
-from threadpoolctl import threadpool_limits
 
 from mgd_helpers.clusters import bisect
 from mgd_helpers.seeding import generator
@@ -31,6 +29,9 @@ def mixture(count: int, dim: int, *, seed: int, clusters: int = 60, rank: int = 
 
 
 def main() -> None:
+    from sklearn.cluster import BisectingKMeans
+    from threadpoolctl import threadpool_limits
+
     options = arguments(__doc__.splitlines()[0])
     count, dim, n_leaves = (500, 256, 10) if options.quick else (5000, 4096, 50)
     rows = []

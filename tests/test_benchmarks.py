@@ -12,7 +12,7 @@ import torch
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "benchmarks"
-SHARED = {"harness", "models"}  # what the scripts share
+SHARED = {"harness", "models", "gpu"}  # what the scripts share, and the one that keeps a file of its own
 SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in SHARED)
 COLUMNS = {
     "tangent": {"method", "seconds", "times_faster", "difference", "promised"},
@@ -150,3 +150,89 @@ def test_results_of_several_benchmarks_share_a_file(harness, monkeypatch, tmp_pa
     kept = json.loads((tmp_path / "results" / "cpu.json").read_text())
     assert kept["one"]["rows"] == [{"value": 2.346}], "four digits; a new run takes the place of the old"
     assert kept["two"]["rows"] == [{"value": 3}] and kept["two"]["sizes"] == [1, 2]
+
+
+# --- one go at a GPU -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def gpu(harness, monkeypatch, tmp_path):
+    """`gpu(*words)`: run the script at small sizes on the CPU; its exit status and what its file holds."""
+    import gpu
+
+    def run(*words):
+        out = tmp_path / "found.json"
+        monkeypatch.setattr(sys, "argv", ["gpu.py", "--quick", "--device", "cpu", "--out", str(out), *words])
+        return gpu.main(), json.loads(out.read_text())
+
+    run.module = gpu
+    return run
+
+
+def test_every_part_runs_on_a_cpu_and_is_kept(gpu, capsys):
+    status, found = gpu()
+    assert status == 0 and set(found) == set(gpu.module.PARTS) | {"summary"}
+    for made in found.values():
+        assert set(made) >= MADE_BY and made["rows"] and not any(row.get("fault") for row in made["rows"])
+    assert found["tests"]["rows"][0]["passed"] > 5
+    assert {row["compared"] for row in found["agreement"]["rows"]} == {"float16", "bfloat16", "float32 on the CPU"}
+    assert [row["batch"] for row in found["batches"]["rows"]] == [1, 2]
+    told = [line for line in capsys.readouterr().out.splitlines() if re.match(r"\[ *\d+ s\] \w+:", line)]
+    assert len(told) == len(gpu.module.PARTS), "a line of progress for each"
+
+
+def test_a_guidance_that_reads_at_each_step_fails_and_is_named_by_its_line(gpu, monkeypatch):
+    from on_gpu import checks
+
+    monkeypatch.setattr(checks, "GUIDED", {"none": checks.GUIDED["none"], "slow": checks.reading})
+    status, found = gpu("--parts", "stall")
+    assert status == 1
+    faults = {row["guidance"]: row["fault"] for row in found["stall"]["rows"] if row["fault"]}
+    assert set(faults) == {"slow"} and re.search(r"waits 1 times more at each step: checks\.py:\d+ x4", faults["slow"])
+
+
+def test_a_count_that_finds_nothing_fails_by_its_control(gpu, monkeypatch):
+    from on_gpu import checks
+
+    monkeypatch.setattr(checks, "GUIDED", {})
+    monkeypatch.setattr(checks, "reading", lambda targets, cloud, seed: lambda denoised, level: denoised)
+    status, found = gpu("--parts", "stall")
+    assert status == 1 and "was counted 0 times" in found["stall"]["rows"][-1]["fault"]
+
+
+def test_only_reads_of_what_latents_became_are_stalls(harness):
+    from on_gpu.stalls import stalls
+
+    latents, table = torch.ones(2, 4, 8, 8), torch.arange(5.0)
+
+    def run():
+        assert latents.isfinite().all()  # waits
+        assert table.sum().item() == 10  # lies on the CPU, wherever latents are
+        chosen = latents.flatten(1).sum(1) > 3
+        return chosen.nonzero(), latents * table[0]  # the first of them waits
+
+    assert stalls(run, device="cpu").total() == 2
+
+
+def test_a_part_that_fails_is_told_and_the_others_go_on(gpu, monkeypatch, capsys):
+    def broken(options, left):
+        """Breaks after a row."""
+        yield {"value": 1.0, "fault": None}
+        raise RuntimeError("out of luck")
+
+    def fine(options, left):
+        """Goes on."""
+        yield {"value": 2.0, "fault": None}
+
+    monkeypatch.setattr(gpu.module, "PARTS", {"broken": (broken, 1), "fine": (fine, 1), "long": (fine, 1e6)})
+    status, found = gpu()
+    assert status == 1 and found["broken"]["rows"] == [{"value": 1.0, "fault": None}]
+    assert found["broken"]["faults"] == ["RuntimeError: out of luck"]
+    assert [row["state"] for row in found["summary"]["rows"]] == ["failed", "done", "skipped"]
+    assert "long: skipped" in capsys.readouterr().out and "long" not in found
+
+
+def test_a_full_run_asks_for_a_gpu(gpu, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["gpu.py", "--device", "cpu"])
+    with pytest.raises(SystemExit, match="--quick"):
+        gpu.module.main()

@@ -1,0 +1,57 @@
+"""The two pipelines that the parts run: the bundled one with its data, and the shape of DiT-XL/2-256 among noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+
+import torch
+
+from mgd_helpers import Targets, bisect, encode, load_data, load_pipeline, pick_targets, sample
+from mgd_helpers.seeding import generator
+
+LABEL = 3
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """A pipeline, and what guides it: the latents of one class and a target for each image."""
+
+    name: str
+    pipe: object
+    cloud: torch.Tensor
+    targets: Targets
+    guidance_scale: float
+
+    def guidance(self, factory, *, seed: int, images: int | None = None):
+        """What a named guidance makes for the first `images` of the targets."""
+        rows = slice(images)
+        kept = replace(self.targets, latents=self.targets.latents[rows], nodes=self.targets.nodes[rows], members=())
+        return factory(kept, self.cloud, seed)
+
+    def sample(self, guidance, *, images: int, seed: int, **options) -> torch.Tensor:
+        """`mgd.sample`, all images of one class."""
+        given = {"guidance_scale": self.guidance_scale, "batch_size": images} | options
+        return sample(self.pipe, [LABEL] * images, guidance=guidance, seed=seed, **given)
+
+
+def digits(device: str, *, images: int, seed: int, dtype: torch.dtype = torch.float32) -> World:
+    """The shipped pipeline; latents and targets are always those of its VAE in float32, on the CPU.
+
+    The data come with scikit-learn; where that is missing, random latents stand in.
+    """
+    pipe = load_pipeline("digits", device=device, dtype=dtype)
+    pipe.set_progress_bar_config(disable=True)
+    if find_spec("sklearn") is None:
+        return replace(among_noise(pipe, images=images, seed=seed, points=150), name="digits", guidance_scale=1.5)
+    cloud = encode(load_pipeline("digits", device="cpu").vae, load_data("digits").train.of_class(LABEL))
+    targets = pick_targets(bisect(cloud, n_leaves=images, seed=seed), images_per_class=images)
+    return World("digits", pipe, cloud.to(device), replace(targets, latents=targets.latents.to(device)), 1.5)
+
+
+def among_noise(pipe, *, images: int, seed: int, points: int) -> World:
+    """A pipeline with random weights among random latents: its images are noise, its times real."""
+    shape, draw = (pipe.transformer.config.in_channels, *[pipe.transformer.config.sample_size] * 2), generator(seed)
+    cloud = torch.randn(points, *shape, generator=draw).to(pipe.device)
+    latents = torch.randn(images, *shape, generator=draw).to(pipe.device)
+    return World("DiT-XL/2-256", pipe, cloud, Targets(latents, tuple(range(images)), ()), 4.0)
