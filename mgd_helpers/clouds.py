@@ -39,7 +39,7 @@ def sphere_points(
     even = torch.linspace(0.1, radius, half).expand(len(draws), half)
     uniform = radius * torch.stack([torch.rand(n_points - half, generator=draw) for draw in draws])
     offsets = torch.cat([even, uniform], 1)[..., None] * directions / directions.norm(dim=-1, keepdim=True)
-    return targets[:, None] + offsets.to(targets).view(len(draws), n_points, *targets.shape[1:])
+    return targets[:, None] + sent(offsets, targets).view(len(draws), n_points, *targets.shape[1:])
 
 
 def diffuse(
@@ -60,7 +60,14 @@ def diffuse(
         epsilon = _normal(draws_of(cloud, keys, seed, step), cloud.shape[1:])
     else:
         epsilon = torch.randn(cloud.shape, generator=generator(seed, step))
-    return level.signal * cloud.float() + level.noise * epsilon.to(cloud.device)
+    return level.signal * cloud.float() + level.noise * sent(epsilon, cloud.float())
+
+
+def sent(tensor: Tensor, where: Tensor) -> Tensor:
+    """What was drawn on the CPU, in the dtype and on the device of another tensor; a GPU does not wait for it."""
+    if where.device.type == "cuda" and torch.cuda.is_available():
+        tensor = tensor.pin_memory()  # from other memory a copy waits for all that the GPU has still to do
+    return tensor.to(where, non_blocking=True)
 
 
 def step_of(level: NoiseLevel) -> int:

@@ -83,7 +83,7 @@ class ReleasedPull:
     def __call__(self, denoised: Tensor, level: NoiseLevel) -> Tensor:
         targets = for_images(self.targets, denoised, self._copies)
         sample = level.sample.float()
-        cloud = self._diffused_cloud(level).to(denoised.device).flatten(2)
+        cloud = self._diffused_cloud(targets.float(), level).flatten(2)
         space = TangentSpaces(cloud, n_neighbors=self.n_neighbors, rank=self.rank)(sample)
         normal = space.normal_part(sample - space.base_point.view_as(sample)).flatten(1)
         distance = (cloud - sample.flatten(1)[:, None]).norm(dim=-1).min(1).values
@@ -92,9 +92,9 @@ class ReleasedPull:
         mode = value_at(self.strength, level) * (targets - denoised)
         return denoised + mode + value_at(self.normal_strength, level) * pull
 
-    def _diffused_cloud(self, level) -> Float[Tensor, "k m ..."]:
+    def _diffused_cloud(self, targets, level) -> Float[Tensor, "k m ..."]:
         points = sphere_points(
-            self.targets.float(),
+            targets,
             radius=float(value_at(self.radius, level)),
             n_points=self.n_points,
             seed=self.seed,

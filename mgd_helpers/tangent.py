@@ -138,8 +138,7 @@ def local_tangent(
 class TangentSpaces:
     """`local_tangent` in one cloud, made ready once and asked at many steps; nothing is read back from the device.
 
-    Options, costs and errors are those of `local_tangent`; the cloud stays on its device. `"auto"` looks at every point
-    of the cloud beforehand: M² D multiplications.
+    Options, costs and errors are those of `local_tangent`. `"auto"` looks at every point beforehand: M² D operations.
     """
 
     def __init__(

@@ -81,9 +81,13 @@ def sample(
     nothing. Other options as for `denoised`.
     """
     check_cloud(cloud, n_neighbors, rank, None)
+    copies = {}
 
     def at_sample(denoised: Tensor, level: NoiseLevel) -> TangentSpace:
-        noisy = diffuse(cloud.to(denoised.device), level, per_target=cloud.ndim > denoised.ndim, seed=seed, keys=keys)
+        if denoised.device not in copies:
+            copies[denoised.device] = cloud.to(denoised.device)
+        clean = copies[denoised.device]
+        noisy = diffuse(clean, level, per_target=cloud.ndim > denoised.ndim, seed=seed, keys=keys)
         spaces = TangentSpaces(_flat(noisy, denoised), n_neighbors=n_neighbors, rank=rank)
         return spaces(level.sample.float())
 
