@@ -49,7 +49,8 @@ def sample(
     Images that a guidance must see together are denoised in lockstep, others `batch_size` at once. The networks never
     take more than `batch_size` images at once, and fewer where a GPU runs out of memory. The same `asked`, `keys` and
     `batch_size` give the same images to the bit; another split, order or company moves them by rounding, one grey
-    level at most.
+    level at most. Other machines and dtypes are another matter: in half precision torch draws the noise in it, and not
+    every version of torch the same.
 
     `output="latents"` gives what the decoder is handed, scaled as `encode` scales (packed for Flux), in place of
     images. Raises `ValueError` for settings that do not fit, and where what comes out is not finite.

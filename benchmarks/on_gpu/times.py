@@ -47,7 +47,8 @@ def batches(options, left):
             run = partial(world.sample, guidance, images=asked, seed=options.seed)
             peak[name], batch = _within_memory(run, batch, options.device)
             run = partial(run, steps=steps, batch_size=batch)
-            took[name] = seconds(run, device=options.device, repeats=1, warm_up=0) * STEPS / steps
+            few = asked <= 8  # quick, and so the most disturbed by what a process does for the first time
+            took[name] = seconds(run, device=options.device, repeats=3 if few else 1, warm_up=int(few)) * STEPS / steps
         expected = took["none"] / asked
         yield {
             "batch": asked,
