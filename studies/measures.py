@@ -49,7 +49,7 @@ def audited(stand, images_per_class, rule, seed) -> dict:
     how = protocol.recipe(stand.name, images_per_class, "convnet3")
     data, test = stand.data, stand.data.test
     if len(test) > HELD_OUT:
-        data = replace(data, test=protocol.take(test, protocol.held_back(test)[0]))
+        data = replace(data, test=test.take(protocol.held_back(test)[0]))
     found = audit(images, against=data, recipe=how, seed=seed).as_dict()
     counts = {name: len(found.pop(name)) for name in ("near_duplicates", "repeats")}
     return counts | {name: protocol.rounded(value) for name, value in found.items()}

@@ -73,8 +73,8 @@ def bench(name: str, part: str = "test") -> Bench:
         write(file, lambda path: save_file({"latents": latents}, path))
     if part == "validation":
         held, rest = held_back(data.train)
-        train, latents = take(data.train, rest), latents[rest]
-        data = replace(data, train=train, test=take(data.train, held))
+        train, latents = data.train.take(rest), latents[rest]
+        data = replace(data, train=train, test=data.train.take(held))
     return Bench(name, part, data, pipe, latents, len(data.class_names), weights)
 
 
@@ -90,10 +90,6 @@ def held_back(images: mgd.ImageSet) -> tuple[torch.Tensor, torch.Tensor]:
     rest = torch.ones(len(images), dtype=torch.bool)
     rest[held] = False
     return held, rest.nonzero()[:, 0]
-
-
-def take(images: mgd.ImageSet, rows: torch.Tensor) -> mgd.ImageSet:
-    return mgd.ImageSet(images.images[rows], images.labels[rows])
 
 
 def by_class(images: torch.Tensor, n_classes: int) -> mgd.ImageSet:

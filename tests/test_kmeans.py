@@ -85,9 +85,9 @@ def test_second_centre_is_drawn_by_squared_distance_and_the_best_candidate_taken
 @pytest.mark.parametrize("power", [-140, -80, 0, 60, 90])
 def test_powers_of_two_do_not_change_a_split(draw, device, power):
     rows = draw(50, 6).to(device)
-    scaled = torch.ldexp(rows.double(), torch.tensor(power)).float()
+    scaled = torch.ldexp(rows.double(), torch.tensor(power, device=device)).float()
     if power == -140:  # few bits are left below the normal numbers
-        rows = torch.ldexp(scaled.double(), torch.tensor(140)).float()
+        rows = torch.ldexp(scaled.double(), torch.tensor(140, device=device)).float()
     one, other = (two_means(block, n_init=3, draw=generator(4)) for block in (rows, scaled))
     assert torch.equal(one, other)
 
