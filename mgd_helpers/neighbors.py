@@ -15,16 +15,21 @@ from mgd_helpers.linalg import BLOCK_BYTES, at_least_float32
 class Neighbors:
     """The points of a cloud, [M, D] for all that ask or [B, M, D] with one cloud each, ready on the cloud's device.
 
-    Centred on their mean, so that what cancels is their spread and not their offset. A cloud in half precision stays
-    so in memory; distances are taken in float32 all the same, block by block. `groups`, labels of those who will ask
-    [B] and of the points [M], keeps neighbours within a label. Nothing here reads back from the device, but for labels
-    that lie there.
+    Centred on their mean, or on a `center` near those who ask, so that what cancels is the spread and not the offset. A
+    cloud in half precision stays so in memory; distances are taken in float32 all the same, block by block. `groups`,
+    labels of those who will ask [B] and of the points [M], keeps neighbours within a label. Nothing here reads back
+    from the device, but for labels that lie there.
     """
 
-    def __init__(self, cloud: Float[Tensor, "*b m d"], *, groups: tuple[Tensor, Tensor] | None = None):
-        self.cloud = cloud
+    def __init__(
+        self,
+        cloud: Float[Tensor, "*b m d"],
+        *,
+        groups: tuple[Tensor, Tensor] | None = None,
+        center: Float[Tensor, "*b 1 d"] | None = None,
+    ):
         rows = at_least_float32(cloud)
-        self.center = rows.mean(-2, keepdim=True)
+        self.cloud, self.center = cloud, rows.mean(-2, keepdim=True) if center is None else center
         centered = rows - self.center
         self.squares = torch.linalg.vector_norm(centered, dim=-1).square()
         self.centered = centered.to(cloud.dtype)

@@ -38,13 +38,11 @@ class TangentSpace:
         already, add nothing. `spectrum` holds the squared lengths along the principal directions of the rows, and
         there are no neighbours: `indices` are -1.
         """
-        if basis.ndim < 3 or basis.ndim != base_point.ndim + 1 or len(basis) != len(base_point):
+        if basis.ndim < 3 or (len(basis), *basis.shape[2:]) != tuple(base_point.shape):
             raise ValueError(
                 "basis must be [B, rank, D] for base_point [B, D] (latents may keep their shape in place of D); got "
                 f"{list(basis.shape)} and {list(base_point.shape)}."
             )
-        if basis.shape[2:] != base_point.shape[1:]:
-            raise ValueError(f"basis {list(basis.shape)} does not fit base_point {list(base_point.shape)}.")
         rows = at_least_float32(basis.flatten(2))
         values, vectors = gram_eigh(rows)
         kept = values > 10 * torch.finfo(rows.dtype).eps * rows.shape[1] * values[:, :1]
@@ -122,17 +120,19 @@ def local_tangent(
         )
     size = cloud.shape[-2] if groups is None else _smallest(*groups)
     n_neighbors, rank = check_neighborhood(size, n_neighbors, rank)
-    for name, values in (("points", points), ("cloud", cloud)):
-        if not torch.isfinite(values).all():
-            raise ValueError(f"{name} must be finite; got NaN or infinite values.")
-    search = Neighbors(cloud, groups=groups)
+    if not torch.isfinite(points).all():
+        raise ValueError("points must be finite; got NaN or infinite values.")
     points, dimension, largest = at_least_float32(points), None, n_neighbors
+    search = Neighbors(cloud, groups=groups, center=points[:, None] if per_point else points.mean(0, keepdim=True))
+    if not torch.isfinite(search.squares).all():  # the lengths tell
+        raise ValueError("cloud must be finite; got NaN or infinite values.")
     if "auto" in (n_neighbors, rank):
         dimension = search.dimension(search.nearest(points, 1)[:, 0], most=size)
         largest = int(_counts(dimension, size).max()) if n_neighbors == "auto" else n_neighbors
     space = _space(search, points, n_neighbors, rank, size, dimension, largest)
-    columns = slice(None) if isinstance(rank, int) else slice(max(int(space.rank.max()), 1))
-    return replace(space, _weights=space._weights[..., columns])
+    if isinstance(rank, int):
+        return space
+    return replace(space, _weights=space._weights[..., : max(int(space.rank.max()), 1)])
 
 
 class TangentSpaces:
