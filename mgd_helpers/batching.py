@@ -5,9 +5,11 @@ The rows of a network do not know of each other: a call of 2n rows and two calls
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -15,6 +17,22 @@ from mgd_helpers._shapes import Tensor
 
 NETWORKS = ("transformer", "unet")
 UNBATCHED = ("txt_ids", "img_ids")  # positions of tokens: the same for all rows, however many tokens there are
+
+
+_locks = WeakKeyDictionary()  # one for each network that is in use
+_guard = threading.Lock()
+
+
+@contextmanager
+def alone(pipe) -> Iterator[None]:
+    """Within the context no other thread samples with the networks of this pipeline: it waits for its turn."""
+    networks = [getattr(pipe, name, None) for name in (*NETWORKS, "vae")]
+    with _guard:
+        locks = [_locks.setdefault(one, threading.RLock()) for one in networks if one is not None]
+    with ExitStack() as stack:
+        for lock in sorted(locks, key=id):  # all threads in one order, or two would wait for each other
+            stack.enter_context(lock)
+        yield
 
 
 @contextmanager
@@ -50,9 +68,13 @@ def latents_decoded(pipe, *, skip: bool) -> Iterator[list[Tensor]]:
 
 @contextmanager
 def replaced(thing, name: str, function) -> Iterator[None]:
-    """Within the context a method of this one object is another function."""
-    before = vars(thing).get(name)
-    setattr(thing, name, function)
+    """Within the context, and in this thread, a method of this one object is another function."""
+    before, original, owner = vars(thing).get(name), getattr(thing, name), threading.get_ident()
+
+    def here(*args, **kwargs):  # another thread that calls the pipeline itself finds it as it was
+        return (function if threading.get_ident() == owner else original)(*args, **kwargs)
+
+    setattr(thing, name, here)
     try:
         yield
     finally:
@@ -64,7 +86,13 @@ def replaced(thing, name: str, function) -> Iterator[None]:
 
 def _split(function, parts: int):
     def in_parts(*args, **kwargs):
-        rows = len(next(value for value in (*args, *kwargs.values()) if torch.is_tensor(value) and value.ndim > 1))
+        given = [value for value in (*args, *kwargs.values()) if torch.is_tensor(value) and value.ndim > 1]
+        if not given:
+            raise ValueError(
+                f"pipe calls {type(getattr(function, '__self__', function)).__name__} without a tensor of rows, so it "
+                "cannot take its images in smaller batches. Pass batch_size=… of all images."
+            )
+        rows = len(given[0])
         size = -(-rows // parts)
         answers = [
             function(*_rows(args, rows, start, size), **_rows(kwargs, rows, start, size))
@@ -82,6 +110,10 @@ def _rows(value, rows, start, size):
     if isinstance(value, Mapping):
         return {name: one if name in UNBATCHED else _rows(one, rows, start, size) for name, one in value.items()}
     if isinstance(value, tuple | list):
+        if len(value) == rows and not any(
+            torch.is_tensor(one) and len(one.shape) and len(one) == rows for one in value
+        ):
+            return value[start : start + size]  # an entry for each image
         return type(value)(_rows(one, rows, start, size) for one in value)
     return value
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import torch
 
+from mgd_helpers import border
 from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.noise import NoiseLevel
 from mgd_helpers.seeding import generator
@@ -31,8 +32,7 @@ def sphere_points(
     [0, radius]. Drawn on the CPU per target from `seed`, the target's key (by default its position) and `step`, so
     that a cloud depends on neither the batch nor the device.
     """
-    if not radius > 0:
-        raise ValueError(f"radius must be positive; got {radius}.")
+    radius = border.number("radius", radius, above=0)
     draws = draws_of(targets, keys, seed, *(() if step is None else (step, 0)))
     directions = _normal(draws, (n_points, targets[0].numel()))
     half = n_points // 2

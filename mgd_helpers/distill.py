@@ -130,8 +130,8 @@ def _ask(run: Run) -> tuple[dict | None, dict[tuple[int, int], str]]:
         check_unused(run.out)
         return None, dict.fromkeys(run.files, NOT_MADE)
     check_settings(run.out, manifest, run.settings)
-    for folder in {run.out / file for file in run.files.values()}:
-        check_folder("out", folder.parent)
+    for folder in {(run.out / file).parent for file in run.files.values()}:
+        check_folder("out", folder)
     listed, wrong = {image["file"] for image in manifest["images"]}, faults(run.out, manifest)
     lacking = {key: wrong.get(file, "") if file in listed else NOT_MADE for key, file in run.files.items()}
     return manifest, {key: why for key, why in lacking.items() if why}

@@ -15,29 +15,32 @@ from contextlib import contextmanager
 import torch
 
 from mgd_helpers._shapes import Tensor
+from mgd_helpers.callers import calling_pipeline
 
 NULL_CLASS = 1000  # DiTPipeline's own label for no class
 
 
 class Watch:
-    """What the denoiser of a DiTPipeline was last asked and answered; `doubled` where every image has two rows."""
+    """What the denoiser of a DiTPipeline was last asked and answered."""
 
     def __init__(self, pipe, *, variance: bool, cfg_channels: int | None):
         self.pipe, self.variance, self.cfg_channels = pipe, variance, cfg_channels
-        self.doubled, self._run, self._last, self.thread = False, None, None, threading.get_ident()
+        self._doubled, self._called, self._run, self._last = False, False, None, None
+        self.thread = threading.get_ident()
 
     def look(self, module, args, kwargs, output):
         """A forward hook of the denoiser."""
-        if module is not self.pipe.transformer or self.thread != threading.get_ident():  # a copy made inside; others
-            return None
+        if self.thread != threading.get_ident() or calling_pipeline("transformer", module) not in (None, self.pipe):
+            return None  # others, and a copy made within the context
+        self._called = True
         labels, timesteps = kwargs.get("class_labels"), self.pipe.scheduler.timesteps
         if labels is not None and self._run is not timesteps:  # once in a run: reading labels stops a GPU
             self._run, half = timesteps, len(labels) // 2
-            self.doubled = bool(half and (labels[half:] == NULL_CLASS).all() and (labels[:half] != NULL_CLASS).any())
+            self._doubled = bool(half and (labels[half:] == NULL_CLASS).all() and (labels[:half] != NULL_CLASS).any())
         if not (self.variance or self.cfg_channels):
             return None
         predicted, channels = output[0] if isinstance(output, tuple) else output.sample, self._channels
-        if self.cfg_channels is not None and self.doubled:
+        if self.cfg_channels is not None and self._doubled:
             # guidance between equal predictions is none: the unconditional half takes over the conditional one
             half, predicted = len(predicted) // 2, predicted.clone()
             predicted[half:, self.cfg_channels : channels] = predicted[:half, self.cfg_channels : channels]
@@ -50,6 +53,12 @@ class Watch:
         if not self.variance or model_output.shape[1] > self._channels:  # in nested contexts the first has done it
             return model_output
         return torch.cat([model_output, self._last], 1)
+
+    def take_doubled(self) -> bool:
+        """Whether every image has two rows in the step that follows the denoiser's last call; asked once a step, since
+        a loop of one's own may take steps without it."""
+        called, self._called = self._called, False
+        return called and self._doubled
 
     @property
     def _channels(self) -> int:

@@ -86,6 +86,7 @@ class ManifoldPull:
     rank: int | float | str = 8
     groups: tuple[Int[Tensor, " k"], Int[Tensor, " m"]] | None = None
     tangent: tangent_at.Tangent | None = None
+    _tangent: tangent_at.Tangent | None = field(default=None, init=False, repr=False)
     _copies: dict = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self):
@@ -95,6 +96,7 @@ class ManifoldPull:
         if (self.cloud is None) == (self.tangent is None):
             raise ValueError("cloud or tangent must be given, and not both: a tangent brings the points it needs.")
         if self.cloud is None:
+            object.__setattr__(self, "_tangent", border.function("tangent", self.tangent))
             return
         shared, own = self.cloud.shape[1:] == self.targets.shape[1:], self.cloud.shape[2:] == self.targets.shape[1:]
         if not (shared or (own and len(self.cloud) == len(self.targets))):
@@ -103,13 +105,21 @@ class ManifoldPull:
                 f"got {list(self.cloud.shape)}."
             )
         check_neighborhood(self.cloud.shape[0 if shared else 1], self.n_neighbors, self.rank)
+        if self.groups is not None and (len(self.groups[0]), len(self.groups[1])) != (
+            len(self.targets),
+            len(self.cloud),
+        ):
+            raise ValueError(
+                f"groups must label the {len(self.targets)} targets and the {len(self.cloud)} points of one cloud; got "
+                f"{len(self.groups[0])} and {len(self.groups[1])} labels."
+            )
         options = {"n_neighbors": self.n_neighbors, "rank": self.rank, "groups": self.groups}
-        object.__setattr__(self, "tangent", tangent_at.denoised(self.cloud, **options))
+        object.__setattr__(self, "_tangent", tangent_at.denoised(self.cloud, **options))
 
     def __call__(self, denoised: Tensor, level: NoiseLevel) -> Tensor:
         pull = for_images(self.targets, denoised, self._copies) - denoised
         if self.softness > 0:
-            pull = pull - self.softness * self.tangent(denoised, level).normal_part(pull)
+            pull = pull - self.softness * self._tangent(denoised, level).normal_part(pull)
         return denoised + value_at(self.strength, level) * pull
 
 
@@ -195,6 +205,8 @@ def checked(moved, denoised: Tensor) -> Tensor:
 
 def check_targets(targets: Tensor) -> None:
     """Raise `ValueError` unless `targets` are `[K, *latent]` and finite."""
+    if not isinstance(targets, Tensor):
+        raise ValueError(f"targets must be a tensor [K, *latent]; got {type(targets).__name__}.")
     if targets.ndim < 2 or len(targets) == 0:
         raise ValueError(f"targets must be [K, *latent] with K at least 1; got {list(targets.shape)}.")
     if not torch.isfinite(targets).all():

@@ -57,8 +57,8 @@ def noise_level(scheduler, timestep, sample: Tensor) -> NoiseLevel:
     asked = _on_cpu(scheduler)
     timesteps = torch.as_tensor(timestep).cpu().reshape(1)
     signal, noise = _ask(asked, timesteps)
-    if not getattr(scheduler, "state_in_first_order", True) and type(scheduler).__name__ == "KDPM2DiscreteScheduler":
-        noise = asked.sigmas_interpol[scheduler.step_index].to(noise).reshape(1)  # its add_noise knows no midpoints
+    if not getattr(scheduler, "state_in_first_order", True) and _knows_no_midpoints(scheduler):
+        noise = asked.sigmas_interpol[scheduler.step_index].to(noise).reshape(1)
     return replace(_levels(asked, timesteps, signal, noise)[0], sample=sample)
 
 
@@ -70,7 +70,7 @@ def noise_levels(scheduler) -> list[NoiseLevel]:
             if hasattr(asked, name):
                 setattr(asked, name, index)
         signal, noise = _ask(asked, timestep.reshape(1))
-        if type(scheduler).__name__ == "KDPM2DiscreteScheduler" and index % 2:  # the second call of a step
+        if _knows_no_midpoints(scheduler) and index % 2:  # the second call of a step
             noise = asked.sigmas_interpol[index].to(noise).reshape(1)
         found.append((signal, noise))
     return _levels(asked, asked.timesteps, *(torch.cat(column) for column in zip(*found, strict=True)))
@@ -83,15 +83,15 @@ class Run:
         self.scheduler = scheduler
         self.levels, self.timesteps, self.place = [], None, None
 
-    def at(self, timestep, sample: Tensor) -> tuple[NoiseLevel, bool, bool]:
-        """The level of a step, whether it is the first that is asked of a run, and whether it is the run's last."""
+    def at(self, timestep, sample: Tensor) -> tuple[NoiseLevel, bool]:
+        """The level of a step, and whether it is the first that is asked of a run."""
         is_first = self.scheduler.timesteps is not self.timesteps  # every run sets its timesteps anew
         if is_first:
             self.timesteps, self.levels, self.place = self.scheduler.timesteps, noise_levels(self.scheduler), None
         self.place = self._find(timestep)
         if self.place is None:
-            return noise_level(self.scheduler, timestep, sample), is_first, False
-        return replace(self.levels[self.place], sample=sample), is_first, self.place == len(self.levels) - 1
+            return noise_level(self.scheduler, timestep, sample), is_first
+        return replace(self.levels[self.place], sample=sample), is_first
 
     def _find(self, timestep) -> int | None:
         """Which entry of the scheduler's list this is, without a look at its value, which may lie on a GPU."""
@@ -102,10 +102,15 @@ class Run:
         counted = getattr(self.scheduler, "step_index", None)
         if counted is not None:
             return counted
-        if torch.is_tensor(timestep) and self.place is not None and self.place + 1 < len(self.levels):
-            return self.place + 1
+        if torch.is_tensor(timestep) and timestep.device.type != "cpu" and self.place is not None:
+            return self.place + 1 if self.place + 1 < len(self.levels) else None
         value = float(timestep)
         return next((place for place, level in enumerate(self.levels) if float(level.timestep) == value), None)
+
+
+def _knows_no_midpoints(scheduler) -> bool:
+    """Whether `add_noise` answers for the end of a step where the scheduler stands in its middle."""
+    return any(cls.__name__ == "KDPM2DiscreteScheduler" for cls in type(scheduler).__mro__)
 
 
 def _on_cpu(scheduler):

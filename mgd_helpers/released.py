@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from mgd_helpers import border
 from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.clouds import diffuse, draws_of, sphere_points, step_of
 from mgd_helpers.guidance import check_targets, for_images
@@ -55,14 +56,13 @@ class ReleasedPull:
 
     def __post_init__(self):
         check_targets(self.targets)
-        for name in ("strength", "normal_strength", "radius"):
+        for name in ("strength", "normal_strength"):
             check_strength(getattr(self, name), name)
         draws_of(self.targets, self.keys, self.seed)
         check_neighborhood(self.n_points, self.n_neighbors, self.rank)
-        for name in ("radius", "bandwidth"):
-            value = getattr(self, name)
-            if not callable(value) and not value > 0:
-                raise ValueError(f"{name} must be positive; got {value}.")
+        if not callable(self.radius):
+            border.number("radius", self.radius, above=0)
+        border.number("bandwidth", self.bandwidth, above=0)
 
     @classmethod
     def preset(cls, name: str, targets: Float[Tensor, "k ..."], *, update: str = "ddpm") -> ReleasedPull:

@@ -15,7 +15,7 @@ import torch
 from mgd_helpers import border
 from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.admission import is_dit
-from mgd_helpers.batching import in_batches, latents_decoded
+from mgd_helpers.batching import alone, in_batches, latents_decoded
 from mgd_helpers.guidance import Guidance, PerClass
 from mgd_helpers.runtime import progress
 from mgd_helpers.seeding import generator
@@ -46,11 +46,12 @@ def sample(
     `keys`, (class, image) pairs, name the images: the generator of each is `seeding.generator(seed, class, image)`. By
     default the class is the label, or for other entries the position of the first equal one; images count up within.
 
-    Images that a guidance must see together are denoised in lockstep, others `batch_size` at once. The networks never
-    take more than `batch_size` images at once, and fewer where a GPU runs out of memory. The same `asked`, `keys` and
-    `batch_size` give the same images to the bit; another split, order or company moves them by rounding, one grey
-    level at most. Other machines and dtypes are another matter: in half precision torch draws the noise in it, and not
-    every version of torch the same.
+    Images that a guidance must see together are denoised in lockstep, others `batch_size` at once. Denoiser and decoder
+    never take more than `batch_size` images at once (each in two rows, under classifier-free guidance), and fewer where
+    a GPU runs out of memory; text encoders and the guidance see them all. The same `asked`, `keys` and `batch_size`
+    give the same images to the bit; another split, order or company moves them by rounding, as a rule by at most one
+    grey level. Threads that sample with the same networks take turns. Other machines and dtypes are another matter: in
+    half precision torch draws the noise in it, and not every version of torch the same.
 
     `output="latents"` gives what the decoder is handed, scaled as `encode` scales (packed for Flux), in place of
     images. Raises `ValueError` for settings that do not fit, and where what comes out is not finite.
@@ -80,12 +81,17 @@ def sample(
     latents, found = output == "latents", {}
     groups = _in_lockstep(classes, guidance, batch_size)
     for rows in progress(groups, "sample", unit="call") if len(groups) > 1 else groups:
-        own = PerClass(guidance, [classes[row] for row in rows]) if isinstance(guidance, Mapping) else guidance
+        own, here = guidance, [classes[row] for row in rows]
+        if isinstance(guidance, Mapping):
+            own = PerClass(guidance, here) if any(one in guidance for one in here) else None
         draws = [generator(seed, *keys[row]) for row in rows]
         given = _keywords([entries[row] for row in rows], parameters) | options
-        made = _within_memory(pipe, own, draws, given, cfg_channels, batch_size, latents)
+        made, batch_size = _within_memory(pipe, own, draws, given, cfg_channels, batch_size, latents)
         found |= dict(zip(rows, made, strict=True))
     return torch.stack([found[row] for row in range(len(entries))])
+
+
+OURS = ("num_inference_steps", "guidance_scale", "generator", "output_type", "latents")  # no entry says these
 
 
 def _in_lockstep(classes, guidance, batch_size) -> list[list[int]]:
@@ -103,12 +109,13 @@ def _in_lockstep(classes, guidance, batch_size) -> list[list[int]]:
     return [sorted(group) for group in groups]
 
 
-def _within_memory(pipe, guidance, draws, given, cfg_channels, batch_size, latents) -> Float[Tensor, "n ..."]:
-    """One call of the pipeline; again from its start, with half the batch, where a GPU runs out of memory."""
+def _within_memory(pipe, guidance, draws, given, cfg_channels, batch_size, latents) -> tuple[Tensor, int]:
+    """One call of the pipeline; again from its start, with half the batch, where a GPU runs out of memory. What came
+    out, and the batch that the memory held."""
     states = [draw.get_state() for draw in draws]
     while True:
         try:
-            return _call(pipe, guidance, draws, given, cfg_channels, batch_size, latents)
+            return _call(pipe, guidance, draws, given, cfg_channels, batch_size, latents), batch_size
         except torch.OutOfMemoryError as error:
             if batch_size == 1:
                 raise
@@ -121,6 +128,7 @@ def _within_memory(pipe, guidance, draws, given, cfg_channels, batch_size, laten
 
 def _call(pipe, guidance, draws, given, cfg_channels, batch_size, latents) -> Float[Tensor, "n ..."]:
     with ExitStack() as stack:
+        stack.enter_context(alone(pipe))
         stack.enter_context(for_sampling(pipe, 2 * min(len(draws), batch_size)))  # classifier-free guidance takes two
         stack.enter_context(steer(pipe, guidance, generators=draws, cfg_channels=cfg_channels))
         stack.enter_context(in_batches(pipe, len(draws), batch_size))
@@ -154,28 +162,33 @@ def _entries(pipe, asked) -> list[dict]:
             raise ValueError(
                 f"asked must hold class labels or mappings of keywords; for text pass {{'prompt': {one!r}}}."
             )
-        label = one.item() if torch.is_tensor(one) else one
-        entries.append(
-            dict(one)
-            if isinstance(one, Mapping)
-            else {"class_labels": border.whole("asked", label, at_least=0, at_most=most)}
-        )
+        entry = dict(one) if isinstance(one, Mapping) else {"class_labels": one}
+        if ours := [name for name in OURS if name in entry]:
+            raise ValueError(f"asked must leave {ours} to the arguments of sample; got {list(entry)}.")
+        if "class_labels" in entry:
+            label = entry["class_labels"]
+            label = label.item() if torch.is_tensor(label) else label
+            entry["class_labels"] = border.whole("asked", label, at_least=0, at_most=most)
+        entries.append(entry)
     if odd := [entry for entry in entries if set(entry) != set(entries[0])]:
         raise ValueError(f"asked must hold entries of one kind; got keywords {list(entries[0])} and {list(odd[0])}.")
     return entries
 
 
 def _default_keys(entries) -> list[tuple[int, int]]:
-    def same(a, b):
-        return all(a[name] is b[name] or (not torch.is_tensor(a[name]) and a[name] == b[name]) for name in a)
-
-    keys, counts = [], {}
+    """Labels are classes; of other entries the position of the first that asks for the same."""
+    firsts, keys, counts = {}, [], {}
     for row, entry in enumerate(entries):
-        first = next(place for place in range(row + 1) if same(entries[place], entry))
-        own = entry["class_labels"] if set(entry) == {"class_labels"} else first
+        own = entry["class_labels"] if set(entry) == {"class_labels"} else firsts.setdefault(_same(entry), row)
         keys.append((own, counts.get(own, 0)))
         counts[own] = counts.get(own, 0) + 1
     return keys
+
+
+def _same(entry) -> tuple:
+    """Equal for entries that hold equal plain values, and the very same tensors and arrays."""
+    plain = (str, bytes, int, float, bool, type(None))
+    return tuple((name, value if isinstance(value, plain) else id(value)) for name, value in sorted(entry.items()))
 
 
 def _key(key) -> tuple[int, int]:

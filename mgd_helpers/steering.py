@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-import sys
 import threading
 import types
 import warnings
@@ -22,6 +21,7 @@ import torch
 
 from mgd_helpers import dit
 from mgd_helpers.admission import admit, is_dit
+from mgd_helpers.callers import calling_pipeline
 from mgd_helpers.guidance import Guidance, acts, checked
 from mgd_helpers.noise import Run, output_slope, prediction_type, to_denoised
 
@@ -43,8 +43,8 @@ def steer(
     as the released DiT code does.
 
     Only this pipeline is steered, and only in the thread that entered: other threads, other pipelines that share the
-    scheduler, and copies made inside denoise as if nothing were. Contexts may be nested; the innermost moves first.
-    A scheduler that nobody has tried is tried at the door, on a toy, and let in if it keeps the laws.
+    scheduler, and deep copies made inside denoise as if nothing were. Contexts may be nested; the innermost moves
+    first. A scheduler that nobody has tried is tried at the door, on a toy, and let in if it keeps the laws.
 
     Raises `ValueError` for schedulers that cannot be steered, for pairs that run but are silently wrong, and for
     guidances that answer with another shape, dtype or device, or with NaN. Raises `RuntimeError` on leaving where the
@@ -67,12 +67,13 @@ def _steered(pipe, guidance, *, generators=None, cfg_channels=None):
     with _watched(pipe, cfg_channels) as watch:
         context = _Context(pipe, guidance, generators, watch)
         with _ONE_AT_A_TIME:
-            _Step.of(scheduler).enter(context)
+            step = _Step.of(scheduler)
+            step.enter(context)
         try:
             yield pipe
         finally:
             with _ONE_AT_A_TIME:
-                _Step.of(scheduler).leave(context)
+                step.leave(context)
     context.finish()
 
 
@@ -125,9 +126,9 @@ class _Step:
             self.scheduler.step = self.before
 
     def __call__(self, model_output, timestep, sample, *args, **kwargs):
-        caller = _caller(self.scheduler)
+        caller = calling_pipeline("scheduler", self.scheduler)
         for context in reversed(self.contexts):  # the innermost first
-            if context.thread == threading.get_ident() and (caller is None or caller is context.pipe):
+            if context.thread == threading.get_ident() and caller in (None, context.pipe):
                 model_output = context.move(model_output, timestep, sample)
                 if context.generators is not None and kwargs.get("generator") is None and self._takes_generator:
                     kwargs["generator"] = context.for_rows(len(sample))
@@ -143,17 +144,6 @@ class _Step:
         return types.MethodType(type(copied).step, copied)
 
 
-def _caller(scheduler, most: int = 8):
-    """The pipeline that called `step`, or None: the nearest method up the stack of an object with this scheduler."""
-    frame = sys._getframe(2)
-    while frame is not None and most:
-        owner = frame.f_locals.get("self")
-        if getattr(owner, "scheduler", None) is scheduler and not isinstance(owner, _Step):
-            return owner
-        frame, most = frame.f_back, most - 1
-    return None
-
-
 class _Context:
     """One `steer`: whose steps it moves, where the run stands, and what it has seen of it."""
 
@@ -161,22 +151,24 @@ class _Context:
         self.pipe, self.scheduler, self.guidance, self.generators = pipe, pipe.scheduler, guidance, generators
         self.watch, self.thread = watch, threading.get_ident()
         self.prediction = prediction_type(self.scheduler)
-        self.run, self.calls, self.warned = Run(self.scheduler), 0, False
+        self.run, self.calls, self.asked = Run(self.scheduler), 0, 0  # steps of this run, and those that were guided
+        self.doubled = False  # whether every image has two rows, the second for nothing
+        self.latest = None  # what the guidance answered last, and was given; not looked at yet
 
     def move(self, model_output, timestep, sample):
         """The model's output with the guidance in it."""
-        self.calls += 1
         if self.watch is not None:
-            model_output = self.watch.complete(model_output)
+            model_output, self.doubled = self.watch.complete(model_output), self.watch.take_doubled()
         if self.guidance is None:
             return model_output
-        images = len(sample) // 2 if self._doubled else len(sample)
-        level, is_first, is_last = self.run.at(timestep, sample[:images])
+        images = len(sample) // 2 if self.doubled else len(sample)
+        level, is_first = self.run.at(timestep, sample[:images])
         if is_first:
-            self._warn_where_unguided()
+            self.end_run()
+        self.calls += 1
         if self.prediction == "epsilon" and level.is_pure:
             raise ValueError(PURE_NOISE)
-        if not acts(self.guidance, level.share) and not is_last:
+        if not acts(self.guidance, level.share):
             return model_output
         channels = level.sample.shape[1]
         output, rest = model_output[:, :channels], model_output[:, channels:]
@@ -184,43 +176,44 @@ class _Context:
             level = replace(level, variance=rest[:images])
         predicted = functools.partial(to_denoised, output[:images], level, self.prediction)
         given = predicted()
-        if self.prediction == "sample" or given.is_inference():
-            given = given.clone()  # it must not be the model's own output; and an inference tensor hides changes
-        version = -1 if given.is_inference() else given._version
+        given = given.clone() if self.prediction == "sample" else given  # else it may be the model's own output
         moved = checked(self.guidance(given, level), given)
-        changed = given.is_inference() or given._version != version  # in place
-        denoised = predicted() if changed else given
-        if is_first or is_last:  # NaN anywhere shows in the end: two looks a run, for each look stops a GPU
-            _check_finite(moved, denoised)
-        if moved is given and not changed:
-            return model_output
+        denoised = predicted()  # anew: the guidance may have worked in place
+        self.asked, self.latest = self.asked + 1, (moved, denoised)
+        if self.asked == 1:
+            self.look()
         shift = (output_slope(level, self.prediction) * (moved - denoised)).to(output.dtype)
-        shifted = output + (torch.cat([shift, shift]) if self._doubled else shift)
+        shifted = output + (torch.cat([shift, shift]) if self.doubled else shift)
         return torch.cat([shifted, rest], 1)
 
-    @property
-    def _doubled(self) -> bool:
-        return self.watch is not None and self.watch.doubled
+    def look(self):
+        """Raise `ValueError` where the latest answer is not finite. Twice a run, for each look stops a GPU: NaN that
+        comes between shows in the end."""
+        if self.latest is not None:
+            _check_finite(*self.latest)
+        self.latest = None
 
-    def _warn_where_unguided(self):
-        shares = [level.share for level in self.run.levels]
-        if not self.warned and not any(acts(self.guidance, share) for share in shares):
-            self.warned = True
+    def end_run(self):
+        """Look at how a run has ended."""
+        self.look()
+        if self.calls and not self.asked:
+            shares = [level.share for level in self.run.levels]
             warnings.warn(
-                f"guidance acts at no step of this run: its noise shares go from {max(shares):.3g} to "
-                f"{min(shares):.3g}, and its window holds none of them. The images are unguided.",
+                f"guidance acted at no step of this run: the noise shares of its schedule go from {max(shares):.3g} to "
+                f"{min(shares):.3g}, and its window holds none of the steps that were taken. The images are unguided.",
                 stacklevel=2,
             )
+        self.calls = self.asked = 0
 
     def for_rows(self, rows):
         """One generator per row: DiTPipeline's second rows, which it throws away, draw the same again."""
-        images = rows // 2 if self._doubled else rows
+        images = rows // 2 if self.doubled else rows
         if images != len(self.generators):
             raise ValueError(
                 f"generators must be one per image; got {len(self.generators)} for {images} images in the scheduler's "
                 "step."
             )
-        return [*self.generators, *(one.clone_state() for one in self.generators if self._doubled)]
+        return [*self.generators, *(one.clone_state() for one in self.generators if self.doubled)]
 
     def finish(self):
         """What is wrong when the context is left."""
@@ -231,11 +224,12 @@ class _Context:
                 "pipe.scheduler was exchanged within steer, and what was denoised since is unguided. Choose the "
                 "scheduler first, then enter steer."
             )
-        if not self.calls:
+        if self.run.timesteps is None:
             raise RuntimeError(
                 "guidance was never asked within steer: no step of this pipeline's scheduler was taken in this thread. "
                 "Call the pipeline that was given to steer, within the context."
             )
+        self.end_run()
 
 
 def _check_finite(moved, denoised):

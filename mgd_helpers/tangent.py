@@ -149,7 +149,7 @@ class TangentSpaces:
         rank: int | float | str = 3,
         groups: tuple[Tensor, Tensor] | None = None,
     ):
-        self.size = cloud.shape[-2] if groups is None else _smallest(*groups)
+        self.size, self.labels = (cloud.shape[-2], None) if groups is None else (_smallest(*groups), len(groups[0]))
         self.n_neighbors, self.rank = check_neighborhood(self.size, n_neighbors, rank)
         self.search, self.dimensions, self.largest = Neighbors(cloud, groups=groups), None, n_neighbors
         if "auto" in (n_neighbors, rank):
@@ -159,11 +159,12 @@ class TangentSpaces:
 
     def __call__(self, points: Float[Tensor, "b ..."]) -> TangentSpace:
         """The tangent spaces at these points, on the device of the cloud."""
-        points, dimension = at_least_float32(points.flatten(1)), None
-        if self.dimensions is not None:
+        if self.labels not in (None, len(points)):
+            raise ValueError(f"groups must label the {len(points)} points; got {self.labels}.")
+        points, dimension = at_least_float32(points.flatten(1)), self.dimensions
+        if dimension is not None:
             first = self.search.nearest(points, 1)
-            table = self.dimensions if self.dimensions.ndim == 2 else self.dimensions.expand(len(points), -1)
-            dimension = table.gather(1, first)[:, 0]
+            dimension = dimension.expand(len(points), -1).gather(1, first)[:, 0]
         return _space(self.search, points, self.n_neighbors, self.rank, self.size, dimension, self.largest)
 
 
@@ -246,5 +247,4 @@ def _share_rank(values, share) -> Int[Tensor, "b 1"]:
 
 def _smallest(wanted, labels) -> int:
     """How many points of the cloud the rarest of the labels has that some point asks for."""
-    counts = Counter(labels.tolist())
-    return min(counts[label] for label in wanted.tolist())
+    return min(map(Counter(labels.tolist()).__getitem__, wanted.tolist()))

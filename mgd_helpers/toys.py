@@ -64,7 +64,7 @@ def tiny_pipeline(scheduler=None, *, image_size: int = 16, out_channels: int = 4
     from diffusers import AutoencoderKL, DDIMScheduler, DiTPipeline, DiTTransformer2DModel
 
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would change the state of GPUs, too
         vae = AutoencoderKL(
             in_channels=1,
             out_channels=1,

@@ -1,3 +1,4 @@
+import dataclasses
 import inspect
 import math
 
@@ -315,6 +316,10 @@ def test_a_window_without_bounds_is_always_open(targets, denoised):
         ),
         (lambda t: ManifoldPull(t, CLOUD, softness=-0.1), "softness must be a number from 0 to 1; got -0.1"),
         (lambda t: ManifoldPull(t, CLOUD, rank=24), "rank must lie between 1 and n_neighbors - 1 = 23; got 24"),
+        (
+            lambda t: ManifoldPull(t, CLOUD, groups=(torch.zeros(3).long(), torch.zeros(9).long())),
+            "groups must label the 3 targets and the 40 p",
+        ),
         (lambda t: ManifoldPull(t), "cloud or tangent must be given, and not both"),
         (lambda t: ManifoldPull(t, CLOUD, tangent=tangent_at.denoised(CLOUD)), "cloud or tangent .* not both"),
         (lambda t: ManifoldPull(t, CLOUD / 0), "cloud must be finite; .* Check the latents"),
@@ -343,6 +348,13 @@ def test_pipelines_that_do_not_fit_the_targets_are_told(targets, make):
         guidance(torch.zeros(3, 4, 8, 8), level_of(0.9))
     with pytest.raises(ValueError, match="targets must be one per image; got 3 targets for 4 images"):
         guidance(torch.zeros(4, *LATENT), level_of(0.9))
+
+
+def test_a_guidance_can_be_changed_by_replace(targets):
+    for pull in (ManifoldPull(targets, CLOUD), ManifoldPull(targets, tangent=tangent_at.denoised(CLOUD))):
+        half, level = dataclasses.replace(pull, strength=0.5), level_of(0.9)
+        moved = [guidance(0 * targets, level) for guidance in (pull, half)]
+        torch.testing.assert_close(moved[1], moved[0] / 2)
 
 
 def test_guidances_are_frozen(targets):

@@ -1,3 +1,4 @@
+import warnings
 from pathlib import Path
 
 import diffusers
@@ -6,7 +7,7 @@ import pytest
 import tiny as kinds
 import torch
 
-from mgd_helpers import batching
+from mgd_helpers import batching, sampling
 from mgd_helpers.guidance import ManifoldPull, ModePull, window
 from mgd_helpers.latents import encode
 from mgd_helpers.sampling import sample
@@ -149,6 +150,24 @@ def test_latents_come_out_as_encode_makes_them(tiny, targets):
     assert found.dtype == torch.float32
 
 
+def test_other_entries_are_one_class_where_they_ask_for_the_same():
+    words, array = torch.ones(2), np.ones(2)
+    entries = [
+        {"prompt": "a"},
+        {"prompt": "b"},
+        {"prompt": "a"},
+        {"prompt": words},
+        {"prompt": array},
+        {"prompt": words},
+    ]
+    assert sampling._default_keys(entries) == [(0, 0), (1, 0), (0, 1), (3, 0), (4, 0), (3, 1)]
+
+
+def test_classes_of_a_call_that_lack_a_guidance_are_no_cause_for_a_warning(tiny, draw):
+    with warnings.catch_warnings(action="error"):
+        sample(tiny, [0, 0, 1, 1, 1], guidance={0: ModePull(draw(2, *LATENT))}, batch_size=2, steps=2)
+
+
 def test_an_image_is_known_by_its_key(tiny):
     whole = sample(tiny, [0, 1, 0, 1], steps=STEPS)
     keys = [(1, 1), (0, 0)]
@@ -157,6 +176,23 @@ def test_an_image_is_known_by_its_key(tiny):
     assert (sample(tiny, [1, 0], keys=keys, seed=1, steps=STEPS) - found).abs().max() > 0.01
     with pytest.raises(ValueError, match="keys must be one for each of the 2 images; got 1"):
         sample(tiny, [1, 0], keys=[(0, 0)])
+
+
+def test_the_batch_that_the_memory_held_is_kept(tiny, monkeypatch):
+    forward, seen = tiny.transformer.forward, []
+
+    def small(rows, **options):
+        seen.append(len(rows))
+        if len(rows) > 4:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return forward(rows, **options)
+
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    tiny.transformer.forward = small
+    with pytest.warns(UserWarning) as told:
+        sample(tiny, [0] * 16, steps=1, batch_size=4)
+    assert len(told) == 1
+    assert max(seen[1:]) <= 4
 
 
 def test_numpy_numbers_and_tensors_are_numbers(tiny):
@@ -208,6 +244,8 @@ def test_images_that_are_not_finite_do_not_come_out(tiny, part):
         ([1000], {}, "asked must be a whole number from 0 to 999; got 1000"),  # the null class
         ([-1], {}, "asked must be a whole number from 0 to 999; got -1"),
         ([0.5], {}, "asked must be a whole number"),
+        ([{"class_labels": 1000}], {}, "asked must be a whole number from 0 to 999; got 1000"),
+        ([{"class_labels": 1, "num_inference_steps": 2}], {}, r"asked must leave \['num_inference_steps'\] to the arg"),
         (["cat"], {}, r"for text pass \{'prompt': 'cat'\}"),
         ([0, {"prompt": "a"}], {}, "asked must hold entries of one kind"),
         ([{"prompt": "a"}], {}, r"pipe must take \['prompt'\]; DiTPipeline does not"),

@@ -461,9 +461,13 @@ def test_a_guidance_may_work_in_place(targets, draw, prediction, inference):
         denoised.mul_(0.7)
         return denoised + 0.3 * targets
 
+    def behind_the_back(denoised, level):
+        denoised.numpy()[:] = (denoised + 0.3 * (targets - denoised)).numpy()
+        return denoised
+
     with torch.inference_mode(inference):
         expected = steps_of(pipe, ModePull(targets, strength=0.3), output, sample)
-        for guidance in (in_place, both):
+        for guidance in (in_place, both, behind_the_back):
             torch.testing.assert_close(steps_of(pipe, guidance, output, sample), expected)
             assert torch.equal(output, kept)
 
@@ -480,11 +484,101 @@ def test_a_guidance_that_was_never_asked_is_an_error(tiny, targets):
 
 
 def test_a_window_that_no_step_meets_is_a_warning(tiny, targets):
-    with pytest.warns(UserWarning, match="guidance acts at no step of this run: its noise shares go from"):
+    with pytest.warns(
+        UserWarning, match="guidance acted at no step of this run: the noise shares of its schedule go from"
+    ):
         run(tiny, window(ModePull(targets), above=0.0, below=1e-6))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         run(tiny, window(ModePull(targets), above=0.9))
+
+
+def test_a_window_that_a_shortened_run_never_meets_is_a_warning_too():
+    pipe = tiny_kinds.make("StableDiffusionImg2ImgPipeline", diffusers.DDIMScheduler(clip_sample=False, steps_offset=1))
+    targets = torch.randn(3, *LATENT, generator=torch.Generator().manual_seed(0))
+
+    def run_with(guidance):
+        draws = generators(0, 0, range(3))
+        with steer(pipe, guidance, generators=draws):
+            return tiny_kinds.call_img2img(pipe, draws, num_inference_steps=5)
+
+    with pytest.warns(UserWarning, match="guidance acted at no step of this run"):
+        run_with(window(ModePull(targets), above=0.99))  # of the schedule, but not of its last three fifths
+    with pytest.raises(ValueError, match="the clean prediction is NaN"):
+        run_with(lambda denoised, level: denoised * (torch.nan if level.share < 0.7 else 1))
+
+
+def test_levels_are_asked_anew_where_a_run_jumps_back(tiny):
+    shares, sample = [], torch.zeros(1, *LATENT)
+    tiny.scheduler.set_timesteps(10)
+    order = [0, 1, 0, 1, 2]
+    with steer(tiny, lambda denoised, level: shares.append(level.timestep) or denoised):
+        for place in order:
+            tiny.scheduler.step(sample, tiny.scheduler.timesteps[place].clone(), sample)
+    assert shares == [int(tiny.scheduler.timesteps[place]) for place in order]
+
+
+def test_a_loop_of_ones_own_after_a_doubled_run_is_not_taken_for_doubled(tiny):
+    rows = []
+    with steer(tiny, lambda denoised, level: rows.append(len(denoised)) or denoised):
+        tiny(class_labels=[0, 1], num_inference_steps=2, guidance_scale=4.0)
+        tiny.scheduler.set_timesteps(2)
+        for timestep in tiny.scheduler.timesteps:
+            tiny.scheduler.step(torch.zeros(4, *LATENT), timestep, torch.zeros(4, *LATENT))
+    assert rows == [2, 2, 4, 4]
+
+
+def test_a_step_that_was_wrapped_within_the_context_leaves_nothing_steered(tiny, targets):
+    plain = images_of(tiny)
+    with steer(tiny, ModePull(targets)):
+        inner = tiny.scheduler.step
+        tiny.scheduler.step = functools.wraps(inner)(lambda *args, **options: inner(*args, **options))
+        images_of(tiny)
+    assert torch.equal(images_of(tiny), plain)
+
+
+def test_channels_of_classifier_free_guidance_are_this_pipelines_own_affair(tiny):
+    twin = diffusers.DiTPipeline(tiny.transformer, tiny.vae, diffusers.DDIMScheduler.from_config(tiny.scheduler.config))
+    twin.set_progress_bar_config(disable=True)
+    plain = images_of(twin)
+    with steer(tiny, None, cfg_channels=3):
+        assert torch.equal(images_of(twin), plain)
+        assert not torch.equal(images_of(tiny), plain)
+
+
+def test_an_object_that_holds_the_scheduler_and_loops_itself_is_steered(tiny, targets):
+    class Loop:
+        def __init__(self, pipe):
+            self.scheduler = pipe.scheduler
+
+        def run(self, sample):
+            for timestep in self.scheduler.timesteps:
+                sample = self.scheduler.step(torch.zeros_like(sample), timestep, sample).prev_sample
+            return sample
+
+    tiny.scheduler.set_timesteps(3)
+    with steer(tiny, ModePull(targets, strength=1.0)):
+        found = Loop(tiny).run(torch.zeros(3, *LATENT))
+    torch.testing.assert_close(found, targets, rtol=0, atol=1e-4)
+
+
+def test_a_descendant_with_a_step_of_its_own_is_tried():
+    class Halved(diffusers.DDIMScheduler):
+        def step(self, *args, **options):
+            found = super().step(*args, **options)
+            found.prev_sample = found.prev_sample / 2
+            return found
+
+    with pytest.raises(ValueError, match="the second fails"), steer(bare(Halved(clip_sample=False)), None):
+        pass
+
+
+def test_the_trial_at_the_door_leaves_all_generators_alone(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", lambda seed: pytest.fail("the state of every GPU was set"))
+    state = torch.get_rng_state()
+    with steer(bare(HomeMade()), None):
+        pass
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 def images_of(pipe, seed=0):

@@ -24,7 +24,7 @@ FLOORS = {
     3: ["data", "targets", "fidelity", "neighborhoods", "paired", "tangent_at", "recipes"],
     2: ["intervals", "clusters", "tangent", "clouds", "schedules", "toys", "latents", "hub", "folders", "pipelines"],
     1: ["images", "kmeans", "trees", "neighbors", "noise", "dit", "batching", "networks", "augment"],
-    0: ["catalog", "linalg", "seeding", "dimension", "lock", "files"],
+    0: ["catalog", "linalg", "seeding", "dimension", "lock", "files", "callers"],
     -1: ["threads"],
     -2: ["_shapes", "border", "names"],  # the words of the signatures, and the checks of what they are given
 }
