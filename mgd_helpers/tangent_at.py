@@ -26,8 +26,7 @@ def denoised(
     rank: int | float | str = 8,
     groups: tuple[Tensor, Tensor] | None = None,
 ) -> Tangent:
-    """At the clean prediction, among the points of `cloud`: [M, *latent] for all images, or [K, M, *latent] with a
-    cloud for each.
+    """At the clean prediction, among the points of `cloud`, [M, ...] for all images or [K, M, ...] with one for each.
 
     Options are those of `local_tangent`; `groups` are labels of the images [K] and of the points [M]. The cloud is made
     ready once for each device. Raises `ValueError` for a cloud that is too small or not finite.
