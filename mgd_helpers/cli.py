@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import errno
 import sys
+import warnings
 from collections.abc import Sequence
 
 import torch
@@ -50,13 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = vars(parser.parse_args(arguments))
     command = options.pop("command")
     try:
-        if command == "distill":
-            print(distill(options.pop("data"), **options))
-        else:
-            folders = {folder: folder for folder in options.pop("generated")}
-            table = evaluate(folders, **options)
-            print(table.round(4).to_string())
-            print("tested on {test_images} images of {against}. {note}".format(**table.attrs).rstrip())
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *where: print(f"mgd {command}: {message}", file=sys.stderr)
+            _run(command, options)
     except KeyboardInterrupt:
         go_on = "The same command goes on where it stopped." if command == "distill" else "Nothing was written."
         print(f"mgd {command}: interrupted. {go_on}", file=sys.stderr)
@@ -64,6 +61,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (ValueError, OSError, MemoryError, ImportError, torch.OutOfMemoryError) as error:
         print(f"mgd {command}: {_in_one_line(error)}", file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def _run(command: str, options: dict) -> None:
+    if command == "distill":
+        print(distill(options.pop("data"), **options))
+        return
+    folders = {folder: folder for folder in options.pop("generated")}
+    table = evaluate(folders, **options)
+    print(table.round(4).to_string())
+    print("tested on {test_images} images of {against}. {note}".format(**table.attrs).rstrip())
 
 
 def _in_one_line(error: Exception) -> str:

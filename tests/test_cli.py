@@ -187,3 +187,16 @@ def test_every_guidance_can_be_chosen(capsys):
 def test_the_package_runs_as_a_module():
     result = subprocess.run([sys.executable, "-m", "mgd_helpers", "--help"], capture_output=True, text=True, check=True)
     assert result.stdout.startswith("usage: mgd")
+
+
+def test_warnings_are_one_line_without_code(data, tiny, tmp_path):
+    tiny.save_pretrained(tmp_path / "pipe")
+    out = tmp_path / "out"
+    arguments = ["distill", data, "--images-per-class", "1", "--out", str(out), "--pipeline", str(tmp_path / "pipe")]
+    arguments += ["--steps", "2", "--guidance", "none"]
+    main(arguments)
+    next(out.rglob("*.png")).write_bytes(b"")
+    command = [sys.executable, "-m", "mgd_helpers", *arguments]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stderr.splitlines()
+    assert next(line for line in told if "damaged" in line).startswith("mgd distill: 1 images in")
+    assert not [line for line in told if line.startswith(" ")]  # a line of code

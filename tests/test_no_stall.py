@@ -12,7 +12,7 @@ from collections import Counter
 import diffusers
 import numpy
 import pytest
-import tiny
+import tiny as kinds
 import torch
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode, unset_fake_temporarily
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -103,14 +103,14 @@ PAIRS = [  # one call of `step` for each level, and two
 @functools.cache
 def pipeline(kind, scheduler):
     config = next(config for other, name, config in PAIRS if (other, name) == (kind, scheduler))
-    return tiny.make(kind, getattr(diffusers, scheduler)(**config))
+    return kinds.make(kind, getattr(diffusers, scheduler)(**config))
 
 
 def looks(kind, scheduler, guidance, steps):
     """How often values are looked at in a run of the stock pipeline under a guidance."""
     pipe, draws = pipeline(kind, scheduler), generators(0, 0, range(3))
     with Looks() as seen, steer(pipe, guidance, generators=draws):
-        tiny.KINDS[kind].call(pipe, draws, num_inference_steps=steps)
+        kinds.KINDS[kind].call(pipe, draws, num_inference_steps=steps)
     return seen.counts.total()
 
 
@@ -118,7 +118,7 @@ def looks(kind, scheduler, guidance, steps):
 @pytest.mark.parametrize(("kind", "scheduler"), [pair[:2] for pair in PAIRS])
 def test_a_guided_run_looks_no_more_often_than_the_bare_run_plus_a_constant(kind, scheduler):
     bare = {steps: looks(kind, scheduler, None, steps) for steps in (3, 6)}
-    for name, guidance in guidances_for(tiny.KINDS[kind].latent).items():
+    for name, guidance in guidances_for(kinds.KINDS[kind].latent).items():
         # the second run finds everything ready: what it looks at is what a run costs
         more = [looks(kind, scheduler, guidance, steps) - bare[steps] for steps in (3, 6)]
         assert max(more) <= A_RUN + 2 * 7, (name, more)
@@ -269,3 +269,11 @@ def test_a_guidance_that_copies_to_the_host_at_each_step_breaks_the_law_there(mo
 def test_a_guidance_that_mixes_devices_or_looks_at_values_fails_there(breaks, message, monkeypatch):
     with pytest.raises(Exception, match=message):
         fake_run(lambda on_gpu: breaks, 3, monkeypatch)
+
+
+def test_the_levels_of_a_run_are_one_table(tiny, monkeypatch):
+    made, levels = [], noise.noise_levels
+    monkeypatch.setattr(noise, "noise_levels", lambda scheduler: made.append(1) or levels(scheduler))
+    for runs in (1, 2):
+        sampling.sample(tiny, [0, 1], guidance=lambda denoised, level: denoised.clone(), steps=5)
+        assert len(made) == runs
