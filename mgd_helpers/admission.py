@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import torch
 
+from mgd_helpers.callers import is_a
 from mgd_helpers.guidance import ModePull
 from mgd_helpers.toys import PointCloudPipeline
 
@@ -114,8 +115,3 @@ def broken_law(scheduler, steer: Callable) -> str:
 def is_dit(pipe) -> bool:
     """Whether the pipeline is a DiTPipeline."""
     return is_a(pipe, ("DiTPipeline",))
-
-
-def is_a(thing, names) -> bool:
-    """Whether a class of one of these names is among the thing's ancestors; diffusers need not be imported for it."""
-    return any(cls.__name__ in names for cls in type(thing).__mro__)

@@ -1,8 +1,14 @@
-"""Who calls: methods of diffusers are wrapped while a pipeline is steered, and others may share what they belong to."""
+"""Who calls, and what kind of thing it is by its name: diffusers need not be imported for either.
+
+Methods of diffusers are wrapped while a pipeline is steered, and other pipelines may share what they belong to.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
+
+PIPELINES = ("DiffusionPipeline", "PointCloudPipeline")
 
 
 def calling_pipeline(part: str, thing, *, most: int = 12):
@@ -13,11 +19,12 @@ def calling_pipeline(part: str, thing, *, most: int = 12):
     frame = sys._getframe(2)
     while frame is not None and most:
         owner = frame.f_locals.get("self")
-        if getattr(owner, part, None) is thing and _is_pipeline(owner):
+        if getattr(owner, part, None) is thing and is_a(owner, PIPELINES):
             return owner
         frame, most = frame.f_back, most - 1
     return None
 
 
-def _is_pipeline(owner) -> bool:
-    return any(cls.__name__ in ("DiffusionPipeline", "PointCloudPipeline") for cls in type(owner).__mro__)
+def is_a(thing, names: Collection[str]) -> bool:
+    """Whether a class of one of these names is among the thing's ancestors."""
+    return any(cls.__name__ in names for cls in type(thing).__mro__)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from mgd_helpers._shapes import Tensor
+from mgd_helpers.admission import is_dit
 from mgd_helpers.border import did_you_mean, whole
 from mgd_helpers.clusters import LARGEST
 
@@ -28,7 +29,7 @@ def check_pipeline(pipe) -> float:
             f"got {type(pipe).__name__}. Others can be steered with mgd.steer."
         )
     shift = getattr(pipe.vae.config, "shift_factor", None)
-    if shift and "DiTPipeline" in (kind.__name__ for kind in type(pipe).__mro__):
+    if shift and is_dit(pipe):
         raise ValueError(
             f"pipeline must have a vae without a shift_factor, since DiTPipeline decodes without it; got {shift:g}, "
             "which would take the images away from their targets. Use the vae that the denoiser was trained with, or "
@@ -90,8 +91,7 @@ def _label(pipe, value, name: str, known: Mapping[str, int], order: str) -> int:
                 f"class_labels names {value!r} for class {name!r}, which the pipeline does not know.{hint}"
             )
         value = known[value]
-    denoiser = getattr(pipe, "transformer", None) or getattr(pipe, "unet", None)
-    classes = getattr(getattr(denoiser, "config", None), "num_embeds_ada_norm", None)
+    classes = count_classes(pipe)
     if classes is not None and value == classes and not isinstance(value, bool):
         raise ValueError(
             f"class_labels must be classes of the pipeline, 0 to {classes - 1}; got {value} for {name!r}, its null "
@@ -101,6 +101,12 @@ def _label(pipe, value, name: str, known: Mapping[str, int], order: str) -> int:
         return whole("class_labels", value, at_least=0, at_most=classes and classes - 1)
     except ValueError as error:
         raise ValueError(f"{str(error).rstrip('.')} for class {name!r}. Labels stand {order}.") from None
+
+
+def count_classes(pipe) -> int | None:
+    """How many classes the pipeline was built for, beside its null class; `None` where its denoiser does not say."""
+    denoiser = getattr(pipe, "transformer", None) or getattr(pipe, "unet", None)
+    return getattr(getattr(denoiser, "config", None), "num_embeds_ada_norm", None)
 
 
 def latent_shape(pipe) -> tuple[int, int, int] | None:

@@ -6,6 +6,8 @@ same non-zero eigenvalues as their D x D scatter matrix.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
 from mgd_helpers import border
@@ -42,16 +44,29 @@ def nearest(
     sets, dim = points[..., 0, 0].numel(), points.shape[-1]
     row_bytes = sets * (points.shape[-2] + dim) * points.element_size()
     block = max(n_neighbors, block_bytes // row_bytes)
-    best = index = None
-    for start in range(0, cloud.shape[-2], block):
-        distances = squared_distances(points, cloud[..., start : start + block, :])
-        if not torch.isfinite(distances).all():
+
+    def distances(some: slice) -> Tensor:
+        found = squared_distances(points, cloud[..., some, :])
+        if not torch.isfinite(found).all():
             raise ValueError("cloud must be finite; got NaN or infinite values.")
-        here = torch.arange(start, start + distances.shape[-1], device=cloud.device).expand(distances.shape)
-        if best is not None:
-            distances, here = torch.cat([best, distances], -1), torch.cat([index, here], -1)
-        best, chosen = distances.topk(min(n_neighbors, distances.shape[-1]), dim=-1, largest=False)
-        index = here.gather(-1, chosen)
+        return found
+
+    return lowest(distances, cloud.shape[-2], n_neighbors, block=block)
+
+
+def lowest(ranks: Callable[[slice], Tensor], total: int, count: int, *, block: int) -> Int[Tensor, "*b k"]:
+    """Where the `count` lowest of `total` ranks are along the last axis, lowest first; `ranks(some)` gives those of a
+    slice, and is asked for `block` of them at a time, which does not change the result."""
+    best = index = None
+    for start in range(0, total, block):
+        found = ranks(slice(start, start + block))
+        values, chosen = found.topk(min(count, found.shape[-1]), dim=-1, largest=False)
+        if best is None:
+            best, index = values, chosen
+            continue
+        values, chosen = torch.cat([best, values], -1), torch.cat([index, chosen + start], -1)
+        best, order = values.topk(min(count, values.shape[-1]), dim=-1, largest=False)
+        index = chosen.gather(-1, order)
     return index
 
 

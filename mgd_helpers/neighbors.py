@@ -9,7 +9,7 @@ import torch
 
 from mgd_helpers._shapes import Float, Int, Tensor
 from mgd_helpers.dimension import mle_dimension
-from mgd_helpers.linalg import BLOCK_BYTES, at_least_float32
+from mgd_helpers.linalg import BLOCK_BYTES, at_least_float32, lowest
 
 
 class Neighbors:
@@ -55,18 +55,11 @@ class Neighbors:
         copied = 0 if self.centered.dtype == points.dtype else points.shape[-1]
         bytes_of_point = points.element_size() * (len(points) + copied * (len(points) if one_each else 1))
         block = max(n_neighbors, BLOCK_BYTES // bytes_of_point)
-        best = index = None
-        for start in range(0, self.cloud.shape[-2], block):
-            some = slice(start, start + block)
-            centered = self.centered[..., some, :].to(points)
-            ranks = self.squares[..., None, some] - 2 * points @ centered.mT
-            values, chosen = ranks.topk(min(n_neighbors, ranks.shape[-1]), dim=-1, largest=False)
-            if best is None:
-                best, index = values, chosen
-                continue
-            values, chosen = torch.cat([best, values], -1), torch.cat([index, chosen + start], -1)
-            best, order = values.topk(n_neighbors, dim=-1, largest=False)
-            index = chosen.gather(-1, order)
+
+        def ranks(some: slice) -> Tensor:
+            return self.squares[..., None, some] - 2 * points @ self.centered[..., some, :].to(points).mT
+
+        index = lowest(ranks, self.cloud.shape[-2], n_neighbors, block=block)
         return index[:, 0] if one_each else index
 
     def take(self, indices: Int[Tensor, "b k"]) -> Float[Tensor, "b k d"]:

@@ -14,6 +14,7 @@ import numpy
 import torch
 
 from mgd_helpers._shapes import Float, Tensor
+from mgd_helpers.callers import is_a
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +111,7 @@ class Run:
 
 def _knows_no_midpoints(scheduler) -> bool:
     """Whether `add_noise` answers for the end of a step where the scheduler stands in its middle."""
-    return any(cls.__name__ == "KDPM2DiscreteScheduler" for cls in type(scheduler).__mro__)
+    return is_a(scheduler, ("KDPM2DiscreteScheduler",))
 
 
 def _on_cpu(scheduler):

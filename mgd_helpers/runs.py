@@ -19,8 +19,8 @@ from mgd_helpers.manifest import code_of, data_hash, describe, plain, tensor_has
 from mgd_helpers.names import folder_names
 from mgd_helpers.pipelines import load_pipeline, weights_hash
 from mgd_helpers.runtime import package_versions
+from mgd_helpers.targets import REPRESENTATIVES, STRATEGIES
 
-CHOICES = {"strategy": ("levels", "leaves"), "representative": ("centroid", "nearest_member")}
 LARGEST_SCALE = 100  # of classifier-free guidance; images are noise long before
 
 
@@ -61,8 +61,10 @@ def resolve(
         "seed": whole("seed", seed, at_least=0),
     }
     batch_size = whole("batch_size", batch_size, at_least=1)
-    words = {"strategy": strategy, "representative": representative}
-    words = {name: one_of(name, value, CHOICES[name]) for name, value in words.items()}
+    words = {
+        "strategy": one_of("strategy", strategy, STRATEGIES),
+        "representative": one_of("representative", representative, REPRESENTATIVES),
+    }
     factory = guidance if callable(guidance) else GUIDANCES[
         one_of("guidance", guidance, GUIDANCES, or_else=", or a factory (targets, cloud, seed) -> guidance")
     ]  # fmt: skip

@@ -16,6 +16,7 @@ from mgd_helpers import border
 from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.admission import is_dit
 from mgd_helpers.batching import alone, in_batches, latents_decoded
+from mgd_helpers.fitting import count_classes
 from mgd_helpers.guidance import Guidance, PerClass
 from mgd_helpers.runtime import progress
 from mgd_helpers.seeding import generator
@@ -154,9 +155,8 @@ def _entries(pipe, asked) -> list[dict]:
     asked = asked.tolist() if hasattr(asked, "tolist") else list(asked)
     if not asked:
         raise ValueError("asked must hold one entry for each image; got none.")
-    known = getattr(getattr(getattr(pipe, "transformer", None), "config", None), "num_embeds_ada_norm", None)
-    most = known - 1 if known and is_dit(pipe) else None
-    entries = []
+    known = count_classes(pipe) if is_dit(pipe) else None
+    entries, most = [], known and known - 1
     for one in asked:
         if isinstance(one, str):
             raise ValueError(

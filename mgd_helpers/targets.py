@@ -11,6 +11,9 @@ from mgd_helpers import border
 from mgd_helpers._shapes import Float, Int, Tensor
 from mgd_helpers.trees import ClusterTree
 
+STRATEGIES = ("levels", "leaves")
+REPRESENTATIVES = ("centroid", "nearest_member")
+
 
 @dataclass(frozen=True, eq=False)
 class Targets:
@@ -47,8 +50,8 @@ def pick_targets(
 
     Raises `ValueError` for unknown options, or where the tree holds too few nodes.
     """
-    border.one_of("strategy", strategy, ("levels", "leaves"))
-    border.one_of("representative", representative, ("centroid", "nearest_member"))
+    border.one_of("strategy", strategy, STRATEGIES)
+    border.one_of("representative", representative, REPRESENTATIVES)
     border.one_of("scan", scan, ("to_leaves", "to_root"))
     deepest = max(tree.depths)
     start_level = border.whole(

@@ -15,13 +15,12 @@ from mgd_helpers import border
 from mgd_helpers._shapes import Float, Int, Tensor
 from mgd_helpers.augment import apply_augmentation, draw_augmentation
 from mgd_helpers.data import ImageSet, image_set
+from mgd_helpers.dit import NULL_CLASS
 from mgd_helpers.latents import encode
 from mgd_helpers.networks import build
 from mgd_helpers.noise import prediction_type
 from mgd_helpers.runtime import progress
 from mgd_helpers.seeding import generator
-
-NULL_CLASS = 1000  # hard-coded in diffusers' DiTPipeline
 
 
 def match_distributions(

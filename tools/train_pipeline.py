@@ -26,13 +26,13 @@ import mgd_helpers as mgd
 from mgd_helpers import plots
 from mgd_helpers.baselines import random_real
 from mgd_helpers.catalog import PROFILES as CATALOG
+from mgd_helpers.dit import NULL_CLASS
 from mgd_helpers.evaluation import nearest_neighbor_accuracy
 from mgd_helpers.linalg import nearest
 from mgd_helpers.runtime import hardware, package_versions
 from mgd_helpers.students import Recipe, accuracy, train_student
 
 ROOT = Path(__file__).resolve().parent.parent
-NULL_CLASS = 1000  # hard-coded in diffusers' DiTPipeline
 
 
 @dataclass(frozen=True)
