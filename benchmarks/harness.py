@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from mgd_helpers.runtime import hardware, package_versions
+from mgd_helpers.provenance import hardware, package_versions
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import torch
 
-from mgd_helpers.callers import is_a
+from mgd_helpers.callers import is_a, is_dit
 from mgd_helpers.guidance import ModePull
 from mgd_helpers.toys import PointCloudPipeline
 
@@ -110,8 +110,3 @@ def broken_law(scheduler, steer: Callable) -> str:
     if not distance < LANDS:
         return f"the second fails: a full pull ends {distance:.2g} of its length away from its target"
     return ""
-
-
-def is_dit(pipe) -> bool:
-    """Whether the pipeline is a DiTPipeline."""
-    return is_a(pipe, ("DiTPipeline",))

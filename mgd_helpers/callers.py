@@ -28,3 +28,8 @@ def calling_pipeline(part: str, thing, *, most: int = 12):
 def is_a(thing, names: Collection[str]) -> bool:
     """Whether a class of one of these names is among the thing's ancestors."""
     return any(cls.__name__ in names for cls in type(thing).__mro__)
+
+
+def is_dit(pipe) -> bool:
+    """Whether the pipeline is a DiTPipeline."""
+    return is_a(pipe, ("DiTPipeline",))

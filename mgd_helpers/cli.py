@@ -14,7 +14,7 @@ import torch
 
 from mgd_helpers.distill import GUIDANCES, distill
 from mgd_helpers.evaluation import evaluate
-from mgd_helpers.runtime import package_versions
+from mgd_helpers.provenance import package_versions
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

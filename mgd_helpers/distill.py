@@ -37,8 +37,8 @@ from mgd_helpers.images import png
 from mgd_helpers.latents import encode
 from mgd_helpers.lock import locked
 from mgd_helpers.manifest import adopt, check_settings
+from mgd_helpers.progress import progress
 from mgd_helpers.runs import Run, resolve
-from mgd_helpers.runtime import progress
 from mgd_helpers.sampling import sample
 from mgd_helpers.seeding import generator
 from mgd_helpers.targets import Targets, pick_targets

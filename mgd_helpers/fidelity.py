@@ -14,7 +14,7 @@ import torch
 from mgd_helpers import border
 from mgd_helpers._shapes import Float, Int, Tensor
 from mgd_helpers.linalg import BLOCK_BYTES, at_least_float32, squared_distances, two_sets
-from mgd_helpers.runtime import progress
+from mgd_helpers.progress import progress
 from mgd_helpers.seeding import generator
 
 Features = tuple[str, Callable[[Tensor], Tensor]]  # what to call them, and the function of a batch of images

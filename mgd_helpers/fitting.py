@@ -10,11 +10,10 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from mgd_helpers._shapes import Tensor
-from mgd_helpers.admission import is_dit
 from mgd_helpers.border import did_you_mean, whole
-from mgd_helpers.clusters import LARGEST
+from mgd_helpers.callers import is_dit
 
-LARGEST_LATENT = min(LARGEST, 1e4)  # scaled latents have about unit variance
+LARGEST_LATENT = 1e4  # scaled latents have about unit variance
 
 
 def check_pipeline(pipe) -> float:

@@ -15,7 +15,7 @@ from mgd_helpers.files import PART, checksum, write
 from mgd_helpers.images import Part, read_images
 from mgd_helpers.lock import LOCK
 from mgd_helpers.names import SPLIT_NAMES, SPLITS
-from mgd_helpers.runtime import package_versions
+from mgd_helpers.provenance import package_versions
 
 MANIFEST = "manifest.json"
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")

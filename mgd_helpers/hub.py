@@ -12,7 +12,7 @@ import torch
 from mgd_helpers.catalog import Profile
 from mgd_helpers.images import Part, check_memory, read_images
 from mgd_helpers.names import SPLITS
-from mgd_helpers.runtime import is_quiet
+from mgd_helpers.progress import is_quiet
 
 JPEG_COPY = "The images are a JPEG copy, not the original bytes: figures do not compare with published ones."
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from mgd_helpers._shapes import Float, Tensor
-from mgd_helpers.runtime import progress
+from mgd_helpers.progress import progress
 
 Part = tuple[Tensor, Tensor]  # images [N, C, H, W] in [-1, 1], labels [N]
 

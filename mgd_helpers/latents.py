@@ -9,7 +9,7 @@ import torch
 
 from mgd_helpers import border
 from mgd_helpers._shapes import Float, Tensor
-from mgd_helpers.runtime import progress
+from mgd_helpers.progress import progress
 from mgd_helpers.threads import for_decoding, for_encoding
 
 

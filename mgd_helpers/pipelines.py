@@ -13,7 +13,7 @@ import torch
 from mgd_helpers import border
 from mgd_helpers.border import did_you_mean
 from mgd_helpers.catalog import PIPELINE_REVISIONS, PROFILES
-from mgd_helpers.runtime import is_quiet
+from mgd_helpers.progress import is_quiet
 
 PRETRAINED = Path(__file__).parent / "pretrained"
 

@@ -18,7 +18,7 @@ from mgd_helpers.guidances import GUIDANCES, Factory
 from mgd_helpers.manifest import code_of, data_hash, describe, plain, tensor_hash
 from mgd_helpers.names import folder_names
 from mgd_helpers.pipelines import load_pipeline, weights_hash
-from mgd_helpers.runtime import package_versions
+from mgd_helpers.provenance import package_versions
 from mgd_helpers.targets import REPRESENTATIVES, STRATEGIES
 
 LARGEST_SCALE = 100  # of classifier-free guidance; images are noise long before

@@ -1,16 +1,13 @@
-"""Set-up of a lab: seed, device, dtype, plot style and one line of versions; and the one progress bar."""
+"""Set-up of a lab: seed, device, dtype, plot style and one line of versions."""
 
 from __future__ import annotations
 
-import os
-import platform
 import warnings
-from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 import torch
+
+from mgd_helpers.provenance import package_versions
 
 
 @dataclass(frozen=True)
@@ -53,48 +50,6 @@ def setup(*, chapter: int | None = None, seed: int = 0) -> Lab:
     listed = ", ".join(f"{name} {number}" for name, number in versions.items())
     print(f"{listed}; {where}, {str(dtype).removeprefix('torch.')}; seed {seed}")
     return Lab(chapter, seed, device, dtype)
-
-
-def progress(iterable: Iterable, description: str, *, unit: str = "step", total: int | None = None) -> Iterable:
-    """`iterable` under a progress bar that shows up after one second; silent where CI or MGD_QUIET is set."""
-    from tqdm.auto import tqdm
-
-    return tqdm(iterable, desc=description, unit=unit, total=total, disable=is_quiet(), delay=1, leave=False)
-
-
-def is_quiet() -> bool:
-    """Whether progress bars stay silent: in CI, or where MGD_QUIET is set."""
-    return any(os.environ.get(name, "0") not in ("", "0", "false") for name in ("CI", "MGD_QUIET"))
-
-
-def package_versions() -> dict[str, str]:
-    """Versions of this package, of Python, and of what decides about numbers."""
-    packages = ("mgd-helpers", "torch", "diffusers", "scikit-learn", "numpy")
-    return {"python": platform.python_version()} | {name: _version(name) for name in packages}
-
-
-def hardware(device: str) -> dict:
-    """What the times depend on: processor, cores, threads, GPU."""
-    cpu = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-        cpu = names[0] if names else cpu
-    found = {
-        "processor": cpu,
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-    }
-    found["threads"] = torch.get_num_threads()
-    if device != "cpu":
-        found["gpu"] = torch.cuda.get_device_name(device)
-    return found
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "0 (not installed)"
 
 
 def _numbers(text: str) -> tuple[int, ...]:

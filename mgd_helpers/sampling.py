@@ -14,11 +14,11 @@ import torch
 
 from mgd_helpers import border
 from mgd_helpers._shapes import Float, Tensor
-from mgd_helpers.admission import is_dit
 from mgd_helpers.batching import alone, in_batches, latents_decoded
+from mgd_helpers.callers import is_dit
 from mgd_helpers.fitting import count_classes
 from mgd_helpers.guidance import Guidance, PerClass
-from mgd_helpers.runtime import progress
+from mgd_helpers.progress import progress
 from mgd_helpers.seeding import generator
 from mgd_helpers.steering import steer
 from mgd_helpers.threads import for_sampling

@@ -20,8 +20,8 @@ from dataclasses import replace
 import torch
 
 from mgd_helpers import dit
-from mgd_helpers.admission import admit, is_dit
-from mgd_helpers.callers import calling_pipeline
+from mgd_helpers.admission import admit
+from mgd_helpers.callers import calling_pipeline, is_dit
 from mgd_helpers.guidance import Guidance, acts, checked
 from mgd_helpers.noise import Run, output_slope, prediction_type, to_denoised
 

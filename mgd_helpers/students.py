@@ -18,8 +18,8 @@ from mgd_helpers import border
 from mgd_helpers._shapes import Float, Int, Tensor
 from mgd_helpers.augment import apply_augmentation, cutmix, draw_augmentation, draw_cutmix
 from mgd_helpers.networks import build
+from mgd_helpers.progress import progress
 from mgd_helpers.recipes import Recipe, checked
-from mgd_helpers.runtime import progress
 from mgd_helpers.threads import for_training
 
 

@@ -19,7 +19,7 @@ from mgd_helpers.dit import NULL_CLASS
 from mgd_helpers.latents import encode
 from mgd_helpers.networks import build
 from mgd_helpers.noise import prediction_type
-from mgd_helpers.runtime import progress
+from mgd_helpers.progress import progress
 from mgd_helpers.seeding import generator
 
 

@@ -24,7 +24,7 @@ from mgd_helpers.clusters import bisect_classes
 from mgd_helpers.evaluation import nearest_neighbor_accuracy
 from mgd_helpers.manifest import describe, write
 from mgd_helpers.pipelines import weights_hash
-from mgd_helpers.runtime import hardware, package_versions
+from mgd_helpers.provenance import hardware, package_versions
 from mgd_helpers.seeding import generator
 from mgd_helpers.students import Recipe, accuracy, train_student
 

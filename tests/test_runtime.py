@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from mgd_helpers import runtime
-from mgd_helpers.runtime import is_quiet, package_versions, progress, setup
+from mgd_helpers.provenance import package_versions
+from mgd_helpers.runtime import setup
 
 
 @pytest.fixture(autouse=True)
@@ -63,30 +64,3 @@ def test_installed_versions_are_within_the_tested_range():
     found = package_versions()
     for name, (low, high) in runtime.TESTED.items():
         assert low <= runtime._numbers(found[name]) < high
-
-
-def test_packages_that_are_missing_are_named_as_such():
-    assert runtime._version("no-such-package-anywhere") == "0 (not installed)"
-
-
-@pytest.mark.parametrize(
-    ("variable", "value", "quiet"),
-    [
-        ("CI", "true", True),
-        ("MGD_QUIET", "1", True),
-        ("MGD_QUIET", "0", False),
-        ("CI", "", False),
-        ("CI", "false", False),
-    ],
-)
-def test_ci_and_mgd_quiet_silence_the_bars(monkeypatch, variable, value, quiet):
-    for name in ("CI", "MGD_QUIET"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv(variable, value)
-    assert is_quiet() == quiet
-
-
-def test_progress_hands_on_every_item(monkeypatch, capsys):
-    assert list(progress(range(5), "counting")) == [0, 1, 2, 3, 4]
-    assert list(progress(iter("ab"), "letters", total=2)) == ["a", "b"]
-    assert capsys.readouterr().err == ""

@@ -29,7 +29,7 @@ from mgd_helpers.catalog import PROFILES as CATALOG
 from mgd_helpers.dit import NULL_CLASS
 from mgd_helpers.evaluation import nearest_neighbor_accuracy
 from mgd_helpers.linalg import nearest
-from mgd_helpers.runtime import hardware, package_versions
+from mgd_helpers.provenance import hardware, package_versions
 from mgd_helpers.students import Recipe, accuracy, train_student
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -1,0 +1,26 @@
+import pytest
+
+from mgd_helpers.progress import is_quiet, progress
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "quiet"),
+    [
+        ("CI", "true", True),
+        ("MGD_QUIET", "1", True),
+        ("MGD_QUIET", "0", False),
+        ("CI", "", False),
+        ("CI", "false", False),
+    ],
+)
+def test_ci_and_mgd_quiet_silence_the_bars(monkeypatch, variable, value, quiet):
+    for name in ("CI", "MGD_QUIET"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, value)
+    assert is_quiet() == quiet
+
+
+def test_progress_hands_on_every_item(monkeypatch, capsys):
+    assert list(progress(range(5), "counting")) == [0, 1, 2, 3, 4]
+    assert list(progress(iter("ab"), "letters", total=2)) == ["a", "b"]
+    assert capsys.readouterr().err == ""
