@@ -18,7 +18,7 @@ from harness import arguments, report, seconds
 
 from mgd_helpers import ManifoldPull, bisect, encode, load_data, load_pipeline, pick_targets, sample, window
 from mgd_helpers.seeding import generator
-from mgd_helpers.students import Recipe, train_student
+from mgd_helpers.students.training import Recipe, train_student
 
 PROMISED = 3.0
 NEIGHBOUR = """

@@ -5,7 +5,7 @@ from harness import arguments, peak_mib, report, seconds
 from models import dit_pipeline
 
 from mgd_helpers import ManifoldPull, bisect, encode, load_data, load_pipeline, pick_targets, sample, window
-from mgd_helpers.pipelines import modules
+from mgd_helpers.encoding.pipelines import modules
 from mgd_helpers.seeding import generator
 
 options = arguments(__doc__)

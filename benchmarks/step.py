@@ -8,7 +8,7 @@ from harness import arguments, hot_spots, report, seconds, seconds_each
 from models import denoiser, working_dtype
 
 from mgd_helpers import ManifoldPull, steer
-from mgd_helpers.noise import noise_level, prediction_type, to_denoised
+from mgd_helpers.guidance.noise import noise_level, prediction_type, to_denoised
 from mgd_helpers.seeding import generator
 
 options = arguments(__doc__)

@@ -15,9 +15,9 @@ import torch
 from harness import arguments, report
 
 import mgd_helpers as mgd
-from mgd_helpers import schedules
+from mgd_helpers.guidance import strengths
+from mgd_helpers.guidance.toys import PointCloudPipeline
 from mgd_helpers.seeding import generator
-from mgd_helpers.toys import PointCloudPipeline
 
 TRAINED = {"beta_schedule": "linear", "beta_start": 1e-4, "beta_end": 2e-2}
 SAMPLERS = {
@@ -27,9 +27,9 @@ SAMPLERS = {
 }
 RULES = {
     "constant 0.5": 0.5,
-    "per log-SNR 0.25": schedules.per_log_snr(0.25),
-    "score 0.06": schedules.score(0.06),
-    "posterior 0.04": schedules.posterior(0.04),
+    "per log-SNR 0.25": strengths.per_log_snr(0.25),
+    "score 0.06": strengths.score(0.06),
+    "posterior 0.04": strengths.posterior(0.04),
 }  # about the same net pull under 50 steps of DDIM
 LABEL, IMAGES = 3, 200
 

@@ -10,7 +10,7 @@ import torch
 from harness import arguments, hot_spots, peak_mib, report, seconds_each
 
 from mgd_helpers.seeding import generator
-from mgd_helpers.students import Recipe, train_students
+from mgd_helpers.students.training import Recipe, train_students
 
 CLASSES, SIZE = 10, 32
 

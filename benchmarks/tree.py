@@ -10,7 +10,7 @@ first seed shows to be faster for it.
 import torch
 from harness import arguments, hot_spots, report, seconds
 
-from mgd_helpers.clusters import bisect
+from mgd_helpers.clustering.bisecting import bisect
 from mgd_helpers.seeding import generator
 
 COMPARED = (("k-means++", 5), ("random", 5), ("random", 3))  # seeding of scikit-learn, restarts of both

@@ -10,27 +10,23 @@ import os
 # reads this once, when torch is loaded; whoever has set it, or has imported torch before, keeps what they have.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-from mgd_helpers import baselines as baselines  # mgd.baselines; whatever the lines below load is there as well
-from mgd_helpers import tangent_at as tangent_at
-from mgd_helpers import trained_baselines as trained_baselines
-from mgd_helpers.audit import audit
-from mgd_helpers.clusters import bisect
-from mgd_helpers.data import Dataset, ImageSet, load_data
-from mgd_helpers.distill import distill
-from mgd_helpers.evaluation import evaluate, measure
-from mgd_helpers.guidance import Guidance, ManifoldPull, ModePull, window
-from mgd_helpers.latents import decode, encode
-from mgd_helpers.paired import paired_difference
-from mgd_helpers.pipelines import load_pipeline
-from mgd_helpers.recipes import Recipe
-from mgd_helpers.released import ReleasedPull
-from mgd_helpers.runtime import setup
+from mgd_helpers.clustering import ClusterTree, Targets, bisect, pick_targets
+from mgd_helpers.data import Dataset, ImageSet, load_data, write_images
+from mgd_helpers.distillation import distill
+from mgd_helpers.encoding import decode, encode, load_pipeline
+from mgd_helpers.evaluation import audit, evaluate, measure, paired_difference
+from mgd_helpers.guidance import Guidance, ManifoldPull, ModePull, ReleasedPull, steer, window
+from mgd_helpers.lab import setup
 from mgd_helpers.sampling import sample
-from mgd_helpers.saving import write_images
-from mgd_helpers.steering import steer
+from mgd_helpers.students import Recipe
 from mgd_helpers.tangent import TangentSpace, local_tangent
-from mgd_helpers.targets import Targets, pick_targets
-from mgd_helpers.trees import ClusterTree
+
+# A chapter's folder is there as mgd.data, mgd.baselines and so on. These are files that one calls by name, some of them
+# by the name they had before there were folders.
+from mgd_helpers import baselines as trained_baselines  # isort: skip
+from mgd_helpers.data import catalog  # isort: skip
+from mgd_helpers.evaluation import fidelity, paired, precision_recall as neighborhoods  # isort: skip
+from mgd_helpers.guidance import noise, strengths as schedules, tangent_at, toys  # isort: skip
 
 __all__ = [
     "ClusterTree",

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import torch
 
-from mgd_helpers.distill import GUIDANCES, distill
-from mgd_helpers.evaluation import evaluate
+from mgd_helpers.distillation import GUIDANCES, distill
+from mgd_helpers.evaluation.tables import evaluate
 from mgd_helpers.provenance import package_versions
 
 

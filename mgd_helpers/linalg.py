@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import torch
 
-from mgd_helpers import border
+from mgd_helpers import arguments
 from mgd_helpers._shapes import Float, Int, Tensor
 
 BLOCK_BYTES = 256 * 2**20  # memory for one block
@@ -75,7 +75,7 @@ def two_sets(
 ) -> tuple[Float[Tensor, "n d"], Float[Tensor, "m d"]]:
     """Features of two sets in float64, or the `ValueError` that says why they do not compare."""
     for name, rows in (("generated", generated), ("real", real)):
-        if border.tensor(name, rows).ndim != 2:
+        if arguments.tensor(name, rows).ndim != 2:
             raise ValueError(f"{name} must be features [n, d]; got {list(rows.shape)}. {name}.flatten(1) makes rows.")
     if min(len(generated), len(real)) < at_least:
         raise ValueError(

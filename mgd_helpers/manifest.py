@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mgd_helpers.data import Dataset
-from mgd_helpers.files import checksum
-from mgd_helpers.files import write as write
-from mgd_helpers.folders import MANIFEST as MANIFEST
-from mgd_helpers.folders import faults, is_record
+from mgd_helpers.data.datasets import Dataset
+from mgd_helpers.data.files import checksum
+from mgd_helpers.data.files import write as write
+from mgd_helpers.data.folders import MANIFEST as MANIFEST
+from mgd_helpers.data.folders import faults, is_record
 
 # settings that manifests of earlier versions lack
 YOUNG = ("latents", "guidance_code", "package", "encoder_dtype")

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import torch
 
-from mgd_helpers import steering
-from mgd_helpers.border import number, one_of, whole
-from mgd_helpers.catalog import PROFILES
-from mgd_helpers.data import Dataset, load_data
-from mgd_helpers.files import check_folder
-from mgd_helpers.fitting import check_images, check_latents, check_pipeline, labels_of, train_steps
-from mgd_helpers.guidances import GUIDANCES, Factory
+from mgd_helpers.arguments import number, one_of, whole
+from mgd_helpers.clustering.targets import REPRESENTATIVES, STRATEGIES
+from mgd_helpers.data.catalog import PROFILES
+from mgd_helpers.data.class_names import folder_names
+from mgd_helpers.data.datasets import Dataset, load_data
+from mgd_helpers.data.files import check_folder
+from mgd_helpers.encoding.compatibility import check_images, check_latents, check_pipeline, labels_of, train_steps
+from mgd_helpers.encoding.pipelines import load_pipeline, weights_hash
+from mgd_helpers.guidance import steering
+from mgd_helpers.guidance.named import GUIDANCES, Factory
 from mgd_helpers.manifest import code_of, data_hash, describe, plain, tensor_hash
-from mgd_helpers.names import folder_names
-from mgd_helpers.pipelines import load_pipeline, weights_hash
 from mgd_helpers.provenance import package_versions
-from mgd_helpers.targets import REPRESENTATIVES, STRATEGIES
 
 LARGEST_SCALE = 100  # of classifier-free guidance; images are noise long before
 

@@ -12,15 +12,15 @@ from contextlib import ExitStack
 
 import torch
 
-from mgd_helpers import border
+from mgd_helpers import arguments
 from mgd_helpers._shapes import Float, Tensor
-from mgd_helpers.batching import alone, in_batches, latents_decoded
-from mgd_helpers.callers import is_dit
-from mgd_helpers.fitting import count_classes
-from mgd_helpers.guidance import Guidance, PerClass
+from mgd_helpers.encoding.batching import alone, in_batches, latents_decoded
+from mgd_helpers.encoding.callers import is_dit
+from mgd_helpers.encoding.compatibility import count_classes
+from mgd_helpers.guidance.pulls import Guidance, PerClass
+from mgd_helpers.guidance.steering import steer
 from mgd_helpers.progress import progress
 from mgd_helpers.seeding import generator
-from mgd_helpers.steering import steer
 from mgd_helpers.threads import for_sampling
 
 
@@ -57,7 +57,7 @@ def sample(
     `output="latents"` gives what the decoder is handed, scaled as `encode` scales (packed for Flux), in place of
     images. Raises `ValueError` for settings that do not fit, and where what comes out is not finite.
 
-    >>> from mgd_helpers.toys import tiny_pipeline
+    >>> from mgd_helpers.guidance.toys import tiny_pipeline
     >>> sample(tiny_pipeline(), [0, 1, 1], steps=2).shape   # an image of one class, two of another
     torch.Size([3, 1, 16, 16])
     """
@@ -65,12 +65,12 @@ def sample(
     keys = _default_keys(entries) if keys is None else [_key(key) for key in keys]
     if len(keys) != len(entries):
         raise ValueError(f"keys must be one for each of the {len(entries)} images; got {len(keys)}.")
-    seed, steps = border.whole("seed", seed, at_least=0), border.whole("steps", steps, at_least=1)
-    batch_size = border.whole("batch_size", batch_size, at_least=1)
-    border.one_of("output", output, ("images", "latents"))
+    seed, steps = arguments.whole("seed", seed, at_least=0), arguments.whole("steps", steps, at_least=1)
+    batch_size = arguments.whole("batch_size", batch_size, at_least=1)
+    arguments.one_of("output", output, ("images", "latents"))
     options = {"num_inference_steps": steps}
     if guidance_scale is not None:
-        options["guidance_scale"] = border.number("guidance_scale", guidance_scale, at_least=0)
+        options["guidance_scale"] = arguments.number("guidance_scale", guidance_scale, at_least=0)
     parameters = inspect.signature(pipe.__call__).parameters
     if unknown := [name for name in options | entries[0] if name not in parameters]:
         raise ValueError(f"pipe must take {unknown}; {type(pipe).__name__} does not. It takes {list(parameters)}.")
@@ -168,7 +168,7 @@ def _entries(pipe, asked) -> list[dict]:
         if "class_labels" in entry:
             label = entry["class_labels"]
             label = label.item() if torch.is_tensor(label) else label
-            entry["class_labels"] = border.whole("asked", label, at_least=0, at_most=most)
+            entry["class_labels"] = arguments.whole("asked", label, at_least=0, at_most=most)
         entries.append(entry)
     if odd := [entry for entry in entries if set(entry) != set(entries[0])]:
         raise ValueError(f"asked must hold entries of one kind; got keywords {list(entries[0])} and {list(odd[0])}.")
@@ -194,7 +194,7 @@ def _same(entry) -> tuple:
 def _key(key) -> tuple[int, int]:
     if len(tuple(key)) != 2:
         raise ValueError(f"keys must be pairs (class, image); got {key!r}.")
-    return tuple(border.whole("keys", part, at_least=0) for part in key)
+    return tuple(arguments.whole("keys", part, at_least=0) for part in key)
 
 
 def _keywords(entries, parameters) -> dict:

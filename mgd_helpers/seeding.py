@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import torch
 
-from mgd_helpers import border
+from mgd_helpers import arguments
 
 
 def generator(*key: int) -> torch.Generator:
@@ -19,12 +19,12 @@ def generator(*key: int) -> torch.Generator:
     >>> torch.equal(torch.rand(2, generator=generator(0, 3, 1)), torch.rand(2, generator=generator(0, 3, 1)))
     True
     """
-    key = tuple(border.whole("each of seed, class and image", part, at_least=0) for part in key)
+    key = tuple(arguments.whole("each of seed, class and image", part, at_least=0) for part in key)
     digest = hashlib.sha256(repr(key).encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little"))
 
 
 def generators(seed: int, label: int, images: Iterable[int]) -> list[torch.Generator]:
     """One generator per image of a class, to hand to a pipeline and to `steer`."""
-    seed, label = border.whole("seed", seed, at_least=0), border.whole("label", label, at_least=0)
+    seed, label = arguments.whole("seed", seed, at_least=0), arguments.whole("label", label, at_least=0)
     return [generator(seed, label, image) for image in images]

@@ -14,7 +14,7 @@ import protocol
 import rules
 import tune
 
-from mgd_helpers.students import accuracy
+from mgd_helpers.students.training import accuracy
 
 MINIMAX_STEPS = 300
 

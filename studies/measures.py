@@ -16,9 +16,9 @@ import main_table
 import protocol
 import torch
 
-from mgd_helpers.audit import audit
-from mgd_helpers.evaluation import distances
-from mgd_helpers.fidelity import feature_rows, mmd
+from mgd_helpers.evaluation.audits import audit
+from mgd_helpers.evaluation.fidelity import feature_rows, mmd
+from mgd_helpers.evaluation.tables import distances
 
 SETS = 3
 HELD_OUT = protocol.VALIDATION  # in audits; each is compared with every training image

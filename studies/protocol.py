@@ -18,15 +18,15 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import mgd_helpers as mgd
-from mgd_helpers import networks
-from mgd_helpers.catalog import PROFILES
-from mgd_helpers.clusters import bisect_classes
-from mgd_helpers.evaluation import nearest_neighbor_accuracy
+from mgd_helpers.clustering.bisecting import bisect_classes
+from mgd_helpers.data.catalog import PROFILES
+from mgd_helpers.encoding.pipelines import weights_hash
+from mgd_helpers.evaluation.tables import nearest_neighbor_accuracy
 from mgd_helpers.manifest import describe, write
-from mgd_helpers.pipelines import weights_hash
 from mgd_helpers.provenance import hardware, package_versions
 from mgd_helpers.seeding import generator
-from mgd_helpers.students import Recipe, accuracy, train_student
+from mgd_helpers.students import networks
+from mgd_helpers.students.training import Recipe, accuracy, train_student
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = Path(__file__).resolve().parent / "results"

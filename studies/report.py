@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas
 
-from mgd_helpers.paired import (
+from mgd_helpers.evaluation.paired import (
     Difference,
     augmentation_robust_score,
     holm,

@@ -14,7 +14,7 @@ from dataclasses import replace
 import main_table
 import protocol
 
-from mgd_helpers.students import soft_labels
+from mgd_helpers.students.training import soft_labels
 
 PER_CLASS, SETS = 10, 3
 

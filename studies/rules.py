@@ -12,14 +12,15 @@ import torch
 from protocol import KEPT, STEPS, Bench, eight_bits, sample, targets_of
 
 import mgd_helpers as mgd
-from mgd_helpers import baselines, guidances, schedules, trained_baselines
-from mgd_helpers.clouds import sphere_points
-from mgd_helpers.guidance import ManifoldPull, window
+from mgd_helpers.baselines import real_images, trained
+from mgd_helpers.guidance import named
+from mgd_helpers.guidance.clouds import sphere_points
+from mgd_helpers.guidance.pulls import ManifoldPull, window
 
 TREE_LEAVES = 50  # 99 nodes
 SPHERE_RADIUS = 0.1  # of the released settings, most often
 
-# --- guidances beside those of `mgd_helpers.guidances`, one class at a time: what `mgd.distill` calls a factory
+# --- guidances beside those of `mgd_helpers.guidance.named`, one class at a time: what `mgd.distill` calls a factory
 
 
 def manifold_among(targets, cloud, seed, *, source, **settings):
@@ -30,7 +31,7 @@ def manifold_among(targets, cloud, seed, *, source, **settings):
         cloud = sphere_points(targets.latents, radius=SPHERE_RADIUS, seed=seed, keys=targets.nodes)
     else:
         raise ValueError(f"source must be 'tree' or 'spheres'; got {source!r}.")
-    return guidances.manifold(targets, cloud, seed, **settings)
+    return named.manifold(targets, cloud, seed, **settings)
 
 
 def shortened_pull(targets, cloud, seed, *, above=0.5, **settings):
@@ -47,7 +48,7 @@ def shortened_pull(targets, cloud, seed, *, above=0.5, **settings):
 
 
 def scheduled(level, *, rule, rate):
-    """A strength of `mgd_helpers.schedules` by name, so that its rate is part of a cell's key."""
+    """A strength of `mgd_helpers.guidance.strengths` by name, so that its rate is part of a cell's key."""
     return getattr(schedules, rule)(rate)(level)
 
 
@@ -55,30 +56,30 @@ def scheduled(level, *, rule, rate):
 
 
 def random_real(stand: Bench, images_per_class: int, seed: int) -> mgd.ImageSet:
-    return baselines.random_real(stand.data.train, images_per_class=images_per_class, seed=seed)
+    return real_images.random_real(stand.data.train, images_per_class=images_per_class, seed=seed)
 
 
 def herding(stand: Bench, images_per_class: int, seed: int) -> mgd.ImageSet:
-    return baselines.herding(stand.data.train, images_per_class=images_per_class)
+    return real_images.herding(stand.data.train, images_per_class=images_per_class)
 
 
 def k_center(stand: Bench, images_per_class: int, seed: int) -> mgd.ImageSet:
-    return baselines.k_center(stand.data.train, images_per_class=images_per_class)
+    return real_images.k_center(stand.data.train, images_per_class=images_per_class)
 
 
 def nearest_real(stand: Bench, images_per_class: int, seed: int) -> mgd.ImageSet:
     """The training image nearest to each target."""
-    return baselines.nearest_real(stand.data.train, stand.latents, _target_latents(stand, images_per_class, seed))
+    return real_images.nearest_real(stand.data.train, stand.latents, _target_latents(stand, images_per_class, seed))
 
 
 def round_trip(stand: Bench, images_per_class: int, seed: int) -> mgd.ImageSet:
     """The same images after encoding and decoding."""
-    decoded = baselines.round_trip(stand.pipe.vae, nearest_real(stand, images_per_class, seed))
+    decoded = real_images.round_trip(stand.pipe.vae, nearest_real(stand, images_per_class, seed))
     return mgd.ImageSet(eight_bits(decoded.images), decoded.labels)
 
 
 def decoded_targets(stand: Bench, images_per_class: int, seed: int) -> mgd.ImageSet:
-    decoded = baselines.decoded_targets(stand.pipe.vae, _target_latents(stand, images_per_class, seed))
+    decoded = real_images.decoded_targets(stand.pipe.vae, _target_latents(stand, images_per_class, seed))
     return mgd.ImageSet(eight_bits(decoded.images), decoded.labels)
 
 
@@ -99,14 +100,14 @@ def unguided(
 def guided(
     stand: Bench, images_per_class: int, seed: int, *, pull, steps: int = STEPS, sampler: str | None = None, **targets
 ) -> mgd.ImageSet:
-    """Under a guidance: `pull` is one of `mgd_helpers.guidances`, bound; the rest says where targets come from."""
+    """Under a guidance: `pull` is one of `mgd_helpers.guidance.named`, bound; the rest says where targets come from."""
     found = targets_of(stand, images_per_class, seed, **targets)
     return sample(stand, found, pull, seed=seed, steps=steps, pipe=sampler and with_sampler(stand.pipe, sampler))
 
 
 def mgd3(stand: Bench, images_per_class: int, seed: int) -> mgd.ImageSet:
     """The mode guidance of MGD3 as published: 0.1 times a DDPM step's deviation, 50 steps, and not tuned."""
-    return guided(stand, images_per_class, seed, pull=guidances.mgd3, steps=50, sampler="DDPMScheduler")
+    return guided(stand, images_per_class, seed, pull=named.mgd3, steps=50, sampler="DDPMScheduler")
 
 
 def with_sampler(pipe, name: str):
@@ -126,7 +127,7 @@ def distribution_matching(
     stand: Bench, images_per_class: int, seed: int, *, steps: int, learning_rate: float
 ) -> mgd.ImageSet:
     start, real = random_real(stand, images_per_class, seed), stand.data.train
-    made = trained_baselines.match_distributions(start, real, steps=steps, learning_rate=learning_rate, seed=seed)
+    made = trained.match_distributions(start, real, steps=steps, learning_rate=learning_rate, seed=seed)
     return mgd.ImageSet(eight_bits(made.images), made.labels)
 
 
@@ -141,7 +142,7 @@ def _finetuned(stand: Bench, steps: int):
     folder = KEPT / f"minimax_{stand.name}_{stand.part}_{stand.weights[:12]}_{steps}"
     if not (folder / "model_index.json").exists():
         labels = range(stand.n_classes)
-        pipe = trained_baselines.finetune_minimax(
+        pipe = trained.finetune_minimax(
             stand.pipe, stand.data.train, latents=stand.latents, class_labels=labels, steps=steps, seed=0
         )
         pipe.save_pretrained(folder, safe_serialization=True)

@@ -18,7 +18,7 @@ import torch
 import tune
 
 import mgd_helpers as mgd
-from mgd_helpers.pipelines import weights_hash
+from mgd_helpers.encoding.pipelines import weights_hash
 
 sys.path.insert(0, str(protocol.ROOT / "tools"))
 import train_pipeline

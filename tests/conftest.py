@@ -45,7 +45,7 @@ def waves():
 @pytest.fixture
 def tiny():
     """A tiny stock DiTPipeline with random weights and a DDIM scheduler; classes are called zero and one."""
-    from mgd_helpers.toys import tiny_pipeline
+    from mgd_helpers.guidance.toys import tiny_pipeline
 
     return tiny_pipeline()
 
@@ -63,7 +63,7 @@ def sampled(request):
     """The tiny pipeline under each of the four schedulers that DiTPipeline is steered with."""
     import diffusers
 
-    from mgd_helpers.toys import tiny_pipeline
+    from mgd_helpers.guidance.toys import tiny_pipeline
 
     name, config = SCHEDULERS[request.param]
     return tiny_pipeline(getattr(diffusers, name)(**config))

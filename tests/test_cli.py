@@ -10,7 +10,7 @@ from diffusers import AutoencoderKL
 from PIL import Image
 
 from mgd_helpers.cli import main
-from mgd_helpers.distill import GUIDANCES
+from mgd_helpers.distillation import GUIDANCES
 
 
 @pytest.fixture

@@ -187,7 +187,7 @@ def figures(lab):
 
 def draws(cell):
     """Whether a cell makes a figure: it calls pyplot, seaborn or a function of plots.py, or is tagged `figure`."""
-    plots = ast.parse((ROOT / "mgd_helpers" / "plots.py").read_text(encoding="utf-8")).body
+    plots = ast.parse((ROOT / "mgd_helpers" / "lab" / "plots.py").read_text(encoding="utf-8")).body
     ours = "|".join(node.name for node in plots if isinstance(node, ast.FunctionDef) and node.name != "use_style")
     return "figure" in tags(cell) or re.search(rf"\bplt\.\w+\(|\bsns\.\w+plot\(|\b({ours})\(", cell.source)
 
@@ -238,7 +238,7 @@ def no_machine_paths(lab):
 def exercises(lab):
     """At least three: a code cell tagged `exercise` (the stub), and later one tagged `solution`, hidden three ways."""
     order = [tag for cell in lab.code for tag in ("exercise", "solution") if tag in tags(cell)]
-    wanted = 3 if (ROOT / "mgd_helpers" / "checks.py").exists() else 0  # exercises need the helpers that judge them
+    wanted = 3 if (ROOT / "mgd_helpers" / "lab" / "checks.py").exists() else 0  # exercises need the helpers that judge them
     complaints = []
     if order.count("exercise") < wanted or order != ["exercise", "solution"] * order.count("exercise"):
         complaints.append(f"wants at least {wanted} times a stub and then its solution, by tags; has {order}")
@@ -253,7 +253,7 @@ def exercises(lab):
 
 
 def one_progress_bar(lab):
-    """Progress bars come from mgd_helpers.runtime.progress, which is silent in CI: tqdm alone writes to stderr."""
+    """Progress bars come from mgd_helpers.progress, which is silent in CI: tqdm alone writes to stderr."""
     return [f"{named(cell)}: uses tqdm" for cell in lab.code if "tqdm" in cell.source]
 
 

@@ -10,26 +10,17 @@ import numpy as np
 import pytest
 import torch
 
-from mgd_helpers import (
-    augment,
-    baselines,
-    dimension,
-    evaluation,
-    fidelity,
-    intervals,
-    latents,
-    neighborhoods,
-    networks,
-    paired,
-    seeding,
-    students,
-    targets,
-    trained_baselines,
-)
-from mgd_helpers.audit import audit
-from mgd_helpers.clusters import bisect
-from mgd_helpers.data import Dataset, ImageSet
-from mgd_helpers.recipes import Recipe
+from mgd_helpers import seeding
+from mgd_helpers.baselines import real_images, trained
+from mgd_helpers.clustering import targets
+from mgd_helpers.clustering.bisecting import bisect
+from mgd_helpers.data.datasets import Dataset, ImageSet
+from mgd_helpers.encoding import latents
+from mgd_helpers.evaluation import fidelity, intervals, paired, precision_recall, tables
+from mgd_helpers.evaluation.audits import audit
+from mgd_helpers.students import augmentation, networks, training
+from mgd_helpers.students.recipes import Recipe
+from mgd_helpers.tangent import dimension
 
 ROWS = torch.arange(24.0).view(8, 3) % 5
 PAIR = {"generated": ROWS, "real": ROWS.flip(0) + 1}
@@ -44,16 +35,16 @@ BUILD = {"channels": 1, "n_classes": 2, "image_size": 16, "width": 2}
 AUTOENCODER = types.SimpleNamespace(config=types.SimpleNamespace(in_channels=1, latent_channels=1))
 
 CALLS = [
-    (evaluation.evaluate, {"generated": SET, "against": DATA}),
-    (evaluation.student_accuracies, {"images": SET, "data": DATA, "students": 0}),
+    (tables.evaluate, {"generated": SET, "against": DATA}),
+    (tables.student_accuracies, {"images": SET, "data": DATA, "students": 0}),
     (audit, {"generated": SET, "against": DATA}),
     (fidelity.mmd, PAIR),
     (fidelity.kernel_distance, PAIR),
     (fidelity.feature_rows, {"images": SET.images}),
     (fidelity.inception_features, {"images": SET.images}),
-    (neighborhoods.precision_recall, PAIR),
-    (neighborhoods.representativeness, PAIR),
-    (neighborhoods.diversity, {"generated": ROWS}),
+    (precision_recall.precision_recall, PAIR),
+    (precision_recall.representativeness, PAIR),
+    (precision_recall.diversity, {"generated": ROWS}),
     (paired.paired_difference, {"a": ACCURACIES, "b": ACCURACIES}),
     (paired.pooled_difference, {"pairs": [(ACCURACIES, ACCURACIES)]}),
     (paired.label_robust_score, SHARES),
@@ -62,15 +53,15 @@ CALLS = [
     (intervals.auc, {"ours": ROWS[0], "theirs": ROWS[1]}),
     (intervals.middle, {"values": ROWS[0]}),
     (Recipe.field.__func__, {"cls": Recipe, "images_per_class": 1, "image_size": 32}),
-    (students.train_student, LEARN),
-    (students.train_students, LEARN | {"seeds": [0]}),
-    (students.soft_labels, {"teacher": torch.nn.Flatten(), "images": SET.images}),
-    (baselines.random_real, {"train": SET, "images_per_class": 1, "seed": 0}),
-    (baselines.herding, {"train": SET, "images_per_class": 1}),
-    (baselines.k_center, {"train": SET, "images_per_class": 1}),
-    (trained_baselines.match_distributions, {"start": BY_CLASS, "train": SET, "steps": 1}),
-    (trained_baselines.finetune_minimax, {"pipe": None, "train": SET, "steps": 1}),
-    (augment.draw_augmentation, {"augmentation": "shift", "shape": (1, 1, 4, 4), "draw": torch.Generator()}),
+    (training.train_student, LEARN),
+    (training.train_students, LEARN | {"seeds": [0]}),
+    (training.soft_labels, {"teacher": torch.nn.Flatten(), "images": SET.images}),
+    (real_images.random_real, {"train": SET, "images_per_class": 1, "seed": 0}),
+    (real_images.herding, {"train": SET, "images_per_class": 1}),
+    (real_images.k_center, {"train": SET, "images_per_class": 1}),
+    (trained.match_distributions, {"start": BY_CLASS, "train": SET, "steps": 1}),
+    (trained.finetune_minimax, {"pipe": None, "train": SET, "steps": 1}),
+    (augmentation.draw_augmentation, {"augmentation": "shift", "shape": (1, 1, 4, 4), "draw": torch.Generator()}),
     (networks.build, {"network": "convnet1"} | BUILD),
     (seeding.generators, {"seed": 0, "label": 1, "images": [2]}),
     (dimension.two_nn_dimension, {"distances": ROWS + 1}),
@@ -79,7 +70,7 @@ CALLS = [
     (targets.pick_targets, {"tree": bisect(ROWS, n_leaves=2), "images_per_class": 1}),
 ]
 WRONG = {"int": (True, 1.5, math.nan, "a", [1]), "float": (True, math.nan, "a", [1.0])}
-HANDED_ON = {"augment.augment"}  # to a function of the table, as it is
+HANDED_ON = {"students.augmentation.augment"}  # to a function of the table, as it is
 
 
 def number_arguments(function):
@@ -102,9 +93,9 @@ def test_a_number_that_is_none_is_refused_by_name(function, options, unchecked):
 
 
 def test_the_table_is_complete():
-    tested = {f"{function.__module__.split('.')[1]}.{function.__name__}" for function, _ in CALLS}
+    tested = {f"{function.__module__.removeprefix('mgd_helpers.')}.{function.__name__}" for function, _ in CALLS}
     missing = []
-    for module in {name.split(".")[0] for name in tested}:
+    for module in {name.rpartition(".")[0] for name in tested}:
         loaded = importlib.import_module(f"mgd_helpers.{module}")
         for name, thing in vars(loaded).items():
             if inspect.isfunction(thing) and thing.__module__ == loaded.__name__ and not name.startswith("_"):
@@ -117,8 +108,8 @@ def test_the_table_is_complete():
     [
         (fidelity.mmd, PAIR, {"bandwidth": 2}),
         (fidelity.kernel_distance, PAIR, {"subsets": 3, "subset_size": 4, "seed": 5}),
-        (neighborhoods.precision_recall, PAIR, {"n_neighbors": 2}),
-        (neighborhoods.diversity, {"generated": ROWS}, {"quantile": 0.25}),
+        (precision_recall.precision_recall, PAIR, {"n_neighbors": 2}),
+        (precision_recall.diversity, {"generated": ROWS}, {"quantile": 0.25}),
         (paired.paired_difference, {"a": ACCURACIES, "b": [[0.1, 0.2], [0.2, 0.1]], "method": "bootstrap"},
          {"rounds": 50, "seed": 1, "confidence": 0.75}),
         (intervals.wilson, {}, {"share": 0.5, "n": 10}),
@@ -135,9 +126,9 @@ def test_numbers_of_numpy_do_as_pythons(function, options, numbers, unchecked):
 
 def test_sets_and_networks_take_numbers_of_numpy(unchecked):
     two, three = np.int64(2), np.int32(3)
-    found = unchecked(baselines.random_real)(SET, images_per_class=two, seed=three)
-    assert torch.equal(found.images, baselines.random_real(SET, images_per_class=2, seed=3).images)
-    for rule in (baselines.herding, baselines.k_center):
+    found = unchecked(real_images.random_real)(SET, images_per_class=two, seed=three)
+    assert torch.equal(found.images, real_images.random_real(SET, images_per_class=2, seed=3).images)
+    for rule in (real_images.herding, real_images.k_center):
         assert torch.equal(unchecked(rule)(SET, images_per_class=two).images, rule(SET, images_per_class=2).images)
     options = {"channels": np.int64(1), "n_classes": two, "width": two, "seed": three}
     built = unchecked(networks.build)("convnet1", image_size=16, **options)
@@ -149,9 +140,9 @@ def test_sets_and_networks_take_numbers_of_numpy(unchecked):
     )
 
 
-@pytest.mark.parametrize("rule", [baselines.random_real, baselines.herding, baselines.k_center])
+@pytest.mark.parametrize("rule", [real_images.random_real, real_images.herding, real_images.k_center])
 def test_a_data_set_in_place_of_its_split_is_answered_with_its_splits(rule, unchecked):
-    options = {"images_per_class": 1} | ({"seed": 0} if rule is baselines.random_real else {})
+    options = {"images_per_class": 1} | ({"seed": 0} if rule is real_images.random_real else {})
     with pytest.raises(ValueError, match=r"train must be an ImageSet; got Dataset. Pass one of its splits"):
         unchecked(rule)(DATA, **options)
 
@@ -159,7 +150,7 @@ def test_a_data_set_in_place_of_its_split_is_answered_with_its_splits(rule, unch
 def test_words_that_are_nearly_right_are_answered_with_the_right_ones():
     for call, message in [
         (lambda: networks.build("convnet", **BUILD), r"network must be one of .*; got 'convnet'. Did you mean"),
-        (lambda: augment.draw_augmentation("dsaa", (1, 1, 4, 4), draw=torch.Generator()), "Did you mean 'dsa'"),
+        (lambda: augmentation.draw_augmentation("dsaa", (1, 1, 4, 4), draw=torch.Generator()), "Did you mean 'dsa'"),
         (lambda: paired.paired_difference(ACCURACIES, ACCURACIES, method="bootstrp"), "Did you mean 'bootstrap'"),
         (lambda: targets.pick_targets(bisect(ROWS, n_leaves=2), images_per_class=1, scan="to_rot"), "mean 'to_root'"),
     ]:

@@ -14,13 +14,13 @@ import torch
 from PIL import Image
 from test_folders import DAMAGE, TORN, edit
 
-from mgd_helpers.data import Dataset, ImageSet, read_generated
-from mgd_helpers.distill import distill
-from mgd_helpers.guidance import ModePull
-from mgd_helpers.latents import encode
-from mgd_helpers.lock import locked
+from mgd_helpers.data.datasets import Dataset, ImageSet, read_generated
+from mgd_helpers.data.lock import locked
+from mgd_helpers.distillation import distill
+from mgd_helpers.encoding.latents import encode
+from mgd_helpers.guidance.pulls import ModePull
 
-steps = importlib.import_module("mgd_helpers.distill")  # the package calls its function by the same name
+steps = importlib.import_module("mgd_helpers.distillation")  # the package calls its function by the same name
 
 
 def pull(targets, cloud, seed):
@@ -133,7 +133,7 @@ def test_a_finished_folder_is_recognised_without_work(run, monkeypatch):
 
 def test_every_call_that_makes_images_is_recorded_and_no_other(run, monkeypatch):
     first = run().manifest["made_by"]
-    monkeypatch.setattr("mgd_helpers.folders.package_versions", lambda: {"torch": "99"})
+    monkeypatch.setattr("mgd_helpers.data.folders.package_versions", lambda: {"torch": "99"})
     assert run().manifest["made_by"] == first
     folder = run().folder
     (folder / "a/00001.png").unlink()
@@ -198,7 +198,7 @@ def test_a_manifest_of_others_is_named(run, content):
 
 
 def test_a_manifest_that_says_only_the_classes_is_no_run(run, three, tmp_path):
-    from mgd_helpers.saving import write_images
+    from mgd_helpers.data.saving import write_images
 
     write_images(tmp_path / "set", three.train, class_names=three.class_names)
     with pytest.raises(ValueError, match="holds images of other settings"):

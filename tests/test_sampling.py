@@ -7,13 +7,14 @@ import pytest
 import tiny as kinds
 import torch
 
-from mgd_helpers import batching, sampling
-from mgd_helpers.guidance import ManifoldPull, ModePull, window
-from mgd_helpers.latents import encode
+from mgd_helpers import sampling
+from mgd_helpers.encoding import batching
+from mgd_helpers.encoding.latents import encode
+from mgd_helpers.guidance.pulls import ManifoldPull, ModePull, window
+from mgd_helpers.guidance.steering import steer
+from mgd_helpers.guidance.toys import tiny_pipeline
 from mgd_helpers.sampling import sample
 from mgd_helpers.seeding import generators
-from mgd_helpers.steering import steer
-from mgd_helpers.toys import tiny_pipeline
 
 LATENT, STEPS = (4, 8, 8), 4
 GREY = 1.01 / 127.5  # one grey level
@@ -271,7 +272,7 @@ def test_numbers_that_are_none_are_refused_by_name(tiny, unchecked, name, value)
 
 def test_there_is_one_place_that_calls_a_pipeline():
     """Every other loop over images would have its own generators, batches and faults."""
-    root = Path(batching.__file__).parents[1]
+    root = Path(batching.__file__).parents[2]
     found = [
         (file.relative_to(root), line)
         for folder in ("mgd_helpers", "studies", "tools", "benchmarks", "notebooks", "book")

@@ -1,4 +1,4 @@
-"""The house keeps its shape: floors, sizes, the public face, and what an import costs."""
+"""The house keeps its shape: rooms in the book's order, sizes, the public face, and what an import costs."""
 
 import ast
 import doctest
@@ -12,94 +12,118 @@ import pytest
 
 import mgd_helpers
 
-PACKAGE = Path(mgd_helpers.__file__).parent
-MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
-FLOORS = {
-    9: ["cli", "__main__", "widgets", "checks"],
-    8: ["distill"],
-    7: ["runs", "sampling"],
-    6: ["steering", "guidances", "evaluation", "audit", "fitting"],
-    5: ["admission", "released"],
-    4: ["guidance", "manifest", "baselines", "trained_baselines", "students", "reading", "saving"],
-    3: ["data", "targets", "fidelity", "neighborhoods", "paired", "tangent_at", "recipes"],
-    2: ["intervals", "clusters", "tangent", "clouds", "schedules", "toys", "latents", "hub", "folders", "pipelines"],
-    1: ["images", "kmeans", "trees", "neighbors", "noise", "dit", "batching", "networks", "augment"],
-    0: ["catalog", "linalg", "seeding", "dimension", "lock", "files", "callers"],
-    -1: ["threads", "progress", "provenance"],
-    -2: ["_shapes", "border", "names"],  # the words of the signatures, and the checks of what they are given
-}
-SIDE = {"plots", "runtime"}  # no floor of their own
-FLOOR = {module: floor for floor, modules in FLOORS.items() for module in modules}
+ROOT = Path(mgd_helpers.__file__).parents[1]
+PACKAGE = ROOT / "mgd_helpers"
+TESTS = ROOT / "tests"
+# The book's order, and the order of imports: a room imports only from those before it, and from the ground. The ground
+# is every file on top that imports no room, and what is on top of that builds on all rooms but the last.
+ROOMS = ["data", "encoding", "clustering", "tangent", "guidance", "students", "evaluation", "baselines", "lab"]
 
 
-def tree_of(module):
-    return ast.parse((PACKAGE / f"{module}.py").read_text())
+def name_of(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imported(module, *, also_inside_functions=True):
-    """Modules of the package that a module imports, and the names of all others."""
-    tree = tree_of(module)
+MODULES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def room_of(module):
+    """The folder that a module lies in, or the file on top that it is."""
+    return [*module.split("."), ""][1]
+
+
+def imports(module, *, also_inside_functions=True):
+    """Modules of the package that a module imports, and the top names of all others."""
+    tree = ast.parse(MODULES[module].read_text())
     found = set()
     for node in ast.walk(tree) if also_inside_functions else tree.body:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module} imports relatively"
-            names = {f"mgd_helpers.{alias.name}" for alias in node.names}
-            found |= names if node.module == "mgd_helpers" else {node.module}
-    ours = {name.split(".")[1] for name in found if name.startswith("mgd_helpers.")}
-    return ours, {name.split(".")[0] for name in found if name.split(".")[0] != "mgd_helpers"}
+            longer = {f"{node.module}.{alias.name}" for alias in node.names}
+            modules = longer & set(MODULES)
+            found |= modules | ({node.module} if longer - modules else set())
+    return found & set(MODULES), {name.split(".")[0] for name in found} - {"mgd_helpers"}
 
 
-def test_every_module_has_its_place():
-    assert set(MODULES) - {"__init__"} <= set(FLOOR) | SIDE
+def needs(module, *, seen=None):
+    """All modules of the package that a module cannot do without, at whatever remove."""
+    seen = set() if seen is None else seen
+    for one in imports(module)[0] - seen:
+        seen.add(one)
+        needs(one, seen=seen)
+    return seen
 
 
-def test_every_module_is_in_the_reference():
-    page = (PACKAGE.parent / "book" / "api.md").read_text()
-    hidden = {"__init__", "__main__", "_shapes", "cli"}
-    assert [
-        module for module in MODULES if module not in hidden and f"automodule:: mgd_helpers.{module}\n" not in page
-    ] == []
+GROUND = {module for module in MODULES if not {room_of(one) for one in {module, *needs(module)}} & set(ROOMS)}
+INSIDE = [module for module in MODULES if room_of(module) in ROOMS]
 
 
-@pytest.mark.parametrize("module", sorted(set(MODULES) & set(FLOOR)))
-def test_a_module_imports_only_from_floors_below(module):
-    ours, _ = imported(module)
-    above = {name for name in ours if FLOOR.get(name, 99) >= FLOOR[module]}
-    # the two of the top floor are one entrance
-    assert above <= ({"cli"} if module == "__main__" else set())
+def test_the_rooms_are_the_folders_in_the_order_of_the_list():
+    folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert folders == set(ROOMS)
+    assert len(GROUND) >= 5
 
 
-def test_the_set_up_stands_on_nothing_and_only_it_knows_the_figures():
-    assert imported("runtime", also_inside_functions=False)[0] == {"provenance"}
-    assert imported("runtime")[0] == {"plots", "provenance"}
-    for module in set(MODULES) - {"runtime"}:
-        assert "plots" not in imported(module)[0]
+@pytest.mark.parametrize("module", INSIDE)
+def test_a_room_imports_only_from_the_ground_and_from_rooms_before_it(module):
+    before = ROOMS[: ROOMS.index(room_of(module)) + 1]
+    outside = {one for one in imports(module)[0] if room_of(one) not in before and one not in GROUND}
+    assert outside == set()
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_heavy_libraries_are_imported_inside_functions(module):
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_no_module_comes_back_to_itself(module):
+    # the face of a folder stands before its files: importing a file runs it first, so no file may ask for it
+    assert module not in needs(module)
+    folder = module.rpartition(".")[0]
+    assert not folder or folder not in imports(module)[0] or folder == "mgd_helpers"
+
+
+def test_nothing_but_the_face_imports_the_lab():
+    users = {module for module in MODULES if any(room_of(one) == "lab" for one in imports(module)[0])}
+    assert {module for module in users if room_of(module) != "lab"} == {"mgd_helpers"}
+
+
+def test_every_folder_says_which_chapter_it_is_and_what_a_reader_uses():
+    for room in ROOMS:
+        loaded = importlib.import_module(f"mgd_helpers.{room}")
+        for name in loaded.__all__:
+            assert getattr(loaded, name) is not None
+        assert all(name in loaded.__all__ for name in vars(loaded) if name in mgd_helpers.__all__)
+
+
+def test_every_folder_has_its_section_in_the_reference():
+    page = (ROOT / "book" / "api.md").read_text()
+    places = [page.index(f"`mgd_helpers.{room}`") for room in ROOMS]
+    assert places == sorted(places)
+
+
+def test_heavy_libraries_are_imported_inside_functions():
     light = {"torch", "numpy", "jaxtyping"} | set(sys.stdlib_module_names)
-    if module != "plots":
-        assert imported(module, also_inside_functions=False)[1] <= light
+    heavy = {module for module in MODULES if imports(module, also_inside_functions=False)[1] - light}
+    assert heavy == {"mgd_helpers.lab.plots"}
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", sorted(MODULES))
 def test_a_module_is_read_in_five_minutes(module):
-    text = (PACKAGE / f"{module}.py").read_text()
+    text = MODULES[module].read_text()
     assert len(text.splitlines()) <= 250
-    if module != "__main__":
-        assert ast.get_docstring(tree_of(module)), "says what it is for"
+    if module != "mgd_helpers.__main__":
+        assert ast.get_docstring(ast.parse(text)), "says what it is for"
 
 
 def test_no_module_is_a_drawer_for_everything():
-    assert not {"utils", "common", "helpers", "misc"} & set(MODULES)
+    assert not {"utils", "common", "helpers", "misc"} & {module.rpartition(".")[2] for module in MODULES}
 
 
-def test_every_module_has_its_tests():
-    tested = {path.stem.removeprefix("test_") for path in Path(__file__).parent.glob("test_*.py")}
-    assert set(MODULES) - {"__init__", "__main__", "_shapes"} <= tested
+def test_every_module_has_its_tests_in_the_same_folder():
+    untested = {"__init__", "__main__", "_shapes"}
+    for path in MODULES.values():
+        if path.stem not in untested:
+            assert (TESTS / path.relative_to(PACKAGE).with_name(f"test_{path.name}")).exists(), path
 
 
 def test_public_names_are_sorted_few_and_there():
@@ -109,26 +133,19 @@ def test_public_names_are_sorted_few_and_there():
         assert getattr(mgd_helpers, name).__module__.startswith("mgd_helpers.")
 
 
-def test_what_the_last_lab_needs_is_reachable_without_deep_imports():
+def test_what_a_notebook_calls_by_name_is_reachable_without_deep_imports():
+    names = [*ROOMS, "catalog", "fidelity", "neighborhoods", "noise", "paired", "schedules", "toys"]
     code = "import mgd_helpers as mgd; print(mgd.measure, mgd.evaluate, mgd.audit, mgd.paired_difference, mgd.Recipe)"
-    modules = (
-        "baselines",
-        "trained_baselines",
-        "students",
-        "fidelity",
-        "neighborhoods",
-        "paired",
-        "evaluation",
-        "data",
-    )
-    for module in modules:
-        code += f"; print(mgd.{module}.__name__)"
-    assert run_python(code).split()[-len(modules) :] == [f"mgd_helpers.{module}" for module in modules]
+    code += "".join(f"; print(type(mgd.{name}).__name__)" for name in names)
+    code += "; print(mgd.trained_baselines.match_distributions.__name__, mgd.tangent_at.sample.__name__)"
+    assert run_python(code).split()[-len(names) - 2 :] == ["module"] * len(names) + ["match_distributions", "sample"]
 
 
 def public_things():
     for module in MODULES:
-        loaded = importlib.import_module(f"mgd_helpers.{module}") if module != "__main__" else mgd_helpers
+        if module == "mgd_helpers.__main__":
+            continue
+        loaded = importlib.import_module(module)
         for name, thing in vars(loaded).items():
             if name.startswith("_") or getattr(thing, "__module__", None) != loaded.__name__:
                 continue
@@ -153,15 +170,15 @@ def test_public_functions_take_two_positional_arguments_at_most_and_no_others():
             assert not any(p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL) for p in parameters), name
 
 
-@pytest.mark.parametrize("module", sorted(set(MODULES) - {"__main__"}))
+@pytest.mark.parametrize("module", sorted(set(MODULES) - {"mgd_helpers.__main__"}))
 def test_examples_in_docstrings_are_true(module):
-    found = doctest.testmod(importlib.import_module(f"mgd_helpers.{module}"))
+    found = doctest.testmod(importlib.import_module(module))
     assert found.failed == 0
 
 
 def test_there_are_examples_to_be_true():
     finder = doctest.DocTestFinder(exclude_empty=True)
-    modules = [importlib.import_module(f"mgd_helpers.{module}") for module in set(MODULES) - {"__main__"}]
+    modules = [importlib.import_module(module) for module in set(MODULES) - {"mgd_helpers.__main__"}]
     assert sum(bool(test.examples) for module in modules for test in finder.find(module)) >= 5
 
 
@@ -177,13 +194,13 @@ def test_importing_the_package_loads_torch_and_nothing_else_that_is_heavy():
 
 
 def test_the_package_works_without_jaxtyping():
-    code = """
+    modules = sorted(set(MODULES) - {"mgd_helpers.__main__"})
+    code = f"""
 import sys
 sys.modules["jaxtyping"] = None
-import importlib, pathlib, torch, mgd_helpers as mgd
-for path in pathlib.Path(mgd.__file__).parent.glob("*.py"):
-    if path.stem != "__main__":
-        importlib.import_module(f"mgd_helpers.{path.stem}")
+import importlib, torch, mgd_helpers as mgd
+for module in {modules}:
+    importlib.import_module(module)
 latents = torch.randn(30, 2, 3)
 targets = mgd.pick_targets(mgd.bisect(latents, n_leaves=3), images_per_class=3)
 level = mgd.noise.NoiseLevel(torch.tensor(0.6), torch.tensor(0.8), 0, latents)

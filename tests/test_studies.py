@@ -11,8 +11,8 @@ import pytest
 import torch
 
 import mgd_helpers as mgd
-from mgd_helpers import guidances
-from mgd_helpers.catalog import PROFILES
+from mgd_helpers.data.catalog import PROFILES
+from mgd_helpers.guidance import named
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "studies"
@@ -37,10 +37,10 @@ def studies(monkeypatch, tmp_path):
 def test_sampling_side_by_side_makes_the_images_of_distill(studies, tmp_path):
     import rules
 
-    from mgd_helpers.data import read_generated
+    from mgd_helpers.data.datasets import read_generated
 
     stand = studies.bench("digits")
-    pull = functools.partial(guidances.manifold, strength=0.5, n_neighbors=12, rank=3)
+    pull = functools.partial(named.manifold, strength=0.5, n_neighbors=12, rank=3)
     images = rules.guided(stand, 2, 3, pull=pull, steps=2)
     mgd.distill(
         "digits", images_per_class=2, out=tmp_path / "set", guidance=pull, steps=2, seed=3, latents=stand.latents
@@ -54,7 +54,7 @@ def test_sampling_side_by_side_makes_the_images_of_distill(studies, tmp_path):
 def test_a_shortened_pull_has_the_length_of_the_manifold_pull_and_the_direction_of_the_target(studies):
     import rules
 
-    from mgd_helpers.noise import NoiseLevel
+    from mgd_helpers.guidance.noise import NoiseLevel
 
     draw = torch.Generator().manual_seed(0)
     cloud, denoised = torch.randn(200, 2, 4, 4, generator=draw), torch.randn(3, 2, 4, 4, generator=draw)
@@ -62,7 +62,7 @@ def test_a_shortened_pull_has_the_length_of_the_manifold_pull_and_the_direction_
     level = NoiseLevel(torch.tensor(0.6), torch.tensor(0.8), 500, denoised)
     settings = {"strength": 0.7, "n_neighbors": 20, "rank": 4}
     found = rules.shortened_pull(targets, cloud, 0, **settings)(denoised, level) - denoised
-    manifold = guidances.manifold(targets, cloud, 0, **settings)(denoised, level) - denoised
+    manifold = named.manifold(targets, cloud, 0, **settings)(denoised, level) - denoised
     straight = cloud[:3] - denoised
     torch.testing.assert_close(found.flatten(1).norm(dim=1), manifold.flatten(1).norm(dim=1))
     cosine = torch.cosine_similarity(found.flatten(1), straight.flatten(1))
@@ -198,7 +198,7 @@ def test_a_sampler_is_judged_by_its_own_unguided_sets(studies, monkeypatch, meas
 def test_a_tangent_comes_from_a_known_source(studies):
     import rules
 
-    from mgd_helpers.noise import NoiseLevel
+    from mgd_helpers.guidance.noise import NoiseLevel
 
     cloud = torch.randn(120, 2, 2, 2, generator=torch.Generator().manual_seed(0))
     targets = mgd.Targets(cloud[:3], (0, 1, 2), (torch.tensor([0]),) * 3)
@@ -206,7 +206,7 @@ def test_a_tangent_comes_from_a_known_source(studies):
     with pytest.raises(ValueError, match="source must be 'tree' or 'spheres'; got 'moon'"):
         rules.manifold_among(targets, cloud, 0, source="moon", **settings)
     level = NoiseLevel(torch.tensor(0.6), torch.tensor(0.8), 500, cloud[3:6])
-    pulls = [guidances.manifold(targets, cloud, 0, **settings)]
+    pulls = [named.manifold(targets, cloud, 0, **settings)]
     pulls += [rules.manifold_among(targets, cloud, 0, source=source, **settings) for source in ("tree", "spheres")]
     moved = [pull(cloud[3:6], level) for pull in pulls]
     assert min((moved[a] - moved[b]).abs().max() for a, b in ((0, 1), (0, 2), (1, 2))) > 0.01

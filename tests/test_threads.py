@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from mgd_helpers import threads
-from mgd_helpers.clusters import bisect, bisect_classes
-from mgd_helpers.latents import decode, encode
-from mgd_helpers.networks import build
-from mgd_helpers.students import Recipe, accuracy, soft_labels, train_student, train_students
+from mgd_helpers.clustering.bisecting import bisect, bisect_classes
+from mgd_helpers.encoding.latents import decode, encode
+from mgd_helpers.students.networks import build
+from mgd_helpers.students.training import Recipe, accuracy, soft_labels, train_student, train_students
 
 TINY, LARGE = 1e6, 1e12
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from mgd_helpers.latents import decode, encode
-from mgd_helpers.pipelines import PRETRAINED, load_pipeline
+from mgd_helpers.encoding.latents import decode, encode
+from mgd_helpers.encoding.pipelines import PRETRAINED, load_pipeline
 
 TOOL = Path(__file__).resolve().parent.parent / "tools" / "train_pipeline.py"
 

@@ -75,7 +75,7 @@ def pixel_unet(out_channels=3):
 
 
 def dit(scheduler, **options):
-    from mgd_helpers.toys import tiny_pipeline
+    from mgd_helpers.guidance.toys import tiny_pipeline
 
     return tiny_pipeline(scheduler, **options)
 

@@ -23,14 +23,14 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
 import mgd_helpers as mgd
-from mgd_helpers import plots
-from mgd_helpers.baselines import random_real
-from mgd_helpers.catalog import PROFILES as CATALOG
-from mgd_helpers.dit import NULL_CLASS
-from mgd_helpers.evaluation import nearest_neighbor_accuracy
+from mgd_helpers.baselines.real_images import random_real
+from mgd_helpers.data.catalog import PROFILES as CATALOG
+from mgd_helpers.evaluation.tables import nearest_neighbor_accuracy
+from mgd_helpers.guidance.dit import NULL_CLASS
+from mgd_helpers.lab import plots
 from mgd_helpers.linalg import nearest
 from mgd_helpers.provenance import hardware, package_versions
-from mgd_helpers.students import Recipe, accuracy, train_student
+from mgd_helpers.students.training import Recipe, accuracy, train_student
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -22,7 +22,8 @@ from models import dit_pipeline
 from on_gpu.stalls import stalls
 from on_gpu.worlds import LABEL, among_noise, digits
 
-from mgd_helpers import decode, guidances
+from mgd_helpers import decode
+from mgd_helpers.guidance import named
 from mgd_helpers.linalg import gram_eigh
 
 ROOT = Path(__file__).parents[2]
@@ -70,19 +71,19 @@ def source_lines(function) -> range:
 
 def by_class(targets, cloud, seed):
     """A mapping, as `distill` passes one, in place of one guidance for all."""
-    return {LABEL: guidances.manifold(targets, cloud, seed, above=0.0)}
+    return {LABEL: named.manifold(targets, cloud, seed, above=0.0)}
 
 
 GUIDED = {
-    "none": guidances.none,
-    "mode": partial(guidances.mode, above=0.0),
-    "mgd3": guidances.mgd3,
-    "manifold": partial(guidances.manifold, above=0.0),
+    "none": named.none,
+    "mode": partial(named.mode, above=0.0),
+    "mgd3": named.mgd3,
+    "manifold": partial(named.manifold, above=0.0),
     "manifold, by class": by_class,
-    "manifold, auto": partial(guidances.manifold, above=0.0, n_neighbors="auto", rank="auto"),
-    "manifold, at the target": partial(guidances.manifold, above=0.0, tangent="target"),
-    "manifold, at the sample": partial(guidances.manifold, above=0.0, tangent="sample"),
-    "released": partial(guidances.released, above=0.0),
+    "manifold, auto": partial(named.manifold, above=0.0, n_neighbors="auto", rank="auto"),
+    "manifold, at the target": partial(named.manifold, above=0.0, tangent="target"),
+    "manifold, at the sample": partial(named.manifold, above=0.0, tangent="sample"),
+    "released": partial(named.released, above=0.0),
 }  # each at all steps, but for mgd3, whose window belongs to it
 STEPS = (4, 8)
 # torch.linalg.eigh looks at its own error code, and nobody can ask it not to: one wait each, known and told
@@ -105,8 +106,8 @@ def stall(options, left):
         run = partial(world.sample, guidance, images=images, seed=options.seed, steps=steps, output="latents")
         return stalls(run, device=options.device)
 
-    waits(guidances.manifold, 2)  # warms up
-    bare = {steps: waits(guidances.none, steps) for steps in STEPS}
+    waits(named.manifold, 2)  # warms up
+    bare = {steps: waits(named.none, steps) for steps in STEPS}
     for name, factory in (GUIDED | {CONTROL: reading}).items():
         guided = {steps: waits(factory, steps) for steps in STEPS}
         known = {steps: sum(guided[steps][place] for place in EIGH) for steps in STEPS}
@@ -126,7 +127,7 @@ def stall(options, left):
 # --- agreement -------------------------------------------------------------------------------------------------------
 
 AGREES = {"float16": 0.02, "bfloat16": 0.1, "float32 on the CPU": 0.01}  # of the bundled pipeline's latents
-STEERED = {"none": guidances.none, "manifold": guidances.manifold}
+STEERED = {"none": named.none, "manifold": named.manifold}
 
 
 def agreement(options, left):

@@ -1,0 +1,43 @@
+"""Image sets written as folders, such as those of the baselines: what `load_data` and `evaluate` read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mgd_helpers.data.class_names import check_class_names, folder_names
+from mgd_helpers.data.datasets import ImageSet
+from mgd_helpers.data.files import check_folder, checksum, remove_parts, write
+from mgd_helpers.data.folders import check_unused, faults, is_record, maker, read_manifest, write_manifest
+from mgd_helpers.data.images import png
+from mgd_helpers.data.lock import locked
+
+
+def write_images(folder: str | Path, images: ImageSet, *, class_names: Sequence[str]) -> Path:
+    """Write a set as an image folder, `<class>/<index>.png`, with a manifest; `load_data(folder)` reads it back.
+
+    Values are rounded to bytes, once; images come back class after class, in their order within the class. Names that
+    are no safe folders become such, and stand in the manifest as they are. A second call mends what is missing or
+    damaged. Raises `ValueError` where the folder holds anything else.
+    """
+    folder, names = check_folder("folder", folder), check_class_names(class_names)
+    check_class_names(names, at_least=int(images.labels.max()) + 1 if len(images) else 0)
+    inside, contents, records = folder_names(names), {}, []
+    for label, name in enumerate(names):
+        for index, row in enumerate(images.rows_of(label).tolist()):
+            file = f"{inside[name]}/{index:05d}.png"
+            contents[file] = png(images.images[row])
+            records.append({"file": file, "class": name, "index": index, "sha256": checksum(contents[file])})
+    manifest = {"settings": {"classes": list(names)}, "complete": True, "images": records}
+    manifest["made_by"] = [maker(str(images.images.device), images=len(records))]
+    with locked(folder, name="folder"):
+        before = read_manifest(folder)
+        if before is None:
+            check_unused(folder, name="folder")
+        elif not is_record(before) or any(before[key] != manifest[key] for key in ("settings", "images")):
+            raise ValueError(f"folder must be new, empty, or hold these very images; {str(folder)!r} holds others.")
+        remove_parts(folder)
+        write_manifest(folder, before or manifest)  # first: what it lists and what is not there yet is missing
+        for file in faults(folder, manifest):
+            write(folder / file, lambda path, file=file: path.write_bytes(contents[file]))
+    return folder

@@ -1,0 +1,66 @@
+"""Images to scaled VAE latents and back.
+
+z = (E(x) - shift) * scale: the posterior *mean* of the VAE, so that one image always has one latent.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from mgd_helpers import arguments
+from mgd_helpers._shapes import Float, Tensor
+from mgd_helpers.progress import progress
+from mgd_helpers.threads import for_decoding, for_encoding
+
+
+@torch.no_grad()
+def encode(vae, images: Float[Tensor, "n c h w"], *, batch_size: int = 64) -> Float[Tensor, "n lc lh lw"]:
+    """Encode images in [-1, 1] to scaled posterior means, in batches on the VAE's device; float32 on the images' own.
+
+    `vae` is a diffusers `AutoencoderKL`: its `scaling_factor` gives latents of roughly unit variance, as its denoiser
+    expects them; a `shift_factor` is subtracted first where it has one.
+
+    Raises `ValueError` where the images do not fit the VAE or leave [-1, 1].
+    """
+    channels, batch_size = vae.config.in_channels, arguments.whole("batch_size", batch_size, at_least=1)
+    if arguments.tensor("images", images).ndim != 4 or images.shape[1] != channels:
+        raise ValueError(f"images must be [N, {channels}, H, W] for this VAE; got {list(images.shape)}.")
+    arguments.pixels("images", images)
+    latents = []
+    with for_encoding(vae, images[:batch_size]):
+        for block in progress(images.split(batch_size), "encode", unit="batch"):
+            mean = vae.encode(block.to(vae.device, vae.dtype)).latent_dist.mean
+            latents.append(((mean - _shift(vae)) * vae.config.scaling_factor).float().to(images.device))
+    return torch.cat(latents)
+
+
+@torch.no_grad()
+def decode(vae, latents: Float[Tensor, "n lc lh lw"], *, batch_size: int = 64) -> Float[Tensor, "n c h w"]:
+    """Decode scaled latents to images in [-1, 1], in batches on the VAE's device; float32 on the latents' device."""
+    channels, batch_size = vae.config.latent_channels, arguments.whole("batch_size", batch_size, at_least=1)
+    if arguments.tensor("latents", latents).ndim != 4 or latents.shape[1] != channels:
+        raise ValueError(f"latents must be [N, {channels}, h, w] for this VAE; got {list(latents.shape)}.")
+    if not (latents.is_meta or latents.isfinite().all()):
+        raise ValueError("latents must be finite; got NaN or infinite values. Find out where they arise.")
+    images = []
+    with for_decoding(vae, latents[:batch_size]):
+        for block in progress(latents.split(batch_size), "decode", unit="batch"):
+            block = block.to(vae.device, vae.dtype) / vae.config.scaling_factor + _shift(vae)
+            images.append(vae.decode(block).sample.clamp(-1, 1).float().to(latents.device))
+    return torch.cat(images)
+
+
+def pack(latents: Float[Tensor, "n c h w"]) -> Float[Tensor, "n tokens packed"]:
+    """Latents in the order in which Flux denoises them: every 2 x 2 patch a row, [N, h/2 * w/2, 4 C].
+
+    Only the order changes, so distances, means and tangents do not: pack targets and cloud, and guide as ever.
+    """
+    count, channels, height, width = latents.shape
+    if height % 2 or width % 2:
+        raise ValueError(f"latents must have even height and width to be packed; got {list(latents.shape)}.")
+    patches = latents.view(count, channels, height // 2, 2, width // 2, 2).permute(0, 2, 4, 1, 3, 5)
+    return patches.reshape(count, height // 2 * (width // 2), 4 * channels)
+
+
+def _shift(vae) -> float:
+    return getattr(vae.config, "shift_factor", None) or 0.0

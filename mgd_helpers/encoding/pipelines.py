@@ -1,0 +1,105 @@
+"""Pipelines: the shipped ones, local folders and hub ids, all as stock diffusers pipelines; and their fingerprint."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import io
+from pathlib import Path
+
+import torch
+
+from mgd_helpers import arguments
+from mgd_helpers.arguments import did_you_mean
+from mgd_helpers.data.catalog import PIPELINE_REVISIONS, PROFILES
+from mgd_helpers.progress import is_quiet
+
+PRETRAINED = Path(__file__).parents[1] / "pretrained"
+
+
+def load_pipeline(name: str | Path, *, device: str | torch.device | None = None, dtype: torch.dtype | None = None):
+    """A stock diffusers pipeline, ready to sample: by a shipped name (`"digits"`), a local folder, or a hub id.
+
+    The name of a data set of `mgd_helpers.data.catalog` stands for its pipeline: `"imagenette"` for
+    `"facebook/DiT-XL-2-256"`. Shipped pipelines and folders need no network. `device` defaults to CUDA where there is
+    one, `dtype` to float32. Only safetensors are read, and no remote code runs.
+
+    Raises `ValueError` where the name is neither shipped, nor a folder, nor shaped like a hub id, for a data set
+    without a pipeline, and for a folder that lacks a part or holds a broken one; `FileNotFoundError`, with the remedy,
+    where the hub does not give it.
+    """
+    device = arguments.device("device", device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    if str(name) in PROFILES:
+        profile = PROFILES[str(name)]
+        if not profile.pipeline:
+            raise ValueError(
+                f"{profile.name!r} is a data set without a pipeline of its own. Train one, or name a class-conditional "
+                f"one that knows its classes: distill({profile.name!r}, pipeline=…, class_labels=…)."
+            )
+        name = profile.pipeline
+    folder = PRETRAINED / str(name)
+    if not (folder / "model_index.json").is_file():
+        folder = Path(name)
+        if not (folder / "model_index.json").is_file() and (folder.exists() or str(name).count("/") != 1):
+            shipped = sorted(path.parent.name for path in PRETRAINED.glob("*/model_index.json"))
+            raise ValueError(
+                f"name must be a shipped pipeline ({', '.join(shipped)}), a folder with a model_index.json, or a hub "
+                f"id like 'facebook/DiT-XL-2-256'; got {str(name)!r}.{did_you_mean(name, (*shipped, *PROFILES))}"
+            )
+    with contextlib.redirect_stderr(io.StringIO()):  # the import warns of libraries that we do not use
+        from diffusers import DiffusionPipeline
+        from diffusers.utils import logging
+        from safetensors import SafetensorError
+    local = folder.is_dir()
+    if local or is_quiet():
+        logging.disable_progress_bar()
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()  # it warns that the keys of id2label are text, as they are in any JSON file
+    try:
+        pipe = DiffusionPipeline.from_pretrained(
+            str(folder),
+            use_safetensors=True,
+            local_files_only=local,
+            revision=None if local else PIPELINE_REVISIONS.get(str(name)),
+        )
+    except (OSError, ValueError, RuntimeError, AttributeError, SafetensorError) as error:
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+            raise  # a download that does not fit
+        raise _not_loaded(name, local, error) from error
+    finally:
+        logging.enable_progress_bar()
+        logging.set_verbosity(verbosity)
+    pipe = pipe.to(device, dtype)
+    pipe.set_progress_bar_config(disable=is_quiet(), leave=False, delay=1)
+    for module in modules(pipe).values():
+        module.eval().requires_grad_(False)
+    return pipe
+
+
+def _not_loaded(name, local: bool, error: Exception) -> Exception:
+    reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    if local:
+        return ValueError(
+            f"pipeline {str(name)!r} must be a folder as pipe.save_pretrained(…) writes it, with whole weights as "
+            f"safetensors; it cannot be loaded: {reason!r}. Save or copy it anew."
+        )
+    return FileNotFoundError(
+        f"pipeline {str(name)!r} could not be loaded from the hub: {reason!r}. Check its name, and that it has weights "
+        "as safetensors; connect to the network once, or name a folder that holds a copy."
+    )
+
+
+def modules(pipe) -> dict[str, torch.nn.Module]:
+    """The pipeline's networks by name, in alphabetical order."""
+    return {name: part for name, part in sorted(pipe.components.items()) if isinstance(part, torch.nn.Module)}
+
+
+def weights_hash(pipe) -> str:
+    """SHA-256 over the names and values of all weights of a pipeline: which model made an image."""
+    digest = hashlib.sha256()
+    for name, module in modules(pipe).items():
+        for key, tensor in sorted(module.state_dict().items()):
+            digest.update(f"{name}.{key}{tuple(tensor.shape)}{tensor.dtype}".encode())
+            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()

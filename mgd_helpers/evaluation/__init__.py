@@ -1,0 +1,18 @@
+"""Chapter 5. What a distilled set is worth: tables of students, distances, paired statistics, audits."""
+
+from mgd_helpers.evaluation.audits import Audit, audit
+from mgd_helpers.evaluation.paired import holm, paired_difference, pooled_difference
+from mgd_helpers.evaluation.tables import distances, evaluate, measure, nearest_neighbor_accuracy, student_accuracies
+
+__all__ = [
+    "Audit",
+    "audit",
+    "distances",
+    "evaluate",
+    "holm",
+    "measure",
+    "nearest_neighbor_accuracy",
+    "paired_difference",
+    "pooled_difference",
+    "student_accuracies",
+]

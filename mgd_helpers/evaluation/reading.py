@@ -1,0 +1,133 @@
+"""Sets of images, opened beside the data that they are measured against: the one check that all measures share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from mgd_helpers import arguments
+from mgd_helpers._shapes import Int, Tensor
+from mgd_helpers.data.datasets import Dataset, ImageSet, image_set, load_data, read_generated
+
+Source = str | Path | ImageSet
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """`sets` by name and the `data` they are measured against, float32 and on one `device`, without gradients.
+
+    The training images stay where they lie; whoever needs them moves them. `note` is what a table has to say.
+    """
+
+    sets: dict[str, ImageSet]
+    data: Dataset
+    device: torch.device
+    note: str
+
+
+def read_sets(
+    generated,
+    *,
+    against,
+    device=None,
+    every_class: bool = True,
+) -> Reading:
+    """Open one set (a `Source`), or several {name: set}, and the data; what does not fit is refused before any work.
+
+    A set is an `ImageSet`, or a folder with one sub-folder per class (`data.read_generated`); one without a name is
+    called by its folder, or `generated`. `against` is whatever `load_data` reads, or a `Dataset`, with a test split.
+    `device` is by default that of the test images. With `every_class` a set must hold all classes of the data.
+
+    Raises `ValueError` for anything else: no images, another size, unknown labels, a folder of `distill` that lacks
+    images. That a set *is* the test split is said in `note`.
+
+    >>> data = load_data("digits")
+    >>> read_sets({"all": data.train}, against=data).sets["all"].images.shape
+    torch.Size([1500, 1, 32, 32])
+    """
+    data = _data(against)
+    device = data.test.images.device if device is None else arguments.device("device", device)
+    if not isinstance(generated, Mapping):
+        generated = {str(generated) if isinstance(generated, str | Path) else "generated": generated}
+    if not generated:
+        raise ValueError("generated must hold at least one set; got none.")
+    sets = {name: _set(name, source, data) for name, source in generated.items()}
+    for name, images in sets.items():
+        _check_fits(name, images, data, every_class)
+    data = replace(data, train=_plain(data.train), test=_plain(data.test).to(device))
+    sets = {name: _plain(images).to(device) for name, images in sets.items()}
+    copies = [name for name, images in sets.items() if torch.equal(images.images, data.test.images)]
+    note = [f"{', '.join(map(repr, copies))} is the test split itself, and its scores no measure."] if copies else []
+    return Reading(sets, data, device, " ".join([data.note, *note] if data.note else note))
+
+
+def read_rows(name: str, rows, *, of: int) -> Int[Tensor, " k"]:
+    """Rows of a training split of `of` images, each once and in order: from rows, from a mask, or all for None.
+
+    >>> read_rows("members", [True, False, True], of=3)
+    tensor([0, 2])
+    """
+    try:
+        found = torch.as_tensor(range(of) if rows is None else rows).cpu()
+    except (TypeError, ValueError, RuntimeError):  # text, None, rows of unequal length
+        found = torch.empty(0)
+    if found.dtype == torch.bool and list(found.shape) == [of]:
+        found = found.nonzero()[:, 0]
+    whole, found = not found.is_floating_point() and found.dtype != torch.bool, found.long().unique()
+    if not whole or len(found) == 0 or found[0] < 0 or found[-1] >= of:
+        raise ValueError(
+            f"{name} must be rows of the training split, 0 to {of - 1}, or {of} booleans, one True at least; got "
+            f"{rows!r}."
+        )
+    return found
+
+
+def _data(against) -> Dataset:
+    if isinstance(against, ImageSet):
+        raise ValueError(
+            "against must be a Dataset, a data set by name or a folder; got an ImageSet. "
+            "Dataset(name, train, test, class_names) makes one of two."
+        )
+    try:
+        data = against if isinstance(against, Dataset) else load_data(against)
+    except ValueError as error:
+        raise ValueError(f"against: {error}") from error
+    if len(data.test) == 0:
+        raise ValueError(f"against must have a test split; {data.name!r} has none. Pass a Dataset with .test filled.")
+    return data
+
+
+def _set(name, source, data: Dataset) -> ImageSet:
+    if not isinstance(source, str | Path):
+        return image_set(_called(name), source, or_else=" or a folder of images")
+    return read_generated(source, data)
+
+
+def _called(name) -> str:
+    return "generated" if name == "generated" else f"generated {name!r}"
+
+
+def _plain(part: ImageSet) -> ImageSet:
+    if part.images.dtype == torch.float32 and not part.images.requires_grad:
+        return part
+    return ImageSet(part.images.detach().float(), part.labels)
+
+
+def _check_fits(name, images: ImageSet, data: Dataset, every_class: bool):
+    if len(images) == 0:
+        raise ValueError(f"{_called(name)} must hold at least one image; got none.")
+    expected, got = list(data.train.images.shape[1:]), list(images.images.shape[1:])
+    if expected != got:
+        raise ValueError(f"{_called(name)} has images {got}, but {data.name!r} has {expected}.")
+    labels, classes = set(images.labels.tolist()), len(data.class_names)
+    if max(labels) >= classes:
+        raise ValueError(f"{_called(name)} has labels up to {max(labels)}; {data.name!r} has {classes} classes.")
+    missing = sorted(set(range(classes)) - labels) if every_class else []
+    if missing:
+        raise ValueError(
+            f"{_called(name)} holds no image of class {[data.class_names[label] for label in missing][:5]}; "
+            "a fair comparison needs every class."
+        )

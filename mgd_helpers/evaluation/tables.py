@@ -1,0 +1,204 @@
+"""What a small set of images is worth: accuracy of students and of 1-nearest neighbour on held-out images, distances.
+
+Rows are paired: every set is learnt by students of the same seeds. The accuracy is that of the last step.
+"""
+
+from __future__ import annotations
+
+import inspect
+import numbers
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from mgd_helpers import arguments
+from mgd_helpers._shapes import Float, Int, Tensor
+from mgd_helpers.data.datasets import Dataset, ImageSet, image_set
+from mgd_helpers.evaluation import fidelity, precision_recall
+from mgd_helpers.evaluation.fidelity import Features, feature_rows, name_and_function
+from mgd_helpers.evaluation.reading import Reading, Source, read_sets
+from mgd_helpers.linalg import nearest, two_sets
+from mgd_helpers.seeding import generator
+from mgd_helpers.students.recipes import Recipe, checked
+from mgd_helpers.students.training import accuracy, train_students
+
+if TYPE_CHECKING:
+    import pandas
+
+Metrics = Mapping[str, Callable[..., float | Mapping[str, float]]]
+
+REAL_ROWS = 5000  # training images that MMD is taken to: all pairs of more are minutes, and hardly steadier
+
+
+def evaluate(
+    generated: Source | Mapping[str, Source],
+    *,
+    against: str | Path | Dataset,
+    students: int = 3,
+    seed: int = 0,
+    features: Features | None = None,
+    metrics: Metrics | None = None,
+    recipe: Recipe = Recipe(),  # noqa: B008  (frozen)
+    device: str | torch.device | None = None,
+) -> pandas.DataFrame:
+    """Compare one set, or several by name, with the real data set `against`; one row per set.
+
+    A set is a folder with one sub-folder per class (made by any method; sub-folders are matched by class name), or an
+    `ImageSet`. Columns: `images`; `student`, the mean accuracy of `students` ConvNet-3 on the held-out test split, with
+    its standard deviation `student_sd` over their seeds; `nearest_neighbor`, the accuracy of 1-NN on pixels; and
+    `mmd_<name>`, the unbiased squared MMD to the training split, or to 5,000 images of it drawn once and for all, on
+    `features` (name, function of images), by default pixels. `metrics`, as of `measure` but with these same training
+    images for the real ones, take the place of MMD. `recipe` says how the students are trained, `device` where all is
+    computed: by default where the test images lie. `features` are asked for 500 images at a time.
+
+    `attrs` of the table say what it was made with: `against`, the data set; `test_images`, how many; its `note`; and
+    `accuracies`, name -> one number per student. Those of several sets are what `paired.paired_difference` compares.
+
+    >>> from mgd_helpers.data import load_data
+    >>> table = evaluate(load_data("digits").train, against="digits", students=0)
+    >>> table.round(2)["nearest_neighbor"].item(), table.attrs["test_images"]
+    (0.99, 297)
+    """
+    students, seed = arguments.whole("students", students, at_least=0), arguments.whole("seed", seed, at_least=0)
+    recipe, (name, function) = checked(recipe), name_and_function(features)
+    metrics = _functions({f"mmd_{name}": fidelity.mmd} if metrics is None else metrics)
+    reading = read_sets(generated, against=against, device=device)
+    data, train = reading.data, reading.data.train
+    chosen = torch.randperm(len(train), generator=generator(0))[:REAL_ROWS].sort().values.to(train.images.device)
+    real = ImageSet(train.images[chosen], train.labels[chosen]).to(reading.device)
+    real_rows = feature_rows(real.images, function)
+    rows, accuracies = {}, {}
+    for row, images in reading.sets.items():
+        accuracies[row] = student_accuracies(images, data, students=students, seed=seed, recipe=recipe)
+        scores = torch.tensor(accuracies[row])
+        rows[row] = {
+            "images": len(images),
+            "student": scores.mean().item(),
+            "student_sd": scores.std().item() if len(scores) > 1 else float("nan"),
+            "nearest_neighbor": nearest_neighbor_accuracy(images, data.test),
+        }
+        _add(rows[row], metrics, feature_rows(images.images, function), images.labels, real_rows, real.labels)
+    return _table(rows, reading, accuracies=accuracies)
+
+
+def measure(
+    generated: Source | Mapping[str, Source],
+    *,
+    against: str | Path | Dataset,
+    features: Features | None = None,
+    metrics: Metrics | None = None,
+    device: str | torch.device | None = None,
+) -> pandas.DataFrame:
+    """How far one set, or several by name, are from the held-out test split of `against`; one row per set, no student.
+
+    Sets are given as to `evaluate`; columns are those of `distances`. `features` (name, function of images) should be
+    a network's, and the caption of the table should say which; without them distances are those of pixels. Compare
+    rows of equally many images only. Needs torchmetrics, and six images per set.
+
+    `metrics` {name: function} are measured instead, whatever they need. A function gets, by keyword, those of four
+    things that it names: `generated` and `real`, features [n, d] and [m, d], float32 or float64, on the device; and
+    `generated_labels` and `real_labels`, int64 [n] and [m]. It returns a number, which stands in the column `name`, or
+    a dictionary of numbers, whose keys are the columns. So every function of `fidelity` and `neighborhoods` will do:
+
+    >>> from mgd_helpers.data import load_data
+    >>> data = load_data("digits")
+    >>> def gap(*, generated, real):
+    ...     return torch.dist(generated.mean(0), real.mean(0)).item()
+    >>> table = measure(data.train, against=data, metrics={"gap": gap, "balls": precision_recall.precision_recall})
+    >>> list(table.columns)
+    ['images', 'gap', 'precision', 'recall', 'density', 'coverage']
+    """
+    name, function = name_and_function(features)
+    metrics = _functions({"distances": distances} if metrics is None else metrics)
+    reading = read_sets(generated, against=against, device=device)
+    test = reading.data.test
+    rows, real = {}, feature_rows(test.images, function)
+    for row, images in reading.sets.items():
+        rows[row] = {"images": len(images)}
+        _add(rows[row], metrics, feature_rows(images.images, function), images.labels, real, test.labels)
+    return _table(rows, reading, features=name)
+
+
+def distances(
+    *,
+    generated: Float[Tensor, "n d"],
+    real: Float[Tensor, "m d"],
+    generated_labels: Int[Tensor, " n"],
+    real_labels: Int[Tensor, " m"],
+) -> dict[str, float]:
+    """All that `fidelity` and `neighborhoods` say of two sets of features, but MMD, by name.
+
+    `frechet_distance`, `kernel_distance`, `embedding_distance`; `precision`, `recall`, `density`, `coverage`;
+    `representativeness` and `diversity`, each also for the worst twentieth (`…_5`). Needs six rows on each side.
+    """
+    generated, real = two_sets(generated, real, at_least=6)
+    pair = {"generated": generated, "real": real}
+    return {
+        "frechet_distance": fidelity.frechet_distance(**pair),
+        "kernel_distance": fidelity.kernel_distance(**pair),
+        "embedding_distance": fidelity.embedding_distance(
+            **pair, generated_labels=generated_labels, real_labels=real_labels
+        ),
+        **precision_recall.precision_recall(**pair),
+        "representativeness": precision_recall.representativeness(**pair),
+        "representativeness_5": precision_recall.representativeness(**pair, quantile=0.05),
+        "diversity": precision_recall.diversity(generated=generated),
+        "diversity_5": precision_recall.diversity(generated=generated, quantile=0.05),
+    }
+
+
+def student_accuracies(
+    images: ImageSet,
+    data: Dataset,
+    *,
+    students: int,
+    seed: int = 0,
+    recipe: Recipe = Recipe(),  # noqa: B008
+) -> list[float]:
+    """Held-out accuracies of `students` networks trained on `images`, of seeds `seed`, `seed` + 1, …"""
+    image_set("images", images)
+    students, seed = arguments.whole("students", students, at_least=0), arguments.whole("seed", seed, at_least=0)
+    seeds = range(seed, seed + students)
+    trained = train_students(images.images, images.labels, n_classes=len(data.class_names), seeds=seeds, recipe=recipe)
+    return [accuracy(student, data.test.images, data.test.labels) for student in trained]
+
+
+def nearest_neighbor_accuracy(train: ImageSet, test: ImageSet) -> float:
+    """The share of test images whose nearest image of `train` (Euclidean, on pixels) has their label."""
+    train, test = image_set("train", train), image_set("test", test)
+    indices = nearest(test.images.flatten(1), train.images.flatten(1), n_neighbors=1)[:, 0]
+    return (train.labels[indices] == test.labels).float().mean().item()
+
+
+def _functions(metrics) -> Metrics:
+    if not isinstance(metrics, Mapping) or not all(callable(function) for function in metrics.values()):
+        raise ValueError(f"metrics must be {{name: function}}; got {metrics!r}. Such as {{'mmd': fidelity.mmd}}.")
+    return metrics
+
+
+def _add(row: dict, metrics: Metrics, generated, generated_labels, real, real_labels) -> None:
+    """Append the columns that metrics give to a row."""
+    offered = {"generated": generated, "real": real, "generated_labels": generated_labels, "real_labels": real_labels}
+    for name, function in metrics.items():
+        named = inspect.signature(function).parameters
+        found = function(**{key: value for key, value in offered.items() if key in named})
+        found = found if isinstance(found, Mapping) else {name: found}
+        for column, value in found.items():
+            if isinstance(value, Tensor) and value.numel() == 1:
+                value = value.item()
+            if isinstance(value, bool) or not isinstance(value, numbers.Real):
+                raise ValueError(f"metrics[{name!r}] must return a number, or a dict of them; got {value!r}.")
+            if column in row:
+                raise ValueError(f"metrics[{name!r}] gives a column {column!r}, which is there already. Rename it.")
+            row[column] = value
+
+
+def _table(rows: dict[str, dict], reading: Reading, **more) -> pandas.DataFrame:
+    import pandas
+
+    table = pandas.DataFrame.from_dict(rows, orient="index")
+    data = reading.data
+    table.attrs = {"against": data.name, "test_images": len(data.test), "note": reading.note} | more
+    return table

@@ -1,0 +1,337 @@
+import hashlib
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from mgd_helpers.data.datasets import Dataset, ImageSet, image_set, load_data
+from mgd_helpers.data.folders import IMAGE_SUFFIXES
+
+
+def scans():
+    """scikit-learn's digits on the scale [-1, 1], as they are before resizing."""
+    pixels, labels = load_digits(return_X_y=True)
+    return torch.from_numpy(pixels / 8 - 1).float(), torch.from_numpy(labels)
+
+
+def test_digits_are_images_in_range_with_labels(digits):
+    for part, size in ((digits.train, 1500), (digits.test, 297)):
+        assert part.images.shape == (size, 1, 32, 32)
+        assert part.images.dtype == torch.float32
+        assert part.labels.dtype == torch.int64
+        assert part.images.min() == -1
+        assert part.images.max() == 1
+    assert digits.class_names == tuple("0123456789")
+
+
+def test_digits_are_stratified(digits):
+    whole = torch.cat([digits.train.labels, digits.test.labels]).bincount()
+    for part in (digits.train, digits.test):
+        assert (part.labels.bincount() - whole * len(part) / 1797).abs().max() < 1
+
+
+def test_train_and_test_share_no_scan_and_lose_none(digits):
+    rows = {}
+    for name, part in (("train", digits.train), ("test", digits.test)):
+        rows[name] = {hashlib.sha256(image.numpy().tobytes()).hexdigest() for image in part.images}
+        assert len(rows[name]) == len(part)
+    assert not rows["train"] & rows["test"]
+
+
+def test_digits_keep_scan_and_label_together(digits):
+    known, labels = scans()
+    small = torch.nn.functional.interpolate(digits.test.images, size=8, mode="area").flatten(1)
+    found = torch.cdist(small, known).argmin(1)
+    assert torch.equal(labels[found], digits.test.labels)
+    assert (found.diff() > 0).all()  # in their own order, each one once
+
+
+def test_the_split_is_the_same_for_everybody(digits):
+    known, _ = scans()
+    small = torch.nn.functional.interpolate(digits.test.images, size=8, mode="area").flatten(1)
+    found = torch.cdist(small, known).argmin(1)
+    assert digits.test.labels.bincount().tolist() == [29, 30, 29, 30, 30, 30, 30, 30, 29, 30]
+    assert hashlib.sha256(np.asarray(found, dtype="<i8").tobytes()).hexdigest()[:16] == "1d5d813b610838c5"
+
+
+def test_what_a_caller_does_to_the_digits_stays_with_the_caller():
+    load_data("digits").train.images.zero_()
+    assert load_data("digits").train.images.std() > 0.1
+
+
+def test_of_class_gives_the_images_of_one_class_in_order(digits):
+    expected = [image for image, label in zip(digits.test.images, digits.test.labels, strict=True) if label == 4]
+    assert torch.equal(digits.test.of_class(4), torch.stack(expected))
+
+
+def write(folder, pixels, **options):
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.asarray(pixels, dtype=np.uint8)).save(folder, **options)
+
+
+def test_a_folder_gives_its_classes_and_files_in_alphabetical_order(tmp_path):
+    for name, value in (("b/2.png", 40), ("b/1.png", 30), ("a/9.png", 20), (".cache/1.png", 99)):
+        write(tmp_path / name, np.full((5, 4), value))
+    (tmp_path / "a" / "notes.txt").write_text("no image")
+    (tmp_path / "manifest.json").write_text("{}")
+    data = load_data(tmp_path)
+    assert data.class_names == ("a", "b")
+    assert data.name == tmp_path.name
+    assert data.train.labels.tolist() == [0, 1, 1]
+    assert ((data.train.images[:, 0, 0, 0] + 1) * 127.5).round().tolist() == [20, 30, 40]
+    assert data.train.images.shape == (3, 1, 5, 4)
+    assert len(data.test) == 0
+
+
+def test_black_is_minus_one_and_white_is_one(tmp_path):
+    write(tmp_path / "a/1.png", [[0, 255]])
+    assert load_data(str(tmp_path)).train.images.flatten().tolist() == [-1, 1]
+
+
+def test_colours_come_as_three_channels(tmp_path):
+    pixels = np.arange(2 * 3 * 3).reshape(2, 3, 3)
+    write(tmp_path / "a/1.png", pixels)
+    found = load_data(tmp_path).train.images[0]
+    np.testing.assert_allclose((found + 1) * 127.5, pixels.transpose(2, 0, 1), atol=1e-3)
+
+
+def test_palettes_and_transparency_become_colour(tmp_path):
+    for number, mode in enumerate(("P", "RGBA")):
+        (tmp_path / "a").mkdir(exist_ok=True)
+        Image.new("RGB", (4, 4), (255, 0, 0)).convert(mode).save(tmp_path / f"a/{number}.png")
+    found = load_data(tmp_path).train.images
+    assert found.shape == (2, 3, 4, 4)
+    assert torch.equal(found[:, 0], torch.ones(2, 4, 4))
+    assert torch.equal(found[:, 1:], -torch.ones(2, 2, 4, 4))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_channels_makes_a_mixed_folder_grey_or_coloured(tmp_path, channels):
+    write(tmp_path / "a/1.png", np.full((4, 4), 40))
+    write(tmp_path / "a/2.png", np.full((4, 4, 3), 40))
+    found = load_data(tmp_path, channels=channels).train.images
+    torch.testing.assert_close(found, torch.full((2, channels, 4, 4), 40 / 127.5 - 1))
+
+
+@pytest.mark.parametrize(
+    ("source", "channels", "message"),
+    [
+        ("digits", 3, "channels must be 1 for 'digits', or None; got 3"),
+        ("cifar10", 1, "channels must be 3 for 'cifar10', or None; got 1"),
+        (".", 2, r"channels must be 1 \(grey\), 3 \(colour\) or None .*; got 2"),
+    ],
+)
+def test_channels_that_a_source_cannot_have_are_refused(source, channels, message):
+    with pytest.raises(ValueError, match=message):
+        load_data(source, channels=channels)
+
+
+def test_image_size_resizes_the_shorter_side_and_crops_the_centre(tmp_path):
+    left_and_right = np.zeros((8, 24))
+    left_and_right[:, 8:16] = 200
+    write(tmp_path / "a/1.png", left_and_right)
+    found = load_data(tmp_path, image_size=8).train.images
+    assert found.shape == (1, 1, 8, 8)
+    torch.testing.assert_close(found, torch.full_like(found, 200 / 127.5 - 1))
+
+
+def test_what_distill_writes_comes_back_pixel_by_pixel(tmp_path, waves):
+    pixels = ((waves.train.images + 1) * 127.5).round()
+    for number, image in enumerate(pixels):
+        write(tmp_path / f"a/{number:02d}.png", image[0])
+    torch.testing.assert_close(load_data(tmp_path).train.images, pixels / 127.5 - 1)
+
+
+def test_unknown_sources_are_refused():
+    message = "source must be one of digits, .*, a folder .*; got 'digit', which is none. Check the spelling"
+    with pytest.raises(ValueError, match=message):
+        load_data("digit")
+
+
+def test_digits_of_another_size_are_refused():
+    with pytest.raises(ValueError, match=r"image_size must be 32 for 'digits' .*; got 28"):
+        load_data("digits", image_size=28)
+
+
+def test_folders_without_images_are_refused(tmp_path):
+    (tmp_path / "a").mkdir()
+    with pytest.raises(ValueError, match=r"source must hold images in one sub-folder per class; .* holds none"):
+        load_data(tmp_path)
+
+
+def test_images_of_different_sizes_are_refused(tmp_path):
+    write(tmp_path / "a/1.png", np.zeros((4, 4)))
+    write(tmp_path / "a/2.png", np.zeros((4, 5)))
+    with pytest.raises(ValueError, match=r"images of .* must have one size; found .*Pass image_size"):
+        load_data(tmp_path)
+
+
+def test_a_class_without_images_is_refused_and_named(tmp_path):
+    write(tmp_path / "a/1.png", np.zeros((4, 4)))
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b/1.psd").write_text("not read")
+    with pytest.raises(ValueError, match=r"one sub-folder per class; .* holds none of \['b'\]. Read are .png, .*.tiff"):
+        load_data(tmp_path)
+
+
+def test_all_files_of_the_suffixes_are_read(tmp_path):
+    for number, suffix in enumerate(IMAGE_SUFFIXES):
+        write(tmp_path / f"a/{number}{suffix.upper()}", np.full((4, 4), 100))
+    found = load_data(tmp_path, channels=1).train.images
+    torch.testing.assert_close(found, torch.full((7, 1, 4, 4), 100 / 127.5 - 1), rtol=0, atol=0.03)  # JPEG, WebP
+
+
+def test_a_file_that_is_no_image_is_named(tmp_path):
+    write(tmp_path / "a/1.png", np.zeros((4, 4)))
+    (tmp_path / "a/2.png").write_text("no image")
+    with pytest.raises(ValueError, match=rf"^a/2.png of '{tmp_path}' must be an image"):
+        load_data(tmp_path)
+
+
+def splits(folder, *names):
+    """Classes one and two in folders of splits, an image each: brightness 10, 20 in the first, 30, 40 in the next."""
+    for number, split in enumerate(names):
+        for label, name in enumerate(("one", "two")):
+            write(folder / split / name / "1.png", np.full((4, 4), 10 + 20 * number + 10 * label))
+
+
+def brightness(part):
+    return ((part.images[:, 0, 0, 0] + 1) * 127.5).round().tolist()
+
+
+@pytest.mark.parametrize("names", [("train", "test"), ("train", "val"), ("train", "test", "val", "validation")])
+def test_a_folder_of_splits_gives_training_and_test_images_of_its_own(tmp_path, names):
+    splits(tmp_path, *names)
+    write(tmp_path / names[1] / "two" / "2.png", np.full((4, 4), 50))
+    data = load_data(tmp_path)
+    assert data.class_names == ("one", "two")
+    assert data.name == tmp_path.name
+    assert (brightness(data.train), data.train.labels.tolist()) == ([10, 20], [0, 1])
+    assert (brightness(data.test), data.test.labels.tolist()) == ([30, 40, 50], [0, 1, 1])
+
+
+def test_a_test_split_may_lack_classes_and_has_the_labels_of_the_training_split(tmp_path):
+    splits(tmp_path, "train")
+    write(tmp_path / "test/two/1.png", np.full((4, 4), 90))
+    assert load_data(tmp_path).test.labels.tolist() == [1]
+    write(tmp_path / "test/three/1.png", np.full((4, 4), 90))
+    with pytest.raises(ValueError, match=r"classes of .* must be those of the training split; got also \['three'\]"):
+        load_data(tmp_path)
+
+
+def test_folders_that_are_called_otherwise_are_classes(tmp_path):
+    splits(tmp_path, "train", "cars")
+    with pytest.raises(ValueError, match=r"holds none of \['cars', 'train'\]"):
+        load_data(tmp_path)
+
+
+@pytest.mark.parametrize("other", [(4, 5), (4, 4, 3)])
+def test_splits_of_different_shapes_are_refused(tmp_path, other):
+    splits(tmp_path, "train")
+    write(tmp_path / "test/one/1.png", np.zeros(other))
+    with pytest.raises(ValueError, match=r"those for training have \[1, 4, 4\], those for testing \[.*Pass image_size"):
+        load_data(tmp_path)
+    assert load_data(tmp_path, image_size=4, channels=3).test.images.shape == (1, 3, 4, 4)
+
+
+def test_a_folder_too_large_for_the_machine_is_refused_at_its_first_image(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 1}.get)
+    splits(tmp_path, "one")
+    load_data(tmp_path / "one", image_size=16)  # 2048 bytes
+    with pytest.raises(
+        MemoryError, match=r"takes .* as 2 images of 32x32, .*smaller image_size, or .*part of the folder"
+    ):
+        load_data(tmp_path / "one", image_size=32)
+
+
+GREY, LABELS = torch.zeros(3, 1, 2, 2), torch.tensor([0, 1, 0])
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "message"),
+    [
+        (GREY, LABELS[:2], "images and labels must be equally many; got 3 images and 2 labels"),
+        (
+            GREY.byte(),
+            LABELS,
+            r"images must be floating-point .*; got torch.uint8, \[3, 1, 2, 2\]. .*images / 127.5 - 1",
+        ),
+        (GREY[:, 0], LABELS, r"images must be \[N, C, H, W\]; got torch.float32 \[3, 2, 2\].*images\[:, None\]"),
+        (GREY + 255, LABELS, r"images must lie in \[-1, 1\]; got \[255, 255\]. .*images / 127.5 - 1"),
+        (GREY.index_fill(0, LABELS[:1], -1.002), LABELS, r"images must lie in \[-1, 1\]; got \[-1.002, 0\]. .*clamp"),
+        (GREY.index_fill(0, LABELS[:1], torch.nan), LABELS, r"images must lie in \[-1, 1\]; got NaN, in 1 of 3 images"),
+        (GREY, LABELS.float(), r"labels must be int64 \[N\]; got torch.float32, \[3\]. labels.long"),
+        (GREY, LABELS[:, None], r"labels must be int64 \[N\]; got torch.int64, \[3, 1\]"),
+        (GREY, LABELS - 1, "labels must be 0 or more; got -1"),
+    ],
+)
+def test_what_is_no_image_set_is_refused(images, labels, message):
+    broken = object.__new__(ImageSet)  # past jaxtyping, which would speak first
+    vars(broken).update(images=images, labels=labels)
+    with pytest.raises(ValueError, match=message):
+        broken.__post_init__()
+
+
+def test_an_image_set_may_be_rounded_half_as_precise_empty_or_without_values():
+    for images in (GREY + 1.0005, GREY.half() - 1, GREY.bfloat16() + 1, GREY.to("meta")):
+        assert len(ImageSet(images, LABELS.to(images.device))) == 3
+    assert len(ImageSet(GREY[:0], LABELS[:0])) == 0
+
+
+def test_lists_and_arrays_are_no_image_set_and_a_data_set_has_two(unchecked):
+    for options, message in [
+        ({"labels": [0, 1, 0]}, "labels must be a torch.Tensor; got list. torch.as_tensor"),
+        ({"images": GREY.numpy()}, "images must be a torch.Tensor; got ndarray. torch.as_tensor"),
+    ]:
+        broken = object.__new__(ImageSet)  # past jaxtyping, which would speak first
+        vars(broken).update({"images": GREY, "labels": LABELS} | options)
+        with pytest.raises(ValueError, match=message):
+            broken.__post_init__()
+    whole = ImageSet(GREY, LABELS)
+    assert image_set("train", whole) is whole
+    with pytest.raises(ValueError, match=r"train must be an ImageSet; got Dataset. Pass one of its splits, .train or"):
+        image_set("train", Dataset("it", whole, whole, ("zero", "one")))
+    with pytest.raises(ValueError, match=r"train must be an ImageSet or a path; got tuple. ImageSet\(images, labels\)"):
+        image_set("train", (GREY, LABELS), or_else=" or a path")
+    with pytest.raises(ValueError, match=r"device must be a device such as .*; got 'gpu'"):
+        whole.to("gpu")
+
+
+def test_take_gives_rows_in_their_order(waves):
+    train = waves.train
+    for rows in ([3, 1], (3, 1), torch.tensor([3, 1]), np.array([3, 1]), torch.tensor([3, 1], dtype=torch.uint8)):
+        taken = train.take(rows)
+        assert torch.equal(taken.images, train.images[[3, 1]])
+        assert torch.equal(taken.labels, train.labels[[3, 1]])
+    assert torch.equal(train.take(train.labels == 1).images, train.of_class(1))
+    assert torch.equal(train.take(train.rows_of(1)).images, train.of_class(1))
+    assert train.rows_of(1).tolist() == [1, 3, 5, 7, 9, 11]
+    assert len(train.take([])) == 0
+    assert len(train.take(range(12))) == 12
+
+
+@pytest.mark.parametrize("rows", [[12], [-1], [0.5], "ab", None, [[0]], torch.ones(3, dtype=torch.bool), 5, {0}])
+def test_rows_that_are_none_are_refused(waves, rows):
+    with pytest.raises(ValueError, match="rows must"):
+        waves.train.take(rows)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("a",), "class_names must name every class, at least 2 for labels up to 1; got 1"),
+        (("a", "a"), "class_names must all be different; got 'a' 2 times"),
+        ("ab", "class_names must be a sequence of texts"),
+    ],
+)
+def test_class_names_are_checked(waves, names, message):
+    with pytest.raises(ValueError, match=message):
+        Dataset("x", waves.train, waves.test, names)
+    assert Dataset("x", waves.train, waves.test, ["a", "b", "c"]).class_names == ("a", "b", "c")
+
+
+def test_a_name_that_is_nearly_right_is_answered_with_the_right_one():
+    with pytest.raises(ValueError, match=r"Did you mean 'digits'\?"):
+        load_data("digit")

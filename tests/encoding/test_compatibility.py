@@ -1,0 +1,143 @@
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+from mgd_helpers.encoding.compatibility import (
+    check_images,
+    check_latents,
+    check_pipeline,
+    labels_of,
+    latent_shape,
+    train_steps,
+)
+from mgd_helpers.encoding.latents import encode
+from mgd_helpers.guidance.toys import tiny_pipeline
+
+NAMES = ("zero", "one")
+
+
+@pytest.fixture
+def labels(tiny, unchecked):
+    return lambda given, known=tiny.labels: unchecked(labels_of)(tiny, given, known, NAMES)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [[1, 0], (1, 0), np.array([1, 0]), torch.tensor([1, 0]), [np.int64(1), 0], {"zero": 1, "one": 0},
+     {"one": 0, "zero": 1}, {"zero": "one", "one": "zero"}, ["one", "zero"], {"zero": "one", "one": 0}],
+)  # fmt: skip
+def test_labels_come_as_lists_arrays_and_mappings(labels, given):
+    found = labels(given)
+    assert found == [1, 0]
+    assert {type(label) for label in found} == {int}
+
+
+def test_labels_are_looked_up_by_name(labels):
+    assert labels(None) == [0, 1]
+
+
+def test_labels_without_a_name_are_taken_with_a_warning(labels):
+    with pytest.warns(UserWarning, match=r"class_labels \[999\] have no name in the pipeline"):
+        assert labels({"zero": 999, "one": 0}) == [999, 0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert labels([998, 999], {}) == [998, 999]  # it has no names at all
+        labels([1, 0])
+
+
+ORDER = r"in the order of data.class_names \(zero, one\)"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([0, 1000], rf"class_labels must be classes of the pipeline, 0 to 999; got 1000 for 'one', its null .*{ORDER}"),
+        ([-1, 0], rf"class_labels must be a whole number from 0 to 999; got -1 for class 'zero'. Labels stand {ORDER}"),
+        ([0, 10**9], r"from 0 to 999; got 1000000000 for class 'one'"),
+        ([0, 1001], r"from 0 to 999; got 1001 for class 'one'"),
+        ([0.0, 1.0], r"from 0 to 999; got 0.0 for class 'zero'"),
+        (torch.tensor([0.0, 1.0]), r"from 0 to 999; got 0.0 for class 'zero'"),
+        ([True, 0], r"from 0 to 999; got True for class 'zero'"),
+        ([None, 0], r"from 0 to 999; got None for class 'zero'"),
+        ([[0], [1]], r"from 0 to 999; got \[0\] for class 'zero'"),
+        ([0], rf"class_labels must be one per class, 2; got 1. Pass them {ORDER}, or as a mapping"),
+        (5, "class_labels must be one per class, 2; got 5"),
+        (torch.tensor(5), "class_labels must be one per class, 2; got 5"),
+        ("01", "class_labels must be one per class, 2; got '01'"),
+        (["zer", "one"], "class_labels names 'zer' for class 'zero', which the pipeline .*Did you mean 'zero'"),
+        ({"zero": 0}, r"class_labels must map each class of the data; got none for \['one'\]"),
+        ({"zero": 0, "one": 1, "two": 2}, r"strange names \['two'\]\. The classes are zero, one"),
+    ],
+)
+def test_labels_that_the_pipeline_has_not_are_refused(labels, given, message):
+    with pytest.raises(ValueError, match=message):
+        labels(given)
+
+
+def test_names_that_the_pipeline_does_not_know_ask_for_labels(labels):
+    with pytest.raises(ValueError, match=rf"knows no class named \['one'\]\. .*mapping .* or {ORDER}.*mean 'ones'"):
+        labels(None, {"zero": 0, "ones": 1})
+
+
+def test_a_pipeline_gives_its_scale_and_its_steps(tiny):
+    assert check_pipeline(tiny) == 4.0
+    assert train_steps(tiny) == 1000
+    assert latent_shape(tiny) == (4, 8, 8)
+
+
+@pytest.mark.parametrize("pipe", [5, None, torch.nn.Linear(1, 1)])
+def test_what_is_no_pipeline_is_refused(pipe):
+    with pytest.raises(ValueError, match=rf"pipeline must be latent .*got {type(pipe).__name__}\. Others"):
+        check_pipeline(pipe)
+
+
+def test_a_shift_that_the_pipeline_would_forget_is_refused(tiny):
+    tiny.vae.register_to_config(shift_factor=0.7)
+    with pytest.raises(ValueError, match=r"pipeline must have a vae without a shift_factor.*got 0\.7"):
+        check_pipeline(tiny)
+    tiny.vae.register_to_config(shift_factor=0.0)
+    check_pipeline(tiny)
+
+
+@pytest.mark.parametrize("side", [28, 30, 64, 8])
+def test_images_of_another_size_are_told_the_right_one(tiny, side):
+    check_images(tiny, torch.zeros(2, 1, 16, 16))
+    with pytest.raises(ValueError, match=rf"images of 16 x 16 for this pipeline; got {side} x {side}.*image_size=16\)"):
+        check_images(tiny, torch.zeros(2, 1, side, side))
+    with pytest.raises(ValueError, match=r"images of 1 channels .*; got 3.*channels=1\)"):
+        check_images(tiny, torch.zeros(2, 3, 16, 16))
+
+
+def test_the_size_that_is_asked_for_is_the_one_that_fits(waves):
+    pipe = tiny_pipeline(image_size=32)
+    with pytest.raises(ValueError, match="image_size=32"):
+        check_images(pipe, waves.train.images)
+    assert encode(pipe.vae, torch.zeros(1, 1, 32, 32)).shape[1:] == latent_shape(pipe)
+
+
+def test_latents_are_tensors_or_become_such(tiny):
+    latents = torch.randn(3, 4, 8, 8)
+    assert check_latents(tiny, latents, 3) is not None
+    assert torch.equal(check_latents(tiny, latents.numpy(), 3), latents)
+    assert not check_latents(tiny, latents.clone().requires_grad_(), 3).requires_grad
+
+
+@pytest.mark.parametrize(
+    ("latents", "message"),
+    [
+        (torch.zeros(4, 4, 8, 8), "latents must be those of the 3 training images, in their order; got 4"),
+        (torch.tensor(1.0), "latents must be those of the 3 training images"),
+        (torch.zeros(3, 4, 4, 8), r"numbers \['N', 4, 8, 8\], as this .*got torch.float32, \[3, 4, 4, 8\]\. Make"),
+        (torch.zeros(3, 4, 8, 8).long(), "floating-point numbers .* got torch.int64"),
+        (torch.full((3, 4, 8, 8), torch.nan), "latents must be finite, and within ±10000"),
+        (torch.full((3, 4, 8, 8), torch.inf), "latents must be finite"),
+        (torch.full((3, 4, 8, 8), 1e20), r"latents must be finite, and within ±10000; got \[1e\+20, 1e\+20\]"),
+        ("text", "latents must be a tensor; got str"),
+        ([["a"]], "latents must be a tensor; got list"),
+    ],
+)
+def test_latents_that_do_not_fit_are_refused(tiny, latents, message):
+    with pytest.raises(ValueError, match=message):
+        check_latents(tiny, latents, 3)

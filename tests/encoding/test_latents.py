@@ -1,0 +1,108 @@
+import inspect
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from mgd_helpers.encoding.latents import decode, encode, pack
+
+
+@pytest.fixture
+def vae(tiny):
+    return tiny.vae
+
+
+@pytest.fixture
+def images(waves):
+    return waves.train.images
+
+
+@torch.no_grad()
+def test_latents_are_scaled_posterior_means(vae, images, device):
+    found = encode(vae.to(device), images)
+    expected = torch.cat([vae.encode(image[None].to(device)).latent_dist.mode() for image in images])
+    torch.testing.assert_close(found, expected.cpu() * vae.config.scaling_factor, rtol=1e-4, atol=1e-5)
+    assert found.device == images.device
+
+
+def test_one_image_has_one_latent(vae, images):
+    assert torch.equal(encode(vae, images), encode(vae, images))
+
+
+@pytest.mark.parametrize("batch_size", [1, 5, 12, 100])
+def test_batch_size_does_not_change_the_result(vae, images, batch_size):
+    latents = encode(vae, images)
+    torch.testing.assert_close(encode(vae, images, batch_size=batch_size), latents, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(decode(vae, latents, batch_size=batch_size), decode(vae, latents), rtol=1e-4, atol=1e-5)
+
+
+class Halving:
+    """A VAE whose latent is half its image, with a scaling factor of 3 and a shift of 0.1."""
+
+    config = SimpleNamespace(in_channels=1, latent_channels=1, scaling_factor=3.0, shift_factor=0.1)
+    device, dtype = torch.device("cpu"), torch.float32
+
+    def encode(self, images):
+        return SimpleNamespace(latent_dist=SimpleNamespace(mean=images / 2))
+
+    def decode(self, latents):
+        return SimpleNamespace(sample=latents * 2)
+
+
+def test_shift_is_subtracted_before_scaling_and_decode_undoes_both(images):
+    latents = encode(Halving(), images)
+    torch.testing.assert_close(latents, (images / 2 - 0.1) * 3)
+    torch.testing.assert_close(decode(Halving(), latents), images)
+
+
+def test_decoded_images_stay_within_range():
+    found = decode(Halving(), torch.tensor([-9.0, 0.0, 9.0]).view(3, 1, 1, 1))
+    torch.testing.assert_close(found.flatten(), torch.tensor([-1.0, 0.2, 1.0]))
+
+
+def test_half_precision_networks_give_float32(vae, images):
+    vae.to(torch.bfloat16)
+    latents = encode(vae, images)
+    assert latents.dtype == decode(vae, latents).dtype == torch.float32
+
+
+def test_no_gradient_is_kept(vae, images):
+    assert not encode(vae, images).requires_grad
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (torch.zeros(2, 3, 16, 16), r"images must be \[N, 1, H, W\] for this VAE; got \[2, 3, 16, 16\]"),
+        (torch.zeros(1, 16, 16), r"images must be \[N, 1, H, W\] for this VAE; got \[1, 16, 16\]"),
+        (
+            torch.full((2, 1, 16, 16), 255.0),
+            r"images must lie in \[-1, 1\]; got \[255, 255\]. Of pixels from 0 to 255 make images / 127.5 - 1",
+        ),
+        (torch.zeros(2, 1, 16, 16).byte(), r"images must be floating-point .*; got torch.uint8.* images / 127.5 - 1"),
+        ([[0.0]], "images must be a torch.Tensor; got list"),
+        (torch.full((2, 1, 16, 16), torch.nan), r"images must lie in \[-1, 1\]; got NaN, in 2 of 2 images"),
+    ],
+)
+def test_images_that_do_not_fit_are_refused(vae, images, message):
+    with pytest.raises(ValueError, match=message):
+        inspect.unwrap(encode)(vae, images)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 8, 8), (4, 8, 8)])
+def test_latents_that_do_not_fit_are_refused(vae, shape):
+    with pytest.raises(ValueError, match=r"latents must be \[N, 4, h, w\] for this VAE; got"):
+        inspect.unwrap(decode)(vae, torch.zeros(shape))
+
+
+def test_packing_reorders_and_nothing_else(draw):
+    latents = draw(5, 4, 6, 8)
+    packed = pack(latents)
+    assert packed.shape == (5, 12, 16)
+    assert torch.equal(packed.flatten(1).sort(1).values, latents.flatten(1).sort(1).values)
+    assert torch.equal(packed[:, 0].view(5, 4, 2, 2), latents[:, :, :2, :2])
+    torch.testing.assert_close(
+        torch.cdist(packed.flatten(1), packed.flatten(1)), torch.cdist(*[latents.flatten(1)] * 2)
+    )
+    with pytest.raises(ValueError, match=r"latents must have even height and width to be packed; got \[1, 4, 3, 8\]"):
+        pack(draw(1, 4, 3, 8))
