@@ -7,6 +7,7 @@ import errno
 import hashlib
 import io
 from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 
@@ -16,6 +17,23 @@ from mgd_helpers.data.catalog import PIPELINE_REVISIONS, PROFILES
 from mgd_helpers.progress import is_quiet
 
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
+
+
+@runtime_checkable
+class Pipeline(Protocol):
+    """What is asked of any pipeline, whoever wrote it: a call that denoises, with `scheduler.step` once per step."""
+
+    scheduler: Any
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """What diffusers pipelines answer: an object with `images`."""
+
+
+class LatentPipeline(Pipeline, Protocol):
+    """A pipeline that denoises latents, as `DiTPipeline` does: it has an autoencoder and a transformer."""
+
+    vae: Any
+    transformer: Any
 
 
 def load_pipeline(name: str | Path, *, device: str | torch.device | None = None, dtype: torch.dtype | None = None):
