@@ -205,16 +205,33 @@ def test_continuous_integration_runs_what_a_contributor_runs():
 # --- the execution cache hides no broken helper ----------------------------------------------------------------------
 
 
+TINY_PAGE = """---
+file_format: mystnb
+kernelspec:
+  name: python3
+  display_name: Python 3
+---
+# A tiny book
+
+```{code-cell} ipython3
+from studies import report
+
+print(report.ANSWER)
+```
+"""
+
+
 @pytest.fixture
 def tiny_book(tmp_path):
-    """The book's configuration around one page, one helper, and one lab that counts its own runs."""
+    """The book's configuration around one page that reads a study, one helper, and one lab that counts its own runs."""
     for name in ("_config.yml", "requirements.lock"):
         shutil.copy(ROOT / name, tmp_path)
     shutil.copytree(ROOT / "book" / "_static", tmp_path / "book" / "_static")
-    for folder in ("mgd_helpers", "notebooks"):
+    for folder in ("mgd_helpers", "notebooks", "studies"):
         (tmp_path / folder).mkdir()
     (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/intro\nchapters:\n  - file: notebooks/tiny\n")
-    (tmp_path / "book" / "intro.md").write_text("# A tiny book\n")
+    (tmp_path / "book" / "intro.md").write_text(TINY_PAGE)
+    (tmp_path / "studies" / "report.py").write_text("ANSWER = 42\n")
     (tmp_path / "book" / "references.bib").write_text("")
     # Stands for this project's helpers, under their name: the lab must find these and not the installed ones
     (tmp_path / "mgd_helpers" / "__init__.py").write_text("def answer():\n    return 42\n")
@@ -255,7 +272,7 @@ def test_execution_cache_is_reused_but_hides_no_broken_helper(tiny_book):
 @pytest.mark.parametrize("name", ["studies/report.py", "studies/results/main.json", "benchmarks/results/gpu/h.json"])
 def test_what_pages_read_belongs_to_the_state_of_the_cache(tiny_book, name):
     before, file = build_book.fingerprint(tiny_book), tiny_book / name
-    file.parent.mkdir(parents=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("{}")
     after = build_book.fingerprint(tiny_book)
     file.write_text("[]")
@@ -269,9 +286,8 @@ def test_what_pages_read_belongs_to_the_state_of_the_cache(tiny_book, name):
 @pytest.mark.parametrize("lab", LABS, ids=lambda path: path.name)
 def test_labs_run_on_the_package_alone(lab):
     code = "\n".join(cell.source for cell in nbformat.read(lab, as_version=4).cells if cell.cell_type == "code")
-    assert re.findall(r"^\s*(?:from|import) (?:studies|benchmarks|tools)\b", code, re.MULTILINE) == [], (
-        "Colab has no more"
-    )
+    foreign = re.findall(r"^\s*(?:from|import) (?:studies|benchmarks|tools)\b", code, re.MULTILINE)
+    assert foreign == [], "Colab has the package and no more"
 
 
 def test_figures_without_alt_text_fail_the_build(tmp_path):
