@@ -17,8 +17,10 @@ from mgd_helpers.lab.plots import INK
 BLUE, ORANGE, GREEN, RED, PINK, BROWN, _, GRAY, _, SKY = sns.color_palette("colorblind").as_hex()
 AMBER = "#9a6300"  # orange, dark enough for text
 COLORS = (BLUE, ORANGE, GREEN, PINK, SKY, RED, BROWN, GRAY)
-LOOKS = [{"color": color, "marker": marker} for color, marker in zip(COLORS, (*plots.MARKERS, "p"), strict=True)]
-STAR = {"marker": "*", "edgecolor": "black", "zorder": 7}
+LOOKS: list[dict[str, Any]] = [
+    {"color": color, "marker": marker} for color, marker in zip(COLORS, (*plots.MARKERS, "p"), strict=True)
+]
+STAR: dict[str, Any] = {"marker": "*", "edgecolor": "black", "zorder": 7}
 
 
 def use_style() -> None:

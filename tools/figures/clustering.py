@@ -29,11 +29,13 @@ def draw_tree() -> Figure:
 
 def draw_branches(ax: Axes, tree: mgd.ClusterTree) -> None:
     """Draw nodes at their depth: leaves as their points are drawn, inner nodes as large as their inertia."""
-    place, free = {}, iter(range(len(tree.leaves)))
+    place: dict[int, float] = {}
+    free = iter(range(len(tree.leaves)))
 
     def walk(node: int) -> float:
         """Leaves take the next free place, parents the middle of their children."""
-        place[node] = np.mean([walk(child) for child in tree.children[node]]) if tree.children[node] else next(free)
+        children = [walk(child) for child in tree.children[node]]
+        place[node] = sum(children) / len(children) if children else next(free)
         return place[node]
 
     walk(0)

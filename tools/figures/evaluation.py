@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
@@ -53,7 +55,7 @@ def draw_pairs(ax: Axes, a: np.ndarray, b: np.ndarray) -> None:
 
 def draw_intervals(ax: Axes, repeated: list[tuple[np.ndarray, np.ndarray]]) -> None:
     """Draw two intervals of each study, from its pairs and from its two groups, around the same mean."""
-    look = {"lw": 1.6, "ms": 4}
+    look: dict[str, Any] = {"lw": 1.6, "ms": 4}
     for row, (a, b) in enumerate(repeated):
         mean, (paired, unpaired) = (b - a).mean(), intervals(a, b)
         name = ("", "") if row else ("paired", "unpaired")

@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -40,7 +41,7 @@ def train(
     generator = torch.Generator(next(model.parameters()).device).manual_seed(seed)
     file = work / f"{name}.pt"
     first, seconds = 0, 0.0
-    parts = {"model": model, "ema": ema, "optimizer": optimizer, "schedule": schedule}
+    parts: dict[str, Any] = {"model": model, "ema": ema, "optimizer": optimizer, "schedule": schedule}
     if file.exists():
         state = torch.load(file, weights_only=True)
         for key, part in parts.items():
