@@ -238,7 +238,8 @@ def no_machine_paths(lab):
 def exercises(lab):
     """At least three: a code cell tagged `exercise` (the stub), and later one tagged `solution`, hidden three ways."""
     order = [tag for cell in lab.code for tag in ("exercise", "solution") if tag in tags(cell)]
-    wanted = 3 if (ROOT / "mgd_helpers" / "lab" / "checks.py").exists() else 0  # exercises need the helpers that judge them
+    judged = (ROOT / "mgd_helpers" / "lab" / "checks.py").exists()  # exercises need the helpers that judge them
+    wanted = 3 if judged else 0
     complaints = []
     if order.count("exercise") < wanted or order != ["exercise", "solution"] * order.count("exercise"):
         complaints.append(f"wants at least {wanted} times a stub and then its solution, by tags; has {order}")
