@@ -138,9 +138,7 @@ def checked_cells(lab):
             complaints.append(f"{named(cell)}: stores no printed output, so compares nothing")
             continue
         if "print_claims(" not in cell.source:
-            complaints.append(
-                f"{named(cell)}: prints by hand, not with `mgd_helpers.lab.print_claims`"
-            )
+            complaints.append(f"{named(cell)}: prints by hand, not with `mgd_helpers.lab.print_claims`")
         if not cell.execution_count:
             complaints.append(
                 f"{named(cell)}: stores no execution count; `make format` keeps it where nbstripout alone does not"
