@@ -19,7 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from mgd_helpers import sampling
 from mgd_helpers.clustering.targets import Targets
-from mgd_helpers.guidance import named, noise, tangent_at
+from mgd_helpers.guidance import factories, noise, tangent_at
 from mgd_helpers.guidance.pulls import ManifoldPull, ModePull, PerClass, window
 from mgd_helpers.guidance.released import ReleasedPull
 from mgd_helpers.guidance.steering import steer
@@ -60,7 +60,7 @@ def guidances_for(latent, count=3, targets=None, cloud=None):
     members = tuple(torch.tensor([0]) for _ in range(count))
     found = {
         name: make(Targets(targets, tuple(range(count)), members), cloud, 0)
-        for name, make in named.GUIDANCES.items()
+        for name, make in factories.GUIDANCES.items()
         if name != "none"
     }
     return (
