@@ -15,12 +15,13 @@ import mgd_helpers as mgd
 from mgd_helpers.baselines import real_images, trained
 from mgd_helpers.guidance import factories
 from mgd_helpers.guidance.clouds import sphere_points
-from mgd_helpers.guidance.pulls import ManifoldPull, window
+from mgd_helpers.guidance.pulls import ManifoldPull
+from mgd_helpers.guidance.windows import window
 
 TREE_LEAVES = 50  # 99 nodes
 SPHERE_RADIUS = 0.1  # of the released settings, most often
 
-# --- guidances beside those of `mgd_helpers.guidance.factories`, one class at a time: what `mgd.distill` calls a factory
+# --- factories beside those of `mgd_helpers.guidance.factories`: guidances for the images of one class at a time
 
 
 def manifold_among(targets, cloud, seed, *, source, **settings):
@@ -100,7 +101,7 @@ def unguided(
 def guided(
     stand: Bench, images_per_class: int, seed: int, *, pull, steps: int = STEPS, sampler: str | None = None, **targets
 ) -> mgd.ImageSet:
-    """Under a guidance: `pull` is one of `mgd_helpers.guidance.factories`, bound; the rest says where targets come from."""
+    """Under a guidance: `pull` is one of `guidance.factories`, bound; the rest says where targets come from."""
     found = targets_of(stand, images_per_class, seed, **targets)
     return sample(stand, found, pull, seed=seed, steps=steps, pipe=sampler and with_sampler(stand.pipe, sampler))
 

@@ -33,13 +33,13 @@ def sphere_points(
     that a cloud depends on neither the batch nor the device.
     """
     radius = arguments.number("radius", radius, above=0)
-    draws = draws_of(targets, keys, seed, *(() if step is None else (step, 0)))
+    draws = generators_for(targets, keys, seed, *(() if step is None else (step, 0)))
     directions = _normal(draws, (n_points, targets[0].numel()))
     half = n_points // 2
     even = torch.linspace(0.1, radius, half).expand(len(draws), half)
     uniform = radius * torch.stack([torch.rand(n_points - half, generator=draw) for draw in draws])
     offsets = torch.cat([even, uniform], 1)[..., None] * directions / directions.norm(dim=-1, keepdim=True)
-    return targets[:, None] + sent(offsets, targets).view(len(draws), n_points, *targets.shape[1:])
+    return targets[:, None] + to_device_of(offsets, targets).view(len(draws), n_points, *targets.shape[1:])
 
 
 def diffuse(
@@ -55,27 +55,27 @@ def diffuse(
     A cloud [M, ...] for all images draws from `seed` and the timestep, [K, M, ...] (`per_target`) from the key of each
     target as well.
     """
-    step = step_of(level)
+    step = timestep_key(level)
     if per_target:
-        epsilon = _normal(draws_of(cloud, keys, seed, step), cloud.shape[1:])
+        epsilon = _normal(generators_for(cloud, keys, seed, step), cloud.shape[1:])
     else:
         epsilon = torch.randn(cloud.shape, generator=generator(seed, step))
-    return level.signal * cloud.float() + level.noise * sent(epsilon, cloud.float())
+    return level.signal * cloud.float() + level.noise * to_device_of(epsilon, cloud.float())
 
 
-def sent(tensor: Tensor, where: Tensor) -> Tensor:
+def to_device_of(tensor: Tensor, where: Tensor) -> Tensor:
     """What was drawn on the CPU, in the dtype and on the device of another tensor; a GPU does not wait for it."""
     if where.device.type == "cuda" and torch.cuda.is_available():
         tensor = tensor.pin_memory()  # from other memory a copy waits for all that the GPU has still to do
     return tensor.to(where, non_blocking=True)
 
 
-def step_of(level: NoiseLevel) -> int:
+def timestep_key(level: NoiseLevel) -> int:
     """A timestep as an integer that can key a generator; flow schedulers have fractional ones."""
     return int(1000 * float(level.timestep))
 
 
-def draws_of(targets: Tensor, keys: Sequence[int] | None, seed: int, *more: int) -> list[torch.Generator]:
+def generators_for(targets: Tensor, keys: Sequence[int] | None, seed: int, *more: int) -> list[torch.Generator]:
     """One generator per target, keyed by (seed, key, more); by default a target's key is its position."""
     if keys is not None and len(keys) != len(targets):
         raise ValueError(f"keys must be one per target; got {len(keys)} for {len(targets)} targets.")

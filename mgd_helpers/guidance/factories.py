@@ -12,9 +12,10 @@ import torch
 from mgd_helpers import arguments
 from mgd_helpers.clustering.targets import Targets
 from mgd_helpers.guidance import tangent_at
-from mgd_helpers.guidance.pulls import Guidance, ManifoldPull, ModePull, window
+from mgd_helpers.guidance.pulls import Guidance, ManifoldPull, ModePull
 from mgd_helpers.guidance.released import WINDOW, ReleasedPull
 from mgd_helpers.guidance.strengths import Strength
+from mgd_helpers.guidance.windows import window
 
 Factory = Callable[[Targets, torch.Tensor, int], Guidance | None]
 ABOVE = 0.5  # guidance is on while the noise share exceeds one half

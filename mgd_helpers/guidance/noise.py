@@ -77,7 +77,7 @@ def noise_levels(scheduler) -> list[NoiseLevel]:
     return _levels(asked, asked.timesteps, *(torch.cat(column) for column in zip(*found, strict=True)))
 
 
-class Run:
+class LevelTable:
     """Where a denoising run stands. Its levels are one table on the CPU, made when the first step asks."""
 
     def __init__(self, scheduler):

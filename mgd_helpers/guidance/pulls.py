@@ -6,8 +6,7 @@ manifold   x̂₀ + λ (g - β P_N g)                      β = 1: Eq. 4 of the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -57,7 +56,7 @@ class ModePull:
         return cls(targets, strength=posterior(0.1))
 
     def __call__(self, denoised: Tensor, level: NoiseLevel) -> Tensor:
-        targets = for_images(self.targets, denoised, self._copies)
+        targets = targets_for(self.targets, denoised, self._copies)
         return denoised + value_at(self.strength, level) * (targets - denoised)
 
 
@@ -118,80 +117,13 @@ class ManifoldPull:
         object.__setattr__(self, "_tangent", tangent_at.denoised(self.cloud, **options))
 
     def __call__(self, denoised: Tensor, level: NoiseLevel) -> Tensor:
-        pull = for_images(self.targets, denoised, self._copies) - denoised
+        pull = targets_for(self.targets, denoised, self._copies) - denoised
         if self.softness > 0:
             pull = pull - self.softness * self._tangent(denoised, level).normal_part(pull)
         return denoised + value_at(self.strength, level) * pull
 
 
-@dataclass(frozen=True, eq=False)
-class Window:
-    """A guidance that acts only while the noise share lies in (above, below]; see `window`."""
-
-    guidance: Guidance
-    above: float
-    below: float
-
-    def __call__(self, denoised: Tensor, level: NoiseLevel) -> Tensor:
-        return self.guidance(denoised, level) if self.opens(level.share) else denoised
-
-    def opens(self, share: float) -> bool:
-        """Whether the guidance acts at this noise share."""
-        return self.above < share <= self.below + 1e-6 and acts(self.guidance, share)
-
-
-def window(guidance: Guidance, *, above: float = 0.0, below: float = 1.0) -> Guidance:
-    """`guidance` only while the noise share lies in (above, below]; elsewhere the step stays as it is.
-
-    The noise share, not the step number, is what schedulers have in common.
-    """
-    for name, value in (("above", above), ("below", below)):
-        arguments.number(name, value)
-    if not 0 <= above < below <= 1:
-        raise ValueError(f"above and below must satisfy 0 <= above < below <= 1; got above={above}, below={below}.")
-    return Window(guidance, above, below)
-
-
-def acts(guidance, share: float) -> bool:
-    """Whether a guidance moves anything at a noise share, as far as it says; those that say nothing do."""
-    return guidance is not None and getattr(guidance, "opens", lambda share: True)(share)
-
-
-class PerClass:
-    """One guidance per class, each of which sees the images of its own class alone, all of them at every step.
-
-    `classes` names the class of every image, in the order of the images; classes without a guidance stay as they are.
-    """
-
-    def __init__(self, guidances: Mapping[object, Guidance | None], classes: Sequence):
-        self._parts = []
-        for one in dict.fromkeys(classes):
-            rows = [row for row, other in enumerate(classes) if other == one]
-            if guidances.get(one) is not None:
-                self._parts.append((guidances[one], torch.tensor(rows)))
-        self.count, self._rows = len(classes), {}
-
-    def opens(self, share: float) -> bool:
-        """Whether any of the guidances acts at this noise share."""
-        return any(acts(guidance, share) for guidance, _ in self._parts)
-
-    def __call__(self, denoised: Tensor, level: NoiseLevel) -> Tensor:
-        if len(denoised) != self.count:
-            raise ValueError(f"images must be the {self.count} that the guidances were given for; got {len(denoised)}.")
-        if denoised.device not in self._rows:
-            self._rows[denoised.device] = [rows.to(denoised.device) for _, rows in self._parts]
-        moved = denoised
-        for (guidance, _), rows in zip(self._parts, self._rows[denoised.device], strict=True):
-            if not acts(guidance, level.share):
-                continue
-            moved = moved.clone() if moved is denoised else moved
-            variance = level.variance if level.variance is None else level.variance[rows]
-            part = denoised[rows]
-            moved[rows] = checked(guidance(part, replace(level, sample=level.sample[rows], variance=variance)), part)
-        return moved
-
-
-def checked(moved, denoised: Tensor) -> Tensor:
+def check_answer(moved, denoised: Tensor) -> Tensor:
     """What a guidance answered, or the `ValueError` that says what it should have."""
     if not isinstance(moved, Tensor):
         raise ValueError(f"guidance must answer with a tensor, the moved samples; got {type(moved).__name__}.")
@@ -214,7 +146,7 @@ def check_targets(targets: Tensor) -> None:
         raise ValueError("targets must be finite; got NaN or infinite values. Check the latents they were made from.")
 
 
-def for_images(targets: Tensor, denoised: Tensor, copies: dict) -> Tensor:
+def targets_for(targets: Tensor, denoised: Tensor, copies: dict) -> Tensor:
     """The targets in the dtype and on the device of `denoised`, kept in `copies`; one per image, or `ValueError`."""
     if denoised.shape[1:] != targets.shape[1:]:
         raise ValueError(

@@ -11,9 +11,9 @@ import torch
 
 from mgd_helpers import arguments
 from mgd_helpers._shapes import Float, Tensor
-from mgd_helpers.guidance.clouds import diffuse, draws_of, sphere_points, step_of
+from mgd_helpers.guidance.clouds import diffuse, generators_for, sphere_points, timestep_key
 from mgd_helpers.guidance.noise import NoiseLevel
-from mgd_helpers.guidance.pulls import check_targets, for_images
+from mgd_helpers.guidance.pulls import check_targets, targets_for
 from mgd_helpers.guidance.strengths import Strength, annealed, check_strength, mean, posterior, value_at
 from mgd_helpers.tangent.spaces import TangentSpaces, check_neighborhood
 
@@ -59,7 +59,7 @@ class ReleasedPull:
         check_targets(self.targets)
         for name in ("strength", "normal_strength"):
             check_strength(getattr(self, name), name)
-        draws_of(self.targets, self.keys, self.seed)
+        generators_for(self.targets, self.keys, self.seed)
         check_neighborhood(self.n_points, self.n_neighbors, self.rank)
         if not callable(self.radius):
             arguments.number("radius", self.radius, above=0)
@@ -82,7 +82,7 @@ class ReleasedPull:
         return cls(targets, strength, normal_strength, annealed(radius), bandwidth)
 
     def __call__(self, denoised: Tensor, level: NoiseLevel) -> Tensor:
-        targets = for_images(self.targets, denoised, self._copies)
+        targets = targets_for(self.targets, denoised, self._copies)
         sample = level.sample.float()
         cloud = self._diffused_cloud(targets.float(), level).flatten(2)
         space = TangentSpaces(cloud, n_neighbors=self.n_neighbors, rank=self.rank)(sample)
@@ -100,6 +100,6 @@ class ReleasedPull:
             n_points=self.n_points,
             seed=self.seed,
             keys=self.keys,
-            step=step_of(level),
+            step=timestep_key(level),
         )
         return diffuse(points, level, per_target=True, seed=self.seed, keys=self.keys)

@@ -14,7 +14,7 @@ from mgd_helpers.guidance.pulls import ModePull
 from mgd_helpers.guidance.toys import PointCloudPipeline
 
 # Tried with every pipeline that takes them (book/schedulers.md): a full pull ends on its target …
-EXACT = (
+ON_TARGET = (
     "DDIMScheduler",
     "DDIMParallelScheduler",
     "DDPMScheduler",
@@ -34,7 +34,7 @@ EXACT = (
     "UniPCMultistepScheduler",
 )
 # … or near it
-NEAR = ("DEISMultistepScheduler", "PNDMScheduler", "SASolverScheduler", "TCDScheduler")
+NEAR_TARGET = ("DEISMultistepScheduler", "PNDMScheduler", "SASolverScheduler", "TCDScheduler")
 # What to use instead of some others. Most scale the model's output themselves, so that a shift of it is not the shift
 # of the clean prediction that it should be.
 REFUSED = {
@@ -49,7 +49,7 @@ REFUSED = {
 UNSCALED = ("DiTPipeline", "DDPMPipeline", "DDIMPipeline")
 
 
-LANDS = 1e-3  # how far from its target, beside the target's length, a full pull may end under an untried scheduler
+TOLERANCE = 1e-3  # how far from its target, beside the target's length, a full pull may end under an untried scheduler
 
 
 def admit(pipe, *, steer: Callable) -> None:
@@ -85,7 +85,7 @@ def admit(pipe, *, steer: Callable) -> None:
 
 def _was_tried(scheduler) -> bool:
     """Whether it is a scheduler of the lists, or descends from one without a `step` or noise of its own."""
-    listed = next((cls for cls in type(scheduler).__mro__ if cls.__name__ in EXACT + NEAR), None)
+    listed = next((cls for cls in type(scheduler).__mro__ if cls.__name__ in ON_TARGET + NEAR_TARGET), None)
     methods = ("step", "add_noise", "scale_noise")
     return listed is not None and all(getattr(type(scheduler), m, 0) == getattr(listed, m, 0) for m in methods)
 
@@ -107,6 +107,6 @@ def broken_law(scheduler, steer: Callable) -> str:
         distance = (ends(ModePull(targets, strength=1.0)) - targets).norm() / targets.norm()
     except Exception as error:  # whatever an unknown scheduler may raise
         return f"none could be tried: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-    if not distance < LANDS:
+    if not distance < TOLERANCE:
         return f"the second fails: a full pull ends {distance:.2g} of its length away from its target"
     return ""

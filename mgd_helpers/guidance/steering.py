@@ -21,9 +21,10 @@ import torch
 
 from mgd_helpers.encoding.callers import calling_pipeline, is_dit
 from mgd_helpers.guidance import dit
-from mgd_helpers.guidance.noise import Run, output_slope, prediction_type, to_denoised
-from mgd_helpers.guidance.pulls import Guidance, acts, checked
+from mgd_helpers.guidance.noise import LevelTable, output_slope, prediction_type, to_denoised
+from mgd_helpers.guidance.pulls import Guidance, check_answer
 from mgd_helpers.guidance.schedulers import admit
+from mgd_helpers.guidance.windows import acts
 
 
 @contextmanager
@@ -151,7 +152,8 @@ class _Context:
         self.pipe, self.scheduler, self.guidance, self.generators = pipe, pipe.scheduler, guidance, generators
         self.watch, self.thread = watch, threading.get_ident()
         self.prediction = prediction_type(self.scheduler)
-        self.run, self.calls, self.asked = Run(self.scheduler), 0, 0  # steps of this run, and those that were guided
+        self.table = LevelTable(self.scheduler)
+        self.calls, self.asked = 0, 0  # steps of this run, and those that were guided
         self.doubled = False  # whether every image has two rows, the second for nothing
         self.latest = None  # what the guidance answered last, and was given; not looked at yet
 
@@ -162,7 +164,7 @@ class _Context:
         if self.guidance is None:
             return model_output
         images = len(sample) // 2 if self.doubled else len(sample)
-        level, is_first = self.run.at(timestep, sample[:images])
+        level, is_first = self.table.at(timestep, sample[:images])
         if is_first:
             self.end_run()
         self.calls += 1
@@ -177,7 +179,7 @@ class _Context:
         predicted = functools.partial(to_denoised, output[:images], level, self.prediction)
         given = predicted()
         given = given.clone() if self.prediction == "sample" else given  # else it may be the model's own output
-        moved = checked(self.guidance(given, level), given)
+        moved = check_answer(self.guidance(given, level), given)
         denoised = predicted()  # anew: the guidance may have worked in place
         self.asked, self.latest = self.asked + 1, (moved, denoised)
         if self.asked == 1:
@@ -197,7 +199,7 @@ class _Context:
         """Look at how a run has ended."""
         self.look()
         if self.calls and not self.asked:
-            shares = [level.share for level in self.run.levels]
+            shares = [level.share for level in self.table.levels]
             warnings.warn(
                 f"guidance acted at no step of this run: the noise shares of its schedule go from {max(shares):.3g} to "
                 f"{min(shares):.3g}, and its window holds none of the steps that were taken. The images are unguided.",
@@ -224,7 +226,7 @@ class _Context:
                 "pipe.scheduler was exchanged within steer, and what was denoised since is unguided. Choose the "
                 "scheduler first, then enter steer."
             )
-        if self.run.timesteps is None:
+        if self.table.timesteps is None:
             raise RuntimeError(
                 "guidance was never asked within steer: no step of this pipeline's scheduler was taken in this thread. "
                 "Call the pipeline that was given to steer, within the context."

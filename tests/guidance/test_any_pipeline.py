@@ -6,8 +6,9 @@ import tiny
 import torch
 
 from mgd_helpers.encoding.latents import pack
-from mgd_helpers.guidance.pulls import ManifoldPull, ModePull, window
+from mgd_helpers.guidance.pulls import ManifoldPull, ModePull
 from mgd_helpers.guidance.steering import steer
+from mgd_helpers.guidance.windows import window
 from mgd_helpers.seeding import generators
 
 STEPS = 5

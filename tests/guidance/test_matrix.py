@@ -151,14 +151,14 @@ def test_a_pair_keeps_its_promises(kind, name):
     assert measured(kind, name) == on_page()[kind, name]
     cls = name.split(",")[0]
     if measured(kind, name) == "exact":
-        assert cls in schedulers.EXACT + schedulers.NEAR
+        assert cls in schedulers.ON_TARGET + schedulers.NEAR_TARGET
     elif measured(kind, name).endswith("off"):
-        assert cls in schedulers.NEAR or "dpmsolver" in name or "Img2Img" in kind
+        assert cls in schedulers.NEAR_TARGET or "dpmsolver" in name or "Img2Img" in kind
 
 
 def test_every_scheduler_that_is_steered_was_tried_somewhere():
     tried = {name.split(",")[0] for (_, name), said in on_page().items() if said not in ("refused", "—")}
-    assert tried == set(schedulers.EXACT + schedulers.NEAR)
+    assert tried == set(schedulers.ON_TARGET + schedulers.NEAR_TARGET)
 
 
 def label(name):

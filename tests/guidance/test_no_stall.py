@@ -20,11 +20,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from mgd_helpers import sampling
 from mgd_helpers.clustering.targets import Targets
 from mgd_helpers.guidance import factories, noise, tangent_at
-from mgd_helpers.guidance.pulls import ManifoldPull, ModePull, PerClass, window
+from mgd_helpers.guidance.per_class import PerClass
+from mgd_helpers.guidance.pulls import ManifoldPull, ModePull
 from mgd_helpers.guidance.released import ReleasedPull
 from mgd_helpers.guidance.steering import steer
 from mgd_helpers.guidance.strengths import mean, per_log_snr, posterior, score
 from mgd_helpers.guidance.toys import tiny_pipeline
+from mgd_helpers.guidance.windows import window
 from mgd_helpers.seeding import generators
 
 # operations whose result, or whose shape, depends on values: a GPU is waited for

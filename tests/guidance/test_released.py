@@ -5,9 +5,10 @@ import tiny
 import torch
 
 from mgd_helpers.guidance.noise import NoiseLevel, noise_level
-from mgd_helpers.guidance.pulls import ModePull, window
+from mgd_helpers.guidance.pulls import ModePull
 from mgd_helpers.guidance.released import WINDOW, ReleasedPull
 from mgd_helpers.guidance.steering import steer
+from mgd_helpers.guidance.windows import window
 from mgd_helpers.seeding import generator, generators
 
 LATENT = (4, 8, 8)

@@ -12,9 +12,9 @@ def pipe_of(scheduler):
 
 
 def test_lists_name_schedulers_that_exist_or_existed_and_do_not_overlap():
-    lists = [set(schedulers.EXACT), set(schedulers.NEAR), set(schedulers.REFUSED)]
+    lists = [set(schedulers.ON_TARGET), set(schedulers.NEAR_TARGET), set(schedulers.REFUSED)]
     assert sum(map(len, lists)) == len(set.union(*lists))
-    assert {name for name in schedulers.EXACT if not hasattr(diffusers, name)} == set()
+    assert {name for name in schedulers.ON_TARGET if not hasattr(diffusers, name)} == set()
 
 
 @pytest.mark.parametrize("name", ["DDIMScheduler", "EulerDiscreteScheduler", "FlowMatchEulerDiscreteScheduler"])

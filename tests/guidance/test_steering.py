@@ -13,10 +13,11 @@ from conftest import SCHEDULERS
 
 from mgd_helpers.guidance import schedulers
 from mgd_helpers.guidance.noise import noise_level, to_denoised
-from mgd_helpers.guidance.pulls import ManifoldPull, ModePull, window
+from mgd_helpers.guidance.pulls import ManifoldPull, ModePull
 from mgd_helpers.guidance.released import ReleasedPull
 from mgd_helpers.guidance.steering import steer
 from mgd_helpers.guidance.toys import tiny_pipeline
+from mgd_helpers.guidance.windows import window
 from mgd_helpers.seeding import generators
 
 LATENT = (4, 8, 8)
