@@ -11,11 +11,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
 from mgd_helpers._shapes import Tensor
 from mgd_helpers.encoding.callers import calling_pipeline
+from mgd_helpers.encoding.pipelines import LatentPipeline
 
 NULL_CLASS = 1000  # DiTPipeline's own label for no class
 
@@ -23,12 +25,14 @@ NULL_CLASS = 1000  # DiTPipeline's own label for no class
 class Watch:
     """What the denoiser of a DiTPipeline was last asked and answered."""
 
-    def __init__(self, pipe, *, variance: bool, cfg_channels: int | None):
+    def __init__(self, pipe: LatentPipeline, *, variance: bool, cfg_channels: int | None):
         self.pipe, self.variance, self.cfg_channels = pipe, variance, cfg_channels
-        self._doubled, self._called, self._run, self._last = False, False, None, None
         self.thread = threading.get_ident()
+        self._doubled, self._called = False, False
+        self._run: Any = None  # the timesteps of the run whose labels were read
+        self._last: Any = None  # the variance that was predicted last
 
-    def look(self, module, args, kwargs, output):
+    def look(self, module: torch.nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> Any:
         """A forward hook of the denoiser."""
         if self.thread != threading.get_ident() or calling_pipeline("transformer", module) not in (None, self.pipe):
             return None  # others, and a copy made within the context
@@ -66,7 +70,7 @@ class Watch:
 
 
 @contextmanager
-def watched(pipe, *, variance: bool, cfg_channels: int | None) -> Iterator[Watch]:
+def watched(pipe: LatentPipeline, *, variance: bool, cfg_channels: int | None) -> Iterator[Watch]:
     """Within the context the denoiser of a DiTPipeline is watched, and classifier-free guidance acts on the first
     `cfg_channels` channels only (all of them where it is None)."""
     channels = pipe.transformer.config.in_channels

@@ -56,19 +56,18 @@ def manifold(
     names the place, one of `mgd_helpers.guidance.tangent_at`.
     """
     if n_neighbors is None:
-        n_neighbors = min(ManifoldPull.n_neighbors, len(cloud))
+        n_neighbors = min(tangent_at.N_NEIGHBORS, len(cloud))
     if rank is None:
-        rank = ManifoldPull.rank if n_neighbors == "auto" else max(1, min(ManifoldPull.rank, n_neighbors - 1))
-    options = {"n_neighbors": n_neighbors, "rank": rank}
+        rank = tangent_at.RANK if isinstance(n_neighbors, str) else max(1, min(tangent_at.RANK, n_neighbors - 1))
     arguments.one_of("tangent", tangent, ("denoised", "target", "sample"))
     if tangent == "denoised":
-        pull = ManifoldPull(targets.latents, cloud, strength, softness, **options)
-    elif tangent == "target":
-        at = tangent_at.target(targets.latents, cloud, **options)
-        pull = ManifoldPull(targets.latents, strength=strength, softness=softness, tangent=at)
+        pull = ManifoldPull(targets.latents, cloud, strength, softness, n_neighbors, rank)
+        return window(pull, above=above)
+    if tangent == "target":
+        at = tangent_at.target(targets.latents, cloud, n_neighbors=n_neighbors, rank=rank)
     else:
-        at = tangent_at.sample(cloud, seed=seed, keys=targets.nodes, **options)
-        pull = ManifoldPull(targets.latents, strength=strength, softness=softness, tangent=at)
+        at = tangent_at.sample(cloud, n_neighbors=n_neighbors, rank=rank, seed=seed, keys=targets.nodes)
+    pull = ManifoldPull(targets.latents, strength=strength, softness=softness, tangent=at)
     return window(pull, above=above)
 
 

@@ -20,12 +20,14 @@ class PerClass:
     """
 
     def __init__(self, guidances: Mapping[object, Guidance | None], classes: Sequence):
-        self._parts = []
+        self._parts: list[tuple[Guidance, Tensor]] = []  # a guidance, and the rows of its class
+        self._rows: dict[torch.device, list[Tensor]] = {}
+        self.count = len(classes)
         for one in dict.fromkeys(classes):
             rows = [row for row, other in enumerate(classes) if other == one]
-            if guidances.get(one) is not None:
-                self._parts.append((guidances[one], torch.tensor(rows)))
-        self.count, self._rows = len(classes), {}
+            guidance = guidances.get(one)
+            if guidance is not None:
+                self._parts.append((guidance, torch.tensor(rows)))
 
     def opens(self, share: float) -> bool:
         """Whether any of the guidances acts at this noise share."""

@@ -39,9 +39,9 @@ class ModePull:
 
     targets: Float[Tensor, "k ..."]
     strength: Strength = 0.3
-    _copies: dict = field(default_factory=dict, init=False, repr=False)
+    _copies: dict[tuple, Tensor] = field(default_factory=dict, init=False, repr=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_targets(self.targets)
         check_strength(self.strength)
 
@@ -82,14 +82,14 @@ class ManifoldPull:
     cloud: Float[Tensor, ...] | None = None
     strength: Strength = 1.0
     softness: float = 1.0
-    n_neighbors: int | str = 24
-    rank: int | float | str = 8
+    n_neighbors: int | str = tangent_at.N_NEIGHBORS
+    rank: int | float | str = tangent_at.RANK
     groups: tuple[Int[Tensor, " k"], Int[Tensor, " m"]] | None = None
     tangent: tangent_at.Tangent | None = None
-    _tangent: tangent_at.Tangent | None = field(default=None, init=False, repr=False)
-    _copies: dict = field(default_factory=dict, init=False, repr=False)
+    _tangent: tangent_at.Tangent = field(init=False, repr=False)
+    _copies: dict[tuple, Tensor] = field(default_factory=dict, init=False, repr=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_targets(self.targets)
         check_strength(self.strength)
         arguments.number("softness", self.softness, at_least=0, at_most=1)
@@ -113,8 +113,8 @@ class ManifoldPull:
                 f"groups must label the {len(self.targets)} targets and the {len(self.cloud)} points of one cloud; got "
                 f"{len(self.groups[0])} and {len(self.groups[1])} labels."
             )
-        options = {"n_neighbors": self.n_neighbors, "rank": self.rank, "groups": self.groups}
-        object.__setattr__(self, "_tangent", tangent_at.denoised(self.cloud, **options))
+        at = tangent_at.denoised(self.cloud, n_neighbors=self.n_neighbors, rank=self.rank, groups=self.groups)
+        object.__setattr__(self, "_tangent", at)
 
     def __call__(self, denoised: Tensor, level: NoiseLevel) -> Tensor:
         pull = targets_for(self.targets, denoised, self._copies) - denoised
@@ -123,7 +123,7 @@ class ManifoldPull:
         return denoised + value_at(self.strength, level) * pull
 
 
-def check_answer(moved, denoised: Tensor) -> Tensor:
+def check_answer(moved: object, denoised: Tensor) -> Tensor:
     """What a guidance answered, or the `ValueError` that says what it should have."""
     if not isinstance(moved, Tensor):
         raise ValueError(f"guidance must answer with a tensor, the moved samples; got {type(moved).__name__}.")
@@ -146,7 +146,7 @@ def check_targets(targets: Tensor) -> None:
         raise ValueError("targets must be finite; got NaN or infinite values. Check the latents they were made from.")
 
 
-def targets_for(targets: Tensor, denoised: Tensor, copies: dict) -> Tensor:
+def targets_for(targets: Tensor, denoised: Tensor, copies: dict[tuple, Tensor]) -> Tensor:
     """The targets in the dtype and on the device of `denoised`, kept in `copies`; one per image, or `ValueError`."""
     if denoised.shape[1:] != targets.shape[1:]:
         raise ValueError(

@@ -53,9 +53,9 @@ class ReleasedPull:
     rank: int = 3
     seed: int = 0
     keys: tuple[int, ...] | None = None
-    _copies: dict = field(default_factory=dict, init=False, repr=False)
+    _copies: dict[tuple, Tensor] = field(default_factory=dict, init=False, repr=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_targets(self.targets)
         for name in ("strength", "normal_strength"):
             check_strength(getattr(self, name), name)
@@ -93,7 +93,7 @@ class ReleasedPull:
         mode = value_at(self.strength, level) * (targets - denoised)
         return denoised + mode + value_at(self.normal_strength, level) * pull
 
-    def _diffused_cloud(self, targets, level) -> Float[Tensor, "k m ..."]:
+    def _diffused_cloud(self, targets: Tensor, level: NoiseLevel) -> Float[Tensor, "k m ..."]:
         points = sphere_points(
             targets,
             radius=float(value_at(self.radius, level)),

@@ -6,12 +6,17 @@ Laws: a pull of zero changes no bit; a full pull at every step ends on its targe
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
 
 import torch
 
 from mgd_helpers.encoding.callers import is_a, is_dit
-from mgd_helpers.guidance.pulls import ModePull
+from mgd_helpers.encoding.pipelines import Pipeline
+from mgd_helpers.guidance.pulls import Guidance, ModePull
 from mgd_helpers.guidance.toys import PointCloudPipeline
+
+Steer = Callable[[Pipeline, Guidance | None], AbstractContextManager]
 
 # Tried with every pipeline that takes them (book/schedulers.md): a full pull ends on its target …
 ON_TARGET = (
@@ -52,7 +57,7 @@ UNSCALED = ("DiTPipeline", "DDPMPipeline", "DDIMPipeline")
 TOLERANCE = 1e-3  # how far from its target, beside the target's length, a full pull may end under an untried scheduler
 
 
-def admit(pipe, *, steer: Callable) -> None:
+def admit(pipe: Pipeline, *, steer: Steer) -> None:
     """Raise `ValueError` for schedulers that cannot be steered, and for pairs that run but are silently wrong.
 
     `steer(pipe, guidance)` is the context that is to be entered, without this check.
@@ -76,26 +81,27 @@ def admit(pipe, *, steer: Callable) -> None:
             f"use {name}.from_config(pipe.scheduler.config, clip_sample=False)."
         )
     learned = str(getattr(scheduler.config, "variance_type", None)).startswith("learned")
-    if learned and is_dit(pipe) and pipe.transformer.config.out_channels != 2 * pipe.transformer.config.in_channels:
+    transformer: Any = getattr(pipe, "transformer", None)
+    if learned and is_dit(pipe) and transformer.config.out_channels != 2 * transformer.config.in_channels:
         raise ValueError(
             f"scheduler {name} expects a learned variance, which this model does not predict; "
             "use variance_type='fixed_small'."
         )
 
 
-def _was_tried(scheduler) -> bool:
+def _was_tried(scheduler: Any) -> bool:
     """Whether it is a scheduler of the lists, or descends from one without a `step` or noise of its own."""
     listed = next((cls for cls in type(scheduler).__mro__ if cls.__name__ in ON_TARGET + NEAR_TARGET), None)
     methods = ("step", "add_noise", "scale_noise")
     return listed is not None and all(getattr(type(scheduler), m, 0) == getattr(listed, m, 0) for m in methods)
 
 
-def broken_law(scheduler, steer: Callable) -> str:
+def broken_law(scheduler: Any, steer: Steer) -> str:
     """Which law a copy of the scheduler breaks on the exact denoiser of a toy; empty where it keeps both."""
     draw = torch.Generator().manual_seed(0)
     points, targets = (torch.rand(count, 4, 2, 2, generator=draw) * 1.8 - 0.9 for count in (40, 3))  # some clamp
 
-    def ends(guidance):
+    def ends(guidance: Guidance | None) -> torch.Tensor:
         toy = PointCloudPipeline(points, type(scheduler).from_config(scheduler.config))
         with torch.random.fork_rng(devices=[]), steer(toy, guidance):
             torch.default_generator.manual_seed(0)  # for schedulers that draw noise; torch's own seeds GPUs, too

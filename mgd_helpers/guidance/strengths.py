@@ -49,7 +49,7 @@ def posterior(strength: float) -> Schedule:
     """
     check_strength(strength)
 
-    def rule(level: NoiseLevel):
+    def rule(level: NoiseLevel) -> Tensor:
         coef, low, high = _ddpm(level)
         if level.variance is None:
             return strength * low.sqrt() / coef
@@ -77,7 +77,7 @@ def per_log_snr(rate: float) -> Schedule:
     """
     arguments.number("rate", rate, at_least=0)
 
-    def rule(level: NoiseLevel):
+    def rule(level: NoiseLevel) -> Tensor:
         signal, noise = _after(level)
         ratio = (noise / signal) / (level.noise / level.signal)  # exp(-d/2)
         return (1 - ratio ** (2 * rate)) / (1 - ratio)
@@ -113,7 +113,7 @@ def annealed(radius: float, *, multiplier: float = 2.0, warm_up: int = 5, kind: 
     return rule
 
 
-def _after(level: NoiseLevel):
+def _after(level: NoiseLevel) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
     if level.following is None:
         raise ValueError(
             "level must know the level that follows it, as levels from mgd_helpers.noise.noise_level do; "

@@ -17,13 +17,14 @@ from mgd_helpers.guidance.noise import NoiseLevel
 from mgd_helpers.tangent.spaces import TangentSpace, TangentSpaces, check_neighborhood
 
 Tangent = Callable[[Tensor, NoiseLevel], TangentSpace]
+N_NEIGHBORS, RANK = 24, 8  # they won on held-back images of three data sets (studies/tune.py)
 
 
 def denoised(
     cloud: Float[Tensor, "m ..."],
     *,
-    n_neighbors: int | str = 24,
-    rank: int | float | str = 8,
+    n_neighbors: int | str = N_NEIGHBORS,
+    rank: int | float | str = RANK,
     groups: tuple[Tensor, Tensor] | None = None,
 ) -> Tangent:
     """At the clean prediction, among the points of `cloud`, [M, ...] for all images or [K, M, ...] with one for each.
@@ -32,7 +33,7 @@ def denoised(
     ready once for each device. Raises `ValueError` for a cloud that is too small or not finite.
     """
     check_cloud(cloud, n_neighbors, rank, groups)
-    ready = {}
+    ready: dict[torch.device, TangentSpaces] = {}
 
     def at_denoised(denoised: Tensor, level: NoiseLevel) -> TangentSpace:
         if denoised.device not in ready:
@@ -47,15 +48,16 @@ def target(
     targets: Float[Tensor, "k ..."],
     cloud: Float[Tensor, "m ..."],
     *,
-    n_neighbors: int | str = 24,
-    rank: int | float | str = 8,
+    n_neighbors: int | str = N_NEIGHBORS,
+    rank: int | float | str = RANK,
     groups: tuple[Tensor, Tensor] | None = None,
 ) -> Tangent:
     """At the targets, once for each device: cheaper, and the less exact the farther the prediction is from its target.
 
     Options as for `denoised`.
     """
-    fresh, ready = denoised(cloud, n_neighbors=n_neighbors, rank=rank, groups=groups), {}
+    fresh = denoised(cloud, n_neighbors=n_neighbors, rank=rank, groups=groups)
+    ready: dict[torch.device, TangentSpace] = {}
 
     def at_target(denoised: Tensor, level: NoiseLevel) -> TangentSpace:
         if denoised.device not in ready:
@@ -68,8 +70,8 @@ def target(
 def sample(
     cloud: Float[Tensor, "m ..."],
     *,
-    n_neighbors: int | str = 24,
-    rank: int | float | str = 8,
+    n_neighbors: int | str = N_NEIGHBORS,
+    rank: int | float | str = RANK,
     seed: int = 0,
     keys: Sequence[int] | None = None,
 ) -> Tangent:
@@ -80,7 +82,7 @@ def sample(
     nothing. Other options as for `denoised`.
     """
     check_cloud(cloud, n_neighbors, rank, None)
-    copies = {}
+    copies: dict[torch.device, Tensor] = {}
 
     def at_sample(denoised: Tensor, level: NoiseLevel) -> TangentSpace:
         if denoised.device not in copies:
@@ -93,7 +95,9 @@ def sample(
     return at_sample
 
 
-def check_cloud(cloud: Tensor, n_neighbors, rank, groups) -> None:
+def check_cloud(
+    cloud: Tensor, n_neighbors: int | str, rank: int | float | str, groups: tuple[Tensor, Tensor] | None
+) -> None:
     """Raise `ValueError` for a cloud that cannot be what neighbours are looked for in."""
     if not torch.isfinite(cloud).all():
         raise ValueError("cloud must be finite; got NaN or infinite values. Check the latents that it is made of.")

@@ -7,6 +7,7 @@ softmax(-‖x_t - signal p_i‖² / (2 noise²)): no training, no error.
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import torch
 
@@ -29,7 +30,7 @@ class PointCloudPipeline:
     Call it like a diffusers pipeline; `.images` are the samples, `.trajectory` all samples from noise on.
     """
 
-    def __init__(self, points: Float[Tensor, "n ..."], scheduler):
+    def __init__(self, points: Float[Tensor, "n ..."], scheduler: Any):
         self.points, self.scheduler = points, scheduler
 
     def denoise(self, sample: Tensor, *, signal: float | Tensor, noise: float | Tensor) -> Tensor:
@@ -38,7 +39,9 @@ class PointCloudPipeline:
         weights = torch.softmax(-squares / (2 * noise**2), dim=1)
         return (weights @ self.points.flatten(1)).view_as(sample)
 
-    def __call__(self, n_images: int, num_inference_steps: int = 50, *, generator: torch.Generator | None = None):
+    def __call__(
+        self, n_images: int, num_inference_steps: int = 50, *, generator: torch.Generator | None = None
+    ) -> SimpleNamespace:
         self.scheduler.set_timesteps(num_inference_steps)
         scale = float(getattr(self.scheduler, "init_noise_sigma", 1.0))
         sample = scale * torch.randn(n_images, *self.points.shape[1:], generator=generator)
@@ -56,7 +59,7 @@ class PointCloudPipeline:
         return SimpleNamespace(images=sample, trajectory=torch.stack(trajectory))
 
 
-def tiny_pipeline(scheduler=None, *, image_size: int = 16, out_channels: int = 4, seed: int = 0):
+def tiny_pipeline(scheduler: Any = None, *, image_size: int = 16, out_channels: int = 4, seed: int = 0) -> Any:
     """A stock DiTPipeline with random weights, a few thousand of them: runs in a moment, and makes no sense.
 
     Its latents have four channels; with `out_channels=8` it predicts a variance as well.

@@ -38,6 +38,6 @@ def window(guidance: Guidance, *, above: float = 0.0, below: float = 1.0) -> Gui
     return Window(guidance, above, below)
 
 
-def acts(guidance, share: float) -> bool:
+def acts(guidance: Guidance | None, share: float) -> bool:
     """Whether a guidance moves anything at a noise share, as far as it says; those that say nothing do."""
     return guidance is not None and getattr(guidance, "opens", lambda share: True)(share)

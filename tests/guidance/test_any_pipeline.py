@@ -164,8 +164,7 @@ def test_videos_have_one_more_axis_and_are_steered_like_images(draw):
     sample, output, targets = draw(3, 2, 4, 3, 8, 8)  # batch, channels, frames, height, width
     scheduler = diffusers.DDIMScheduler(clip_sample=False, timestep_spacing="trailing")
     scheduler.set_timesteps(4)
-    pipe = type("Bare", (), {"scheduler": scheduler})()
-    with steer(pipe, ModePull(targets, strength=1.0)):
+    with steer(tiny.bare(scheduler), ModePull(targets, strength=1.0)):
         for timestep in scheduler.timesteps:
             sample = scheduler.step(output, timestep, sample).prev_sample
     torch.testing.assert_close(sample, targets, rtol=0, atol=1e-5)

@@ -1,6 +1,7 @@
 """Every pipeline under every scheduler: what `steer` promises, measured pair by pair, and kept as book/schedulers.md.
 
-`python tests/test_matrix.py` measures all pairs and writes the page; the tests measure each pair again and compare.
+`PYTHONPATH=tests python tests/guidance/test_matrix.py` measures all pairs and writes the page; the tests measure each
+pair again and compare.
 """
 
 from __future__ import annotations

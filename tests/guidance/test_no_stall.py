@@ -117,7 +117,7 @@ def looks(kind, scheduler, guidance, steps):
     return seen.counts.total()
 
 
-@pytest.mark.filterwarnings("ignore:guidance acts at no step")  # of those that are for DDPM
+@pytest.mark.filterwarnings("ignore:guidance acted at no step")  # of those that are for DDPM
 @pytest.mark.parametrize(("kind", "scheduler"), [pair[:2] for pair in PAIRS])
 def test_a_guided_run_looks_no_more_often_than_the_bare_run_plus_a_constant(kind, scheduler):
     bare = {steps: looks(kind, scheduler, None, steps) for steps in (3, 6)}
@@ -230,7 +230,7 @@ def fake_run(make, steps, monkeypatch):
 KINDS_OF_GUIDANCE = list(guidances_for((1, 1, 1)))
 
 
-@pytest.mark.filterwarnings("ignore:guidance acts at no step")
+@pytest.mark.filterwarnings("ignore:guidance acted at no step")
 @pytest.mark.parametrize("name", KINDS_OF_GUIDANCE)
 def test_on_a_gpu_that_is_not_there_every_tensor_stays_where_it_is(name, monkeypatch):
     seen = []

@@ -111,7 +111,7 @@ def test_the_preset_is_the_released_update_to_a_millionth(targets, draw, name, i
     said = said.tanh()
     x = float(alphas[steps[index]] ** 0.5) * clean + float((1 - alphas[steps[index]]) ** 0.5) * epsilon
     predicted = epsilon + 0.001 * wrong
-    pipe = type("Bare", (), {"scheduler": scheduler})()
+    pipe = tiny.bare(scheduler)
     output = torch.cat([predicted, said], 1) if update == "ddpm" else predicted
     with steer(pipe, ReleasedPull.preset(name, targets, update=update), generators=generators(0, 0, range(3))):
         found = scheduler.step(output, timestep, x).prev_sample.double().numpy()
