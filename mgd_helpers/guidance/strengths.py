@@ -37,7 +37,7 @@ def score(strength: float) -> Schedule:
     Stated for noise levels of unit norm, so that it is one rule under variance-preserving and exploding schedulers.
     Without bound as the noise grows.
     """
-    check_strength(strength)
+    _check_number(strength)
     return lambda level: strength * level.noise**2 / (level.signal * level.norm)
 
 
@@ -47,7 +47,7 @@ def posterior(strength: float) -> Schedule:
 
     With a learned variance (`level.variance`) sigma is the model's, one number per entry.
     """
-    check_strength(strength)
+    _check_number(strength)
 
     def rule(level: NoiseLevel) -> Tensor:
         coef, low, high = _ddpm(level)
@@ -63,7 +63,7 @@ def posterior(strength: float) -> Schedule:
 def mean(strength: float) -> Schedule:
     """strength / coef: what adding strength * pull to the mean of a DDPM step does, as the released DDPM code does with
     its pull along the normal."""
-    check_strength(strength)
+    _check_number(strength)
     return lambda level: strength / _ddpm(level)[0]
 
 
@@ -111,6 +111,11 @@ def annealed(radius: float, *, multiplier: float = 2.0, warm_up: int = 5, kind: 
         return radius * (1 + (multiplier - 1) * shapes[kind](left))
 
     return rule
+
+
+def _check_number(strength: object) -> None:
+    """Unlike a guidance, a rule takes no function of the noise level: it makes one."""
+    arguments.number("strength", strength, remedy="Pass the number that the rule turns into a function of the level.")
 
 
 def _after(level: NoiseLevel) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:

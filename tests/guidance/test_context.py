@@ -149,7 +149,7 @@ def test_pure_noise_under_an_epsilon_prediction_is_refused(targets):
         diffusers.DDIMScheduler(clip_sample=False, rescale_betas_zero_snr=True, timestep_spacing="trailing")
     )
     with pytest.raises(
-        ValueError, match=r"scheduler must not reach pure noise .* Use a .* rescale_betas_zero_snr=False"
+        ValueError, match=r"scheduler must not reach pure noise .* Use .* rescale_betas_zero_snr=False"
     ):
         run(pipe, ModePull(targets))
 

@@ -150,6 +150,13 @@ def test_without_a_warm_up_the_radius_stays():
     assert strengths.annealed(0.1, warm_up=0)(level_of(0.6, 0.8, step=0)) == 0.1
 
 
+@pytest.mark.parametrize("rule", [strengths.score, strengths.posterior, strengths.mean])
+@pytest.mark.parametrize("strength", [strengths.score(0.1), lambda level: 0.1, math.nan, "0.1"])
+def test_a_rule_takes_a_number_and_refuses_anything_else_at_once(unchecked, rule, strength):
+    with pytest.raises(ValueError, match=r"strength must be a number; got .*\. Pass the number that the rule turns"):
+        unchecked(rule)(strength)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
