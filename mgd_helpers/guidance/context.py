@@ -83,9 +83,11 @@ class Context:
         return output_slope(level, self.prediction) * (moved - denoised)
 
     def check_latest(self) -> None:
-        """Raise `ValueError` where the latest answer is not finite.
+        """Check that the latest answer is finite; twice in a run, since each look at values stops a GPU.
 
-        Called twice in a run, for each look at values stops a GPU: NaN that comes between shows at the end.
+        NaN that comes between shows at the end.
+
+        Raises `ValueError` where it is not finite.
         """
         if self.unchecked is not None:
             _check_finite(*self.unchecked)
@@ -104,7 +106,7 @@ class Context:
         self.steps = self.guided = 0
 
     def finish(self) -> None:
-        """Raise or warn about what is wrong when the context is left."""
+        """Say what is wrong when the context is left, by an error or a warning."""
         if self.guidance is None:
             return
         if self.pipe.scheduler is not self.scheduler:

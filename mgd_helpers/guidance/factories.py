@@ -1,6 +1,6 @@
-"""The guidances that go by a name, each for the images of one class: `(targets, cloud, seed, *, settings) -> guidance`.
+"""The guidances that have a name, each made for the images of one class: `(targets, cloud, seed) -> guidance`.
 
-`distill`, the command line and the studies take them from here. With `functools.partial` other settings are bound.
+`distill`, the command line and the studies take them from here. Bind other settings with `functools.partial`.
 """
 
 from __future__ import annotations
@@ -87,5 +87,9 @@ def released(
 
 
 GUIDANCES: dict[str, Factory] = {
-    "none": none, "mode": mode, "mgd3": mgd3, "manifold": manifold, "released": released,
-}  # fmt: skip
+    "none": none,
+    "mode": mode,
+    "mgd3": mgd3,
+    "manifold": manifold,
+    "released": released,
+}

@@ -55,7 +55,7 @@ class NoiseLevel:
 def noise_level(scheduler: Any, timestep: Tensor | float | int, sample: Tensor) -> NoiseLevel:
     """Ask a diffusers scheduler for signal and noise at `timestep`; call it before the scheduler's own `step`.
 
-    For one level. Whoever takes many steps on a GPU asks `noise_levels` once, which stops it once.
+    This is for one level. For many steps on a GPU ask `noise_levels` once, which stops the GPU once.
     """
     asked = _on_cpu(scheduler)
     timesteps = torch.as_tensor(timestep).cpu().reshape(1)
@@ -80,7 +80,7 @@ def noise_levels(scheduler: Any) -> list[NoiseLevel]:
 
 
 class LevelTable:
-    """Where a denoising run stands. Its levels are one table on the CPU, made when the first step asks."""
+    """The noise levels of a sampling run and the place in it: one table on the CPU, made when the first step asks."""
 
     def __init__(self, scheduler: Any):
         self.scheduler = scheduler
@@ -164,18 +164,23 @@ def _following(
     values, bounds = listed.numpy(), times
     if by_sigma:
         bounds = ((1 - 1e-4) * (noises if flow else noises / signals)).numpy()
-    places = [numpy.where(values < bound, values, -numpy.inf).argmax() if (values < bound).any() else None
-              for bound in bounds]  # fmt: skip
+    places = [_largest_below(bound, values) for bound in bounds]
     one, zero = torch.ones(()), torch.zeros(())
     if not by_sigma:
         lower = _ask(asked, listed)
         return [(one, zero) if place is None else (lower[0][place], lower[1][place]) for place in places]
     found = []
     for place, exploding in zip(places, (signals == 1).tolist(), strict=True):
-        sigma = zero if place is None else listed[int(place)]
+        sigma = zero if place is None else listed[place]
         norm = one if exploding else (1 + sigma**2).sqrt()
         found.append((one - sigma, sigma) if flow else (one / norm, sigma / norm))
     return found
+
+
+def _largest_below(bound: numpy.number, values: numpy.ndarray) -> int | None:
+    """The place of the largest value below a bound, if there is one."""
+    below = values < bound
+    return int(numpy.where(below, values, -numpy.inf).argmax()) if below.any() else None
 
 
 def prediction_type(scheduler: Any) -> str:

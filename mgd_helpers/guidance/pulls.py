@@ -1,4 +1,4 @@
-"""Guidances: functions `(denoised, level) -> denoised`, as frozen dataclasses. None of them knows a scheduler.
+"""Pulls to a target: guidances `(denoised, level) -> denoised`, as frozen dataclasses. None knows a scheduler.
 
 mode       x̂₀ + λ g                                  g = target - denoised
 manifold   x̂₀ + λ (g - β P_N g)                      β = 1: Eq. 4 of the paper, λ P_T g;  β = 0: mode
@@ -49,7 +49,7 @@ class ModePull:
     def preset(cls, name: str, targets: Float[Tensor, "k ..."]) -> ModePull:
         """`"mgd3"`: the baseline as published, 0.1 times the deviation of a DDPM step added to the step's mean.
 
-        To be used with 50 DDPM steps, inside `window(…, above=mgd_helpers.released.WINDOW)`.
+        Use it with 50 DDPM steps, inside `window(…, above=mgd_helpers.guidance.released.WINDOW)`.
         """
         if name != "mgd3":
             raise ValueError(f"name must be 'mgd3'; got {name!r}.")
@@ -94,7 +94,7 @@ class ManifoldPull:
         check_strength(self.strength)
         arguments.number("softness", self.softness, at_least=0, at_most=1)
         if (self.cloud is None) == (self.tangent is None):
-            raise ValueError("cloud or tangent must be given, and not both: a tangent brings the points it needs.")
+            raise ValueError("cloud or tangent must be given, one of the two: a tangent brings the points it needs.")
         if self.cloud is None:
             object.__setattr__(self, "_tangent", arguments.function("tangent", self.tangent))
             return
@@ -124,7 +124,10 @@ class ManifoldPull:
 
 
 def check_answer(moved: object, denoised: Tensor) -> Tensor:
-    """What a guidance answered, or the `ValueError` that says what it should have."""
+    """What a guidance answered, if it is a tensor like the one that it was given.
+
+    Raises `ValueError` for any other answer.
+    """
     if not isinstance(moved, Tensor):
         raise ValueError(f"guidance must answer with a tensor, the moved samples; got {type(moved).__name__}.")
     wanted, got = ((x.shape, x.dtype, x.device) for x in (denoised, moved))
@@ -137,7 +140,10 @@ def check_answer(moved: object, denoised: Tensor) -> Tensor:
 
 
 def check_targets(targets: Tensor) -> None:
-    """Raise `ValueError` unless `targets` are `[K, *latent]` and finite."""
+    """Check that `targets` are `[K, *latent]` and finite.
+
+    Raises `ValueError` where they are not.
+    """
     if not isinstance(targets, Tensor):
         raise ValueError(f"targets must be a tensor [K, *latent]; got {type(targets).__name__}.")
     if targets.ndim < 2 or len(targets) == 0:
@@ -147,11 +153,14 @@ def check_targets(targets: Tensor) -> None:
 
 
 def targets_for(targets: Tensor, denoised: Tensor, copies: dict[tuple, Tensor]) -> Tensor:
-    """The targets in the dtype and on the device of `denoised`, kept in `copies`; one per image, or `ValueError`."""
+    """The targets in the dtype and on the device of `denoised`, kept in `copies`.
+
+    Raises `ValueError` unless there is one target per image, of the image's shape.
+    """
     if denoised.shape[1:] != targets.shape[1:]:
         raise ValueError(
-            f"targets are {list(targets.shape[1:])} each, but the pipeline denoises {list(denoised.shape[1:])}; "
-            "encode them with this pipeline's own VAE."
+            f"targets must be {list(denoised.shape[1:])} each, as the pipeline denoises them; got "
+            f"{list(targets.shape[1:])}. Encode them with this pipeline's own VAE."
         )
     if len(denoised) != len(targets):
         raise ValueError(

@@ -30,8 +30,10 @@ WINDOW = 0.965
 
 @dataclass(frozen=True, eq=False)
 class ReleasedPull:
-    """What the authors' released code does, which is not Eq. 4: an unprojected mode pull, plus a pull of unit length
-    along the normal of a cloud of random points around the target, diffused to the noise of the step.
+    """The rule of the authors' released code, which is not Eq. 4 of the paper.
+
+    It is an unprojected mode pull, plus a pull of unit length along the normal of a cloud of random points around the
+    target, diffused to the noise of the step:
 
     strength * g - normal_strength * tanh(s / bandwidth) * P_N(x_t - m) / ‖P_N(x_t - m)‖, with m the mean of the
     `n_neighbors` cloud points nearest to the noisy sample x_t and s its distance to the nearest of them. Constant
@@ -67,11 +69,13 @@ class ReleasedPull:
 
     @classmethod
     def preset(cls, name: str, targets: Float[Tensor, "k ..."], *, update: str = "ddpm") -> ReleasedPull:
-        """The released settings for `"imagenette"`, `"imagewoof"`, `"imagenet100"` or `"imagenet1k"`, with the
-        strengths of the released `"ddpm"` or `"ddim"` update.
+        """The released settings of a data set, with the strengths of the released `"ddpm"` or `"ddim"` update.
 
-        To be used with 50 steps, classifier-free guidance 4.0 on three channels (`steer(…, cfg_channels=3)`), inside
+        The data sets are `"imagenette"`, `"imagewoof"`, `"imagenet100"` and `"imagenet1k"`. Use a preset with 50 steps
+        and classifier-free guidance 4.0 on three channels (`steer(…, cfg_channels=3)`), inside
         `window(…, above=WINDOW)`.
+
+        Raises `ValueError` for other names.
         """
         if name not in SETTINGS:
             raise ValueError(f"name must be one of {', '.join(SETTINGS)}; got {name!r}.")

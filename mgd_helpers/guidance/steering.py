@@ -100,7 +100,7 @@ def _watched(pipe: Any, cfg_channels: int | None) -> AbstractContextManager[dit.
 
 
 class _SteeredStep:
-    """What stands in the place of `scheduler.step` while contexts are open: asks those whose pipeline calls."""
+    """The wrapper of `scheduler.step` while contexts are open: it asks those whose pipeline and thread call."""
 
     def __init__(self, scheduler: Any):
         self.scheduler = scheduler
@@ -111,18 +111,18 @@ class _SteeredStep:
 
     @classmethod
     def of(cls, scheduler: Any) -> _SteeredStep:
-        """The one that stands there, put there if need be."""
+        """The wrapper that stands in the place of `scheduler.step`; put there if there is none."""
         found = vars(scheduler).get("step")
         if not isinstance(found, cls):
             found = scheduler.step = cls(scheduler)
         return found
 
     def enter(self, context: Context) -> None:
-        """From now on the context is asked."""
+        """Ask the context from now on."""
         self.contexts = [*self.contexts, context]
 
     def leave(self, context: Context) -> None:
-        """From now on it is not, in whatever order contexts are left; after the last the scheduler is as before."""
+        """Stop asking the context, in whatever order contexts are left; after the last the scheduler is as before."""
         self.contexts = [other for other in self.contexts if other is not context]
         if self.contexts or vars(self.scheduler).get("step") is not self:
             return

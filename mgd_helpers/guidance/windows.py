@@ -39,5 +39,5 @@ def window(guidance: Guidance, *, above: float = 0.0, below: float = 1.0) -> Gui
 
 
 def acts(guidance: Guidance | None, share: float) -> bool:
-    """Whether a guidance moves anything at a noise share, as far as it says; those that say nothing do."""
+    """Whether a guidance may move anything at a noise share; one without a method `opens` may at any."""
     return guidance is not None and getattr(guidance, "opens", lambda share: True)(share)

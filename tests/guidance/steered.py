@@ -4,8 +4,8 @@ import functools
 
 import torch
 
+from mgd_helpers import seeding
 from mgd_helpers.guidance.steering import steer
-from mgd_helpers.seeding import generators
 
 LATENT = (4, 8, 8)
 LABELS = [0, 1, 1]
@@ -21,11 +21,11 @@ def run(pipe, guidance, *, images=(0, 1, 2), guidance_scale=1.0, steps=4):
 
     pipe.vae.decode = spy
     try:
-        draws = generators(0, 0, images)
-        with steer(pipe, guidance, generators=draws):
+        generators = seeding.generators(0, 0, images)
+        with steer(pipe, guidance, generators=generators):
             found = pipe(
                 class_labels=[LABELS[image] for image in images],
-                generator=draws,
+                generator=generators,
                 num_inference_steps=steps,
                 guidance_scale=guidance_scale,
                 output_type="pt" if pipe.vae.dtype == torch.bfloat16 else "np",
@@ -36,8 +36,10 @@ def run(pipe, guidance, *, images=(0, 1, 2), guidance_scale=1.0, steps=4):
 
 
 def images_of(pipe, seed=0):
-    draws = generators(seed, 0, range(3))
-    return torch.as_tensor(pipe(class_labels=LABELS, generator=draws, num_inference_steps=3, output_type="np").images)
+    generators = seeding.generators(seed, 0, range(3))
+    return torch.as_tensor(
+        pipe(class_labels=LABELS, generator=generators, num_inference_steps=3, output_type="np").images
+    )
 
 
 def steps_of(pipe, guidance, output, sample, timestep=500):

@@ -9,12 +9,12 @@ import tiny as tiny_kinds
 import torch
 from steered import LABELS, LATENT, run, steps_of
 
+from mgd_helpers import seeding
 from mgd_helpers.guidance.noise import noise_level, to_denoised
 from mgd_helpers.guidance.pulls import ModePull
 from mgd_helpers.guidance.steering import steer
 from mgd_helpers.guidance.toys import tiny_pipeline
 from mgd_helpers.guidance.windows import window
-from mgd_helpers.seeding import generators
 
 
 @pytest.fixture
@@ -124,9 +124,9 @@ def test_rows_doubled_by_classifier_free_guidance_get_the_noise_of_their_image()
         return original(model_output, timestep, sample, generator=generator)
 
     pipe.scheduler.step = step
-    draws = generators(0, 0, range(3))
-    with steer(pipe, None, generators=draws):
-        pipe(class_labels=LABELS, generator=draws, num_inference_steps=2, guidance_scale=4.0)
+    generators = seeding.generators(0, 0, range(3))
+    with steer(pipe, None, generators=generators):
+        pipe(class_labels=LABELS, generator=generators, num_inference_steps=2, guidance_scale=4.0)
     for states in seen:
         assert len(states) == 6
         for row in range(3):
@@ -139,7 +139,7 @@ def test_generators_that_do_not_fit_the_rows_are_refused(count):
     pipe = tiny_pipeline(diffusers.DDPMScheduler(clip_sample=False))
     with (
         pytest.raises(ValueError, match=f"generators must be one per image; got {count} for 3 images"),
-        steer(pipe, None, generators=generators(0, 0, range(count))),
+        steer(pipe, None, generators=seeding.generators(0, 0, range(count))),
     ):
         pipe(class_labels=LABELS, num_inference_steps=2, guidance_scale=1.0)
 
@@ -148,9 +148,7 @@ def test_pure_noise_under_an_epsilon_prediction_is_refused(targets):
     pipe = tiny_pipeline(
         diffusers.DDIMScheduler(clip_sample=False, rescale_betas_zero_snr=True, timestep_spacing="trailing")
     )
-    with pytest.raises(
-        ValueError, match=r"scheduler must not reach pure noise .* Use .* rescale_betas_zero_snr=False"
-    ):
+    with pytest.raises(ValueError, match=r"scheduler must not reach pure noise .* Use .* rescale_betas_zero_snr=False"):
         run(pipe, ModePull(targets))
 
 
@@ -202,9 +200,9 @@ def test_a_window_that_a_shortened_run_never_meets_is_a_warning_too():
     targets = torch.randn(3, *LATENT, generator=torch.Generator().manual_seed(0))
 
     def run_with(guidance):
-        draws = generators(0, 0, range(3))
-        with steer(pipe, guidance, generators=draws):
-            return tiny_kinds.call_img2img(pipe, draws, num_inference_steps=5)
+        generators = seeding.generators(0, 0, range(3))
+        with steer(pipe, guidance, generators=generators):
+            return tiny_kinds.call_img2img(pipe, generators, num_inference_steps=5)
 
     with pytest.warns(UserWarning, match="guidance acted at no step of this run"):
         run_with(window(ModePull(targets), above=0.99))  # of the schedule, but not of its last three fifths
@@ -217,9 +215,15 @@ def test_targets_of_one_prompt_are_not_given_to_another():
     pipe = tiny_kinds.make("StableDiffusionPipeline", diffusers.DDIMScheduler(clip_sample=False, steps_offset=1))
     targets = torch.randn(2, *LATENT, generator=torch.Generator().manual_seed(0)).clamp(-1, 1)
     call = functools.partial(
-        pipe, prompt_embeds=tiny_kinds.words(2), num_images_per_prompt=2, num_inference_steps=3, guidance_scale=1.0,
-        height=16, width=16, output_type="latent",
-    )  # fmt: skip
+        pipe,
+        prompt_embeds=tiny_kinds.words(2),
+        num_images_per_prompt=2,
+        num_inference_steps=3,
+        guidance_scale=1.0,
+        height=16,
+        width=16,
+        output_type="latent",
+    )
     with (
         pytest.raises(ValueError, match=r"got 2 targets for 4 images.*repeat_interleave"),
         steer(pipe, ModePull(targets, strength=1.0)),

@@ -10,10 +10,10 @@ import pytest
 import torch
 from steered import LABELS, LATENT, images_of, run
 
+from mgd_helpers import seeding
 from mgd_helpers.guidance.pulls import ModePull
 from mgd_helpers.guidance.steering import steer
 from mgd_helpers.guidance.toys import tiny_pipeline
-from mgd_helpers.seeding import generators
 
 
 @pytest.fixture
@@ -149,8 +149,8 @@ def test_other_arguments_of_step_are_handed_on(tiny, draw):
     sample = draw(3, *LATENT)
 
     def step():
-        source = torch.Generator().manual_seed(1)
-        return tiny.scheduler.step(sample, 500, sample, eta=0.5, generator=source, return_dict=False)[0]
+        generator = torch.Generator().manual_seed(1)
+        return tiny.scheduler.step(sample, 500, sample, eta=0.5, generator=generator, return_dict=False)[0]
 
     plain = step()
     with steer(tiny, lambda denoised, level: denoised):
@@ -175,6 +175,6 @@ def test_ancestral_noise_comes_from_the_generators_and_not_from_the_global_one()
     state = torch.get_rng_state()
     run(pipe, None)
     assert torch.equal(torch.get_rng_state(), state)
-    draws = generators(0, 0, range(3))
-    pipe(class_labels=LABELS, generator=draws, num_inference_steps=3)  # the stock pipeline passes none on
+    generators = seeding.generators(0, 0, range(3))
+    pipe(class_labels=LABELS, generator=generators, num_inference_steps=3)  # the stock pipeline passes none on
     assert not torch.equal(torch.get_rng_state(), state)

@@ -16,10 +16,10 @@ import pytest
 import tiny
 import torch
 
+from mgd_helpers import seeding
 from mgd_helpers.guidance import schedulers
 from mgd_helpers.guidance.pulls import ModePull
 from mgd_helpers.guidance.steering import steer
-from mgd_helpers.seeding import generators
 
 PAGE = Path(__file__).parents[2] / "book" / "schedulers.md"
 STEPS, IMAGES = 5, 2
@@ -89,13 +89,13 @@ def scheduler_for(kind, name):
 
 
 def targets_for(kind):
-    draw = torch.Generator().manual_seed(3)
-    return torch.randn(IMAGES, *tiny.KINDS[kind].latent, generator=draw).clamp(-0.9, 0.9)
+    generator = torch.Generator().manual_seed(3)
+    return torch.randn(IMAGES, *tiny.KINDS[kind].latent, generator=generator).clamp(-0.9, 0.9)
 
 
 def sample(kind, pipe, guidance):
-    with steer(pipe, guidance, generators=generators(0, 0, range(IMAGES))):
-        return tiny.KINDS[kind].call(pipe, generators(0, 0, range(IMAGES)), num_inference_steps=STEPS)
+    with steer(pipe, guidance, generators=seeding.generators(0, 0, range(IMAGES))):
+        return tiny.KINDS[kind].call(pipe, seeding.generators(0, 0, range(IMAGES)), num_inference_steps=STEPS)
 
 
 def predicted(kind, pipe):
@@ -133,7 +133,7 @@ def measured(kind, name):
     except ValueError:
         return "refused"
     try:
-        stock = tiny.KINDS[kind].call(pipe, generators(0, 0, range(IMAGES)), num_inference_steps=STEPS)
+        stock = tiny.KINDS[kind].call(pipe, seeding.generators(0, 0, range(IMAGES)), num_inference_steps=STEPS)
     except (TypeError, ValueError):
         return "—"
     assert stock.isfinite().all()

@@ -48,9 +48,9 @@ def test_zero_guidance_is_exact_also_in_half_precision(sampled, targets):
 
 def test_no_guidance_and_no_generators_is_the_stock_pipeline(tiny):
     def images():
-        source = torch.Generator().manual_seed(0)
+        generator = torch.Generator().manual_seed(0)
         return torch.as_tensor(
-            tiny(class_labels=LABELS, num_inference_steps=3, generator=source, output_type="np").images
+            tiny(class_labels=LABELS, num_inference_steps=3, generator=generator, output_type="np").images
         )
 
     plain = images()
