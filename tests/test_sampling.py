@@ -10,9 +10,10 @@ import torch
 from mgd_helpers import sampling
 from mgd_helpers.encoding import batching
 from mgd_helpers.encoding.latents import encode
-from mgd_helpers.guidance.pulls import ManifoldPull, ModePull, window
+from mgd_helpers.guidance.pulls import ManifoldPull, ModePull
 from mgd_helpers.guidance.steering import steer
 from mgd_helpers.guidance.toys import tiny_pipeline
+from mgd_helpers.guidance.windows import window
 from mgd_helpers.sampling import sample
 from mgd_helpers.seeding import generators
 
