@@ -94,7 +94,7 @@ def _missing(profile: Profile, local: Path | None, error: Exception) -> str:
         )
     return (
         f"{profile.name!r} could not be read from the hub: {reason!r}. It is a download of about {profile.megabytes} "
-        f"MB (licence: {profile.licence}). Connect to the network once, or put a copy of the data set "
+        f"MB (licence: {profile.license}). Connect to the network once, or put a copy of the data set "
         f"{profile.hub_id!r} into a folder {profile.name!r} and name its parent in MGD_DATA_DIR."
     )
 

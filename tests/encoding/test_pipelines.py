@@ -8,7 +8,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from mgd_helpers.data.catalog import DIT, PIPELINE_REVISIONS, PROFILES
+from mgd_helpers.data.catalog import PIPELINE_REVISIONS, PROFILES
 from mgd_helpers.data.datasets import ImageSet
 from mgd_helpers.encoding import pipelines
 from mgd_helpers.encoding.latents import decode, encode
@@ -18,6 +18,7 @@ from mgd_helpers.guidance.toys import tiny_pipeline
 from mgd_helpers.seeding import generators
 
 SHIPPED = PRETRAINED / "digits"
+(DIT,) = PIPELINE_REVISIONS
 
 
 @pytest.fixture(scope="module")
