@@ -163,7 +163,7 @@ def test_folders_are_read_at_another_size_on_purpose_only(tmp_path, waves):
 def test_classes_that_the_data_do_not_know_are_refused(tmp_path, waves):
     folder = write_folder(tmp_path, waves.train, ("zero", "two"))
     with pytest.raises(
-        ValueError, match=r"generated folder .* holds classes \['two'\] that 'waves' does not know; its"
+        ValueError, match=r"generated folder .* must hold classes of 'waves', .*; got also \['two'\]"
     ):
         evaluate(folder, against=waves)
 
