@@ -206,13 +206,13 @@ def test_data_without_a_test_split_are_refused(waves):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"students": -1}, "students must be a whole number of at least 0; got -1"),
+        ({"students": -1}, "students must be a whole number >= 0; got -1"),
         ({"students": float("nan")}, "students must be a whole number .*; got nan"),
         ({"students": 2.5}, "students must be a whole number .*; got 2.5"),
         ({"students": None}, "students must be a whole number .*; got None"),
         ({"students": True}, "students must be a whole number .*; got True"),
-        ({"seed": -1}, "seed must be a whole number of at least 0; got -1"),
-        ({"seed": "a"}, "seed must be a whole number of at least 0; got 'a'"),
+        ({"seed": -1}, "seed must be a whole number >= 0; got -1"),
+        ({"seed": "a"}, "seed must be a whole number >= 0; got 'a'"),
         ({"device": "gpu"}, "device must be a device such as 'cpu'.*; got 'gpu'"),
         ({"device": "cuda:99"}, "device must be a device of this machine; got 'cuda:99'"),
         ({"recipe": None}, "recipe must be a Recipe; got None"),

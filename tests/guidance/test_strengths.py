@@ -157,7 +157,7 @@ def test_without_a_warm_up_the_radius_stays():
         (lambda: strengths.annealed(0.0), "radius and multiplier must be positive, .* got radius=0.0"),
         (lambda: strengths.annealed(0.1, warm_up=-1), "warm_up at least 0; .* warm_up=-1"),
         (lambda: strengths.annealed(0.1)(level_of(0.6, 0.8)), "level must know its step"),
-        (lambda: strengths.per_log_snr(-1.0), "rate must be a number of at least 0; got -1"),
+        (lambda: strengths.per_log_snr(-1.0), "rate must be a number >= 0; got -1"),
         (lambda: strengths.mean(1.0)(level_of(0.6, 0.8)), "level must know the level that follows it"),
     ],
 )
