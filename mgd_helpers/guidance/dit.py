@@ -15,9 +15,7 @@ from contextlib import contextmanager
 import torch
 
 from mgd_helpers._shapes import Tensor
-from mgd_helpers.encoding.callers import calling_pipeline
-
-NULL_CLASS = 1000  # DiTPipeline's own label for no class
+from mgd_helpers.encoding.callers import NULL_CLASS, calling_pipeline
 
 
 class Watch:

@@ -84,7 +84,7 @@ BROKEN = {
 def test_a_broken_folder_is_refused_with_the_remedy(tiny, tmp_path, how):
     tiny.save_pretrained(tmp_path)
     BROKEN[how](tmp_path)
-    with pytest.raises(ValueError, match=r"must be a folder as pipe\.save_pretrained.* it cannot be loaded"):
+    with pytest.raises(ValueError, match=r"must be a folder that pipe\.save_pretrained.* it cannot be loaded"):
         load_pipeline(tmp_path, device="cpu")
 
 
