@@ -326,7 +326,7 @@ class Unconditional:
         ({"class_labels": [0]}, "class_labels must be one per class, 2; got 1"),
         (
             {"pipeline": Unconditional()},
-            r"pipeline must be latent and class-conditional .* got Unconditional. Others .* mgd.steer",
+            r"pipeline must be latent and class-conditional .* got Unconditional. Steer .* mgd.steer",
         ),
     ],
 )

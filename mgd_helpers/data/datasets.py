@@ -25,7 +25,7 @@ from mgd_helpers.data.image_sets import image_set as image_set
 
 
 def load_data(source: Any, *, image_size: int | None = None, channels: int | None = None) -> Dataset:
-    """Load a labelled image set: one of the catalogue by name, an image folder, or a `datasets.Dataset`.
+    """Load a labeled image set: one of the catalogue by name, an image folder, or a `datasets.Dataset`.
 
     - A name. `"digits"` is bundled: scikit-learn's 1,797 scans, resized from 8x8 to 1x32x32, with a fixed stratified
       split. `"fashion_mnist"`, `"cifar10"`, `"tiny_imagenet"`, `"imagenette"`, `"imagewoof"` and `"imagenet100"` are

@@ -52,7 +52,7 @@ def test_damaged_images_are_named(folder, waves, why):
     DAMAGE[why](folder / "one/00002.png")
     assert faults(folder, read_manifest(folder)) == {"one/00002.png": why}
     for read in (load_data, lambda folder: read_generated(folder, waves)):
-        with pytest.raises(ValueError, match=rf"12 images of its manifest .*; damaged: one/00002.png \({why}\)\. Repeat"):
+        with pytest.raises(ValueError, match=rf"12 images of its .*; damaged: one/00002.png \({why}\)\. Repeat"):
             read(folder)
 
 

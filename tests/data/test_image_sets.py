@@ -4,6 +4,7 @@ import torch
 
 from mgd_helpers.data.image_sets import Dataset, ImageSet, image_set
 
+
 def test_of_class_gives_the_images_of_one_class_in_order(digits):
     expected = [image for image, label in zip(digits.test.images, digits.test.labels, strict=True) if label == 4]
     assert torch.equal(digits.test.of_class(4), torch.stack(expected))
@@ -93,5 +94,3 @@ def test_class_names_are_checked(waves, names, message):
     with pytest.raises(ValueError, match=message):
         Dataset("x", waves.train, waves.test, names)
     assert Dataset("x", waves.train, waves.test, ["a", "b", "c"]).class_names == ("a", "b", "c")
-
-

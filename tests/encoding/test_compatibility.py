@@ -25,9 +25,19 @@ def labels(tiny, unchecked):
 
 @pytest.mark.parametrize(
     "given",
-    [[1, 0], (1, 0), np.array([1, 0]), torch.tensor([1, 0]), [np.int64(1), 0], {"zero": 1, "one": 0},
-     {"one": 0, "zero": 1}, {"zero": "one", "one": "zero"}, ["one", "zero"], {"zero": "one", "one": 0}],
-)  # fmt: skip
+    [
+        [1, 0],
+        (1, 0),
+        np.array([1, 0]),
+        torch.tensor([1, 0]),
+        [np.int64(1), 0],
+        ["one", "zero"],
+        {"zero": 1, "one": 0},
+        {"one": 0, "zero": 1},
+        {"zero": "one", "one": 0},
+        {"zero": "one", "one": "zero"},
+    ],
+)
 def test_labels_come_as_lists_arrays_and_mappings(labels, given):
     found = labels(given)
     assert found == [1, 0]
