@@ -11,8 +11,8 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from data.test_folders import DAMAGE, TORN, edit
 from PIL import Image
-from test_folders import DAMAGE, TORN, edit
 
 from mgd_helpers.data.datasets import Dataset, ImageSet, read_generated
 from mgd_helpers.data.lock import locked
