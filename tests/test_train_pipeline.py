@@ -8,9 +8,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from mgd_helpers.encoding.callers import NULL_CLASS
 from mgd_helpers.encoding.latents import decode, encode
 from mgd_helpers.encoding.pipelines import PRETRAINED, load_pipeline
-from mgd_helpers.guidance.dit import NULL_CLASS
 from tools import train_pipeline
 from tools.__main__ import main
 from tools.training.card import card

@@ -16,10 +16,8 @@ from typing import Any
 import torch
 
 from mgd_helpers._shapes import Tensor
-from mgd_helpers.encoding.callers import calling_pipeline
+from mgd_helpers.encoding.callers import NULL_CLASS, calling_pipeline
 from mgd_helpers.encoding.pipelines import LatentPipeline
-
-NULL_CLASS = 1000  # DiTPipeline's own label for no class
 
 
 class Watch:

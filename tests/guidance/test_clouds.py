@@ -70,7 +70,7 @@ def test_fractional_timesteps_have_keys_of_their_own():
 
 
 def test_what_makes_no_cloud_is_refused(targets):
-    with pytest.raises(ValueError, match=r"radius must be a number above 0; got 0.0"):
+    with pytest.raises(ValueError, match=r"radius must be a number > 0; got 0.0"):
         sphere_points(targets, radius=0.0)
     with pytest.raises(ValueError, match="keys must be one per target; got 1 for 3 targets"):
         sphere_points(targets, radius=0.1, keys=(1,))

@@ -232,8 +232,8 @@ def test_a_released_run_as_a_whole(targets):
     ("make", "message"),
     [
         (lambda t: ReleasedPull(t, keys=(1, 2)), "keys must be one per target; got 2 for 3 targets"),
-        (lambda t: ReleasedPull(t, radius=0.0), "radius must be a number above 0; got 0.0"),
-        (lambda t: ReleasedPull(t, bandwidth=-1.0), "bandwidth must be a number above 0; got -1.0"),
+        (lambda t: ReleasedPull(t, radius=0.0), "radius must be a number > 0; got 0.0"),
+        (lambda t: ReleasedPull(t, bandwidth=-1.0), "bandwidth must be a number > 0; got -1.0"),
         (lambda t: ReleasedPull(t, n_points=5), "n_neighbors must lie between 2 and the 5 points"),
         (lambda t: ReleasedPull.preset("imagenet", t), "name must be one of imagenette, .*; got 'imagenet'"),
         (lambda t: ReleasedPull.preset("imagenette", t, update="sde"), "update must be 'ddpm' or 'ddim'; got 'sde'"),

@@ -164,7 +164,7 @@ def test_a_rule_takes_a_number_and_refuses_anything_else_at_once(unchecked, rule
         (lambda: strengths.annealed(0.0), "radius and multiplier must be positive, .* got radius=0.0"),
         (lambda: strengths.annealed(0.1, warm_up=-1), "warm_up at least 0; .* warm_up=-1"),
         (lambda: strengths.annealed(0.1)(level_of(0.6, 0.8)), "level must have its step; got None"),
-        (lambda: strengths.per_log_snr(-1.0), "rate must be a number of at least 0; got -1"),
+        (lambda: strengths.per_log_snr(-1.0), "rate must be a number >= 0; got -1"),
         (lambda: strengths.mean(1.0)(level_of(0.6, 0.8)), "level must have the one that follows it, .*; got None"),
     ],
 )

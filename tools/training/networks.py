@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mgd_helpers.guidance.dit import NULL_CLASS
+from mgd_helpers.encoding.callers import NULL_CLASS
 from tools.training.profiles import Profile
 
 

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 import mgd_helpers as mgd
-from mgd_helpers.guidance.dit import NULL_CLASS
+from mgd_helpers.encoding.callers import NULL_CLASS
 from tools.training.networks import make_dit, make_vae
 from tools.training.profiles import Profile
 from tools.training.resumable import train
