@@ -101,12 +101,12 @@ def gram_eigh(rows: Float[Tensor, "*b k d"]) -> tuple[Float[Tensor, "*b k"], Flo
     return values.flip(-1).clamp_min(0), vectors.flip(-1)
 
 
-def sketch(rows: Float[Tensor, "n d"], *, rank: int, draw: torch.Generator) -> Float[Tensor, "n r"]:
+def sketch(rows: Float[Tensor, "n d"], *, rank: int, generator: torch.Generator) -> Float[Tensor, "n r"]:
     """The rows' coordinates in `rank` orthonormal directions that hold much of them: the span of as many random sums of
     the rows, drawn towards the leading components by one power iteration (Halko, Martinsson & Tropp, 2011).
 
     A rotation of the rows changes nothing but rounding.
     """
-    basis = rows.T @ torch.randn(len(rows), rank, generator=draw, dtype=rows.dtype).to(rows.device)
+    basis = rows.T @ torch.randn(len(rows), rank, generator=generator, dtype=rows.dtype).to(rows.device)
     basis = rows.T @ (rows @ torch.linalg.qr(basis).Q)
     return rows @ torch.linalg.qr(basis).Q
