@@ -30,12 +30,22 @@ book: $(READY)  ## run every lab, build the book, print where it lies
 test: export MGD_QUIET := 1
 # Two workers share two cores; and sums depend on the number of threads, in their last digits
 test: export OMP_NUM_THREADS := 1
-test: $(READY)  ## lint, unit tests, every lab against its recorded results, the contracts of labs and book
+test: $(READY)  ## lint, types, unit tests, every lab against its recorded results, the contracts of labs and book
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/python -m pytest tests mgd_helpers --doctest-modules $(addprefix --ignore=,$(CONTRACTS)) -n 2
 	$(BIN)/python -m pytest notebooks --nbval-lax --nbval-current-env --dist loadfile -n 2
 	$(BIN)/python -m pytest $(CONTRACTS)
+
+.PHONY: check
+check: export MGD_QUIET := 1
+check: export OMP_NUM_THREADS := 1
+check: $(READY)  ## lint, types and the fast tests, in under a minute: what to run before each commit
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests $(addprefix --ignore=,$(CONTRACTS)) -m "not slow" -q -n 2
 
 .PHONY: bench
 # One after the other, or they would disturb each other; BENCH="--device cuda" names the device
@@ -78,8 +88,8 @@ lock: $(READY)  ## resolve requirements.lock afresh (torch pins its CUDA package
 
 .PHONY: clean
 clean:  ## remove the built book and all caches; the environment, .venv, stays
-	rm -rf _build .pytest_cache .ruff_cache
-	find mgd_helpers tests tools notebooks -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf _build .pytest_cache .ruff_cache .mypy_cache
+	find mgd_helpers tests tools studies benchmarks notebooks -name __pycache__ -prune -exec rm -rf {} +
 
 # The environment. The helpers are installed editable, so a change of theirs needs no new installation.
 $(READY): requirements.lock pyproject.toml

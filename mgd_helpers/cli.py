@@ -32,9 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command.add_argument("--images-per-class", type=int, required=True)
     command.add_argument("--out", required=True, help="folder for the images and the manifest")
     command.add_argument(
-        "--guidance", metavar=f"{{{','.join(sorted(GUIDANCES))}}}", default="manifold",
+        "--guidance",
+        metavar=f"{{{','.join(sorted(GUIDANCES))}}}",
+        default="manifold",
         help="mgd3 is as published only with 50 steps and a pipeline whose scheduler is DDPM",
-    )  # fmt: skip
+    )
     command.add_argument(
         "--pipeline", help="shipped name, local folder or hub id; default: the one that belongs to the data"
     )
@@ -70,7 +72,8 @@ def _run(command: str, options: dict) -> None:
     folders = {folder: folder for folder in options.pop("generated")}
     table = evaluate(folders, **options)
     print(table.round(4).to_string())
-    print("tested on {test_images} images of {against}. {note}".format(**table.attrs).rstrip())
+    said = table.attrs
+    print(f"tested on {said['test_images']} images of {said['against']}. {said['note']}".rstrip())
 
 
 def _in_one_line(error: Exception) -> str:

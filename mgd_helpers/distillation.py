@@ -7,18 +7,19 @@ paired.
 
 from __future__ import annotations
 
-import itertools
-import math
+import functools
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from mgd_helpers import seeding
 from mgd_helpers.clustering.bisecting import bisect
 from mgd_helpers.clustering.targets import Targets, pick_targets
 from mgd_helpers.data.datasets import Dataset
@@ -27,26 +28,18 @@ from mgd_helpers.data.folders import MISSING, NOT_MADE, check_unused, faults, ma
 from mgd_helpers.data.images import png
 from mgd_helpers.data.lock import locked
 from mgd_helpers.encoding.latents import encode
+from mgd_helpers.encoding.pipelines import Pipeline
 from mgd_helpers.guidance.named import GUIDANCES as GUIDANCES
 from mgd_helpers.guidance.named import Factory
 from mgd_helpers.manifest import adopt, check_settings
 from mgd_helpers.progress import progress
-from mgd_helpers.runs import Run, resolve
+from mgd_helpers.runs import Batch, Run, resolve
 from mgd_helpers.sampling import sample
-from mgd_helpers.seeding import generator
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Images that are denoised together, as pairs of class and index, and those of them that are `wanted`."""
-
-    keys: list[tuple[int, int]]
-    wanted: list[tuple[int, int]]
 
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """What `distill` did: the folder, how many images it holds, how many of them are new, the seconds, the manifest."""
+    """What `distill` did: the folder, its images, how many of them are new, the seconds it took, the manifest."""
 
     folder: Path
     images: int
@@ -69,9 +62,9 @@ def distill(
     images_per_class: int | Integral,
     out: str | PathLike,
     guidance: str | Factory = "manifold",
-    pipeline=None,
-    class_labels=None,
-    latents=None,
+    pipeline: str | Path | Pipeline | None = None,
+    class_labels: Mapping[str, int | str] | Sequence[int | str] | None = None,
+    latents: torch.Tensor | None = None,
     strategy: str = "levels",
     representative: str = "centroid",
     steps: int | Integral = 50,
@@ -81,28 +74,47 @@ def distill(
 ) -> Report:
     """Distil a data set into `images_per_class` images per class: `out/<class name>/<index>.png`, `out/manifest.json`.
 
-    `data` is a name, a folder or a `Dataset`. `guidance` is `"none"`, `"mode"`, `"mgd3"` (mode as published, which was
-    with a DDPM scheduler and 50 steps), `"manifold"` (the neighbours are all images of a class that has fewer) or
-    `"released"`, or a factory `(targets, cloud, seed) -> guidance`, called for
-    each batch and class with the batch's targets of that class, the latents of the class, and an integer of this run
-    and class for guidances that draw. The manifest knows a factory by its name and a hash of its code.
+    `data` is a name, a folder or a `Dataset`. `guidance` is one of these names, or a factory of your own:
+
+    - `"none"`: the pipeline as it is;
+    - `"mode"`: straight at the target; `"mgd3"`: the same as published, with a DDPM scheduler and 50 steps;
+    - `"manifold"`: along the tangent space (of a class with few images, all are neighbors);
+    - `"released"`: the rule of the published code;
+    - `(targets, cloud, seed) -> guidance`, called for each batch and class with the batch's targets of that class, the
+      latents of the class, and an integer of this run and class for guidances that draw. The manifest knows it by its
+      name and a hash of its code.
+
     `pipeline` is a class-conditional pipeline, or what `load_pipeline` takes. `class_labels` are its labels of the
     classes: a mapping from class names to labels, or to names in `pipe.labels`, or a list in the order of
     `data.class_names` (a folder's are sorted as text, "10" before "2"); by default they are looked up by name.
-    `guidance_scale` is classifier-free guidance, in its own sense. For data of `mgd_helpers.data.catalog` all three
-    have their defaults there.
-    `latents` are those of the training images, where they are at hand: encoding is most of the work of a large set.
+    `guidance_scale` is classifier-free guidance. For data of `mgd_helpers.data.catalog` all three have their defaults
+    there. `latents` are those of the training images, where they are at hand: encoding is most of the work of a large
+    set.
 
     A second call with the same settings makes only the images that are missing or damaged, the same to the byte on the
-    same machine. Classes share batches of up to `batch_size` images, which is no setting: of another one, images may
-    differ by rounding, by one grey level. Class names that are no safe folders become such
-    (`mgd_helpers.data.class_names`); the manifest has the true ones. Raises `ValueError` before any work where
-    something does not fit, where `out` holds images of other settings, and where another run is at work there; nothing
-    of others is overwritten.
+    same machine. Classes share batches of up to `batch_size` images. That is no setting: with another one, images may
+    differ by rounding, by one gray level. Class names that are no safe folders become such
+    (`mgd_helpers.data.class_names`); the manifest has the true ones.
+
+    Raises `ValueError` before any work where something does not fit, where `out` holds images of other settings, and
+    where another run is at work there; nothing of others is overwritten.
     """
-    arguments = dict(locals())
     started = time.perf_counter()
-    run = resolve(arguments.pop("data"), **arguments)
+    run = resolve(
+        data,
+        images_per_class=images_per_class,
+        out=out,
+        guidance=guidance,
+        pipeline=pipeline,
+        class_labels=class_labels,
+        latents=latents,
+        strategy=strategy,
+        representative=representative,
+        steps=steps,
+        guidance_scale=guidance_scale,
+        batch_size=batch_size,
+        seed=seed,
+    )
     manifest, lacking = _ask(run)
     new = 0
     if lacking or not manifest["complete"]:
@@ -112,16 +124,16 @@ def distill(
             clouds = _encode(run, lacking)
             targets = _cluster(run, clouds)
             manifest = _record(run, manifest, lacking, targets)
-            new = _sample_and_write(run, manifest, _plan(run, lacking), clouds, targets)
+            new = _sample_and_write(run, manifest, run.plan(lacking), clouds, targets)
     return Report(run.out, len(run.files), new, time.perf_counter() - started, manifest)
 
 
-def _ask(run: Run) -> tuple[dict | None, dict[tuple[int, int], str]]:
-    """The manifest of the folder, and which images lack there, with the reason."""
+def _ask(run: Run) -> tuple[dict, dict[tuple[int, int], str]]:
+    """The manifest of the folder, empty where there is none, and which images lack there, with the reason."""
     manifest = read_manifest(run.out)
     if manifest is None:
         check_unused(run.out)
-        return None, dict.fromkeys(run.files, NOT_MADE)
+        return {}, dict.fromkeys(run.files, NOT_MADE)
     check_settings(run.out, manifest, run.settings)
     for folder in {(run.out / file).parent for file in run.files.values()}:
         check_folder("out", folder)
@@ -145,57 +157,49 @@ def _encode(run: Run, lacking: Iterable[tuple[int, int]]) -> dict[int, torch.Ten
     train, labels = run.data.train, sorted({label for label, _ in lacking})
     if run.latents is not None:
         return {label: run.latents[train.rows_of(label).to(run.latents.device)] for label in labels}
-    labels = progress(labels, f"encode {run.data.name}", unit="class")
-    return {label: encode(run.pipe.vae, train.of_class(label)) for label in labels}
+    shown = progress(labels, f"encode {run.data.name}", unit="class")
+    return {label: encode(run.pipe.vae, train.of_class(label)) for label in shown}
 
 
 def _cluster(run: Run, clouds: dict[int, torch.Tensor]) -> dict[int, Targets]:
     """The targets of each class. Trees grow one by one: in step they would depend on what else lacks, by rounding."""
     count, seed = run.settings["images_per_class"], run.settings["seed"]
     pick = {key: run.settings[key] for key in ("images_per_class", "strategy", "representative")}
-    clouds = progress(clouds.items(), f"cluster {run.data.name}", unit="class")
-    return {label: pick_targets(bisect(cloud, n_leaves=count, seed=seed), **pick) for label, cloud in clouds}
+    shown = progress(clouds.items(), f"cluster {run.data.name}", unit="class")
+    return {label: pick_targets(bisect(cloud, n_leaves=count, seed=seed), **pick) for label, cloud in shown}
 
 
-def _plan(run: Run, lacking: Iterable[tuple[int, int]]) -> list[Batch]:
-    """All images of the run in order, cut into batches as even as can be; of these, the ones where an image lacks."""
-    keys, lacking = list(run.files), set(lacking)
-    count = math.ceil(len(keys) / run.batch_size)
-    bounds = [len(keys) * number // count for number in range(count + 1)]
-    batches = (keys[low:high] for low, high in itertools.pairwise(bounds))
-    return [Batch(keys, wanted) for keys in batches if (wanted := [key for key in keys if key in lacking])]
-
-
-def _record(run: Run, before: dict | None, lacking, targets: dict[int, Targets]) -> dict:
+def _record(run: Run, before: dict, lacking: Iterable[tuple[int, int]], targets: dict[int, Targets]) -> dict:
     """The manifest to go on with: what is known of earlier images stays, those that lack are listed anew."""
     labels = dict(zip(run.data.class_names, run.settings["class_labels"], strict=True))
-    manifest = (
-        {"labels": labels} | before
-        if before
-        else {
-            "settings": run.settings,
-            "note": run.note,
-            "pipeline": run.pipeline,
-            "labels": labels,
-            "images": [],
-            "made_by": [],
-        }
-    )
+    new: dict[str, Any] = {
+        "settings": run.settings,
+        "note": run.note,
+        "pipeline": run.pipeline,
+        "images": [],
+        "made_by": [],
+    }
+    manifest = {"labels": labels} | (before or new)
     adopt(run.out, manifest)
-    known, rows = {image["file"]: image for image in manifest["images"]}, {}
-    for (label, index), file in run.files.items():
-        if (label, index) not in lacking:
-            continue
-        rows[label] = rows[label] if label in rows else run.data.train.rows_of(label).cpu()
+    known = {image["file"]: image for image in manifest["images"]}
+    rows = {label: run.data.train.rows_of(label).cpu() for label in targets}
+    for label, index in lacking:
+        file = run.files[label, index]
         known[file] = {
-            "file": file, "class": run.data.class_names[label], "index": index,
-            "node": targets[label].nodes[index], "members": rows[label][targets[label].members[index]].tolist(),
-            "generator": [run.settings["seed"], label, index], "guidance": run.settings["guidance"],
-        }  # fmt: skip
+            "file": file,
+            "class": run.data.class_names[label],
+            "index": index,
+            "node": targets[label].nodes[index],
+            "members": rows[label][targets[label].members[index]].tolist(),
+            "generator": [run.settings["seed"], label, index],
+            "guidance": run.settings["guidance"],
+        }
     return manifest | {"complete": False, "images": [known[file] for file in run.files.values()]}
 
 
-def _sample_and_write(run: Run, manifest: dict, plan: list[Batch], clouds, targets) -> int:
+def _sample_and_write(
+    run: Run, manifest: dict, plan: list[Batch], clouds: dict[int, torch.Tensor], targets: dict[int, Targets]
+) -> int:
     """Make the batches; write the images that lack, and what made them. Nothing is written before the first batch."""
     entry, records = maker(str(run.pipe.device), images=0), {image["file"]: image for image in manifest["images"]}
     remove_parts(run.out)
@@ -208,7 +212,7 @@ def _sample_and_write(run: Run, manifest: dict, plan: list[Batch], clouds, targe
                 write_manifest(run.out, manifest)  # whose images these are, before there are any
             for key in batch.wanted:
                 content, file = png(images[batch.keys.index(key)]), run.files[key]
-                write(run.out / file, lambda path, content=content: path.write_bytes(content))
+                write(run.out / file, functools.partial(Path.write_bytes, data=content))
                 records[file] |= {"sha256": checksum(content), "made_by": len(manifest["made_by"]) - 1}
                 entry["images"] += 1
             if time.perf_counter() > due:  # of many images it is long: at most a twentieth of the time
@@ -220,12 +224,13 @@ def _sample_and_write(run: Run, manifest: dict, plan: list[Batch], clouds, targe
     return entry["images"]
 
 
-def _sample_batch(run: Run, batch: Batch, clouds, targets) -> torch.Tensor:
+def _sample_batch(run: Run, batch: Batch, clouds: dict[int, torch.Tensor], targets: dict[int, Targets]) -> torch.Tensor:
     """All images of a batch, each in its place; guided are those of classes that lack one, in full."""
-    settings, guidance = run.settings, {}
+    settings = run.settings
+    guidance: dict[int, Any] = {}
     for label in dict.fromkeys(label for label, _ in batch.wanted):
         chosen = targets[label].take([index for of, index in batch.keys if of == label])
-        cloud, seed = clouds[label].to(run.pipe.device), generator(settings["seed"], label).initial_seed()
+        cloud, seed = clouds[label].to(run.pipe.device), seeding.generator(settings["seed"], label).initial_seed()
         guidance[label] = run.factory(chosen, cloud, seed)
     return sample(
         run.pipe,

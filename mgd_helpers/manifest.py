@@ -7,8 +7,11 @@ import hashlib
 import inspect
 import json
 import platform
+import re
 import types
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,27 +24,30 @@ from mgd_helpers.data.folders import faults, is_record
 
 # settings that manifests of earlier versions lack
 YOUNG = ("latents", "guidance_code", "package", "encoder_dtype")
+OURS = re.compile(r"\bmgd_helpers\.(?:\w+\.)+(?=\w)")  # what stands before a name of this package
 
 
-def check_settings(out: Path, before, settings: dict) -> None:
+def check_settings(out: Path, before: Any, settings: dict) -> None:
     """Raise `ValueError` where `before`, the manifest of `out`, is no record of a run, or one of other settings."""
     if not is_record(before):
         raise ValueError(
-            f"out {str(out)!r} holds a {MANIFEST} that says no settings, so it is none of distill's. Take it out, "
-            "or choose another folder."
+            f"out must be a folder of distill; {str(out)!r} holds a {MANIFEST} without settings, which is of another "
+            "origin. Remove that file, or choose another folder."
         )
     before, settings = before["settings"], json.loads(json.dumps(settings))
     changed = [key for key in settings if not _agree(key, before, settings)]
     if changed:
         raise ValueError(
-            f"out {str(out)!r} holds images of other settings: {', '.join(changed)} differ "
+            f"out must be a folder of the same settings; in {str(out)!r} {', '.join(changed)} differ "
             f"({changed[0]}: {before.get(changed[0])!r} there, {settings[changed[0]]!r} now). Choose another folder."
         )
 
 
 def adopt(out: Path, manifest: dict) -> None:
-    """Add to the manifest of an earlier version what this one keeps: checksums of the images that are there, what made
-    them, and a note on what it does not say."""
+    """Bring the manifest of an earlier version up to date.
+
+    Added are the checksums of the images that are there, what made them, and a note on what it does not say.
+    """
     if "made_by" in manifest:
         return
     wrong = faults(out, manifest)
@@ -55,19 +61,24 @@ def adopt(out: Path, manifest: dict) -> None:
     manifest["note"] = " ".join(filter(None, [manifest.get("note"), note]))
 
 
-def describe(thing) -> str:
-    """The name of a function or class, with the options of a `functools.partial`."""
+def describe(thing: Any) -> str:
+    """The name of a function or class, with the options of a `functools.partial`.
+
+    Names of this package stand without the file they lie in, since files move: `mgd_helpers.ManifoldPull`.
+    """
     if isinstance(thing, functools.partial):
         values = {key: describe(value) if callable(value) else repr(value) for key, value in thing.keywords.items()}
         options = ", ".join(f"{key}={value}" for key, value in sorted(values.items()))
         return f"{describe(thing.func)}({options})"
     thing = thing if hasattr(thing, "__qualname__") else type(thing)
-    return f"{thing.__module__}.{thing.__qualname__}"
+    return _without_file(f"{thing.__module__}.{thing.__qualname__}")
 
 
-def code_of(thing) -> tuple[str, list[str]]:
-    """A hash of a function's code, constants, defaults and what it closes over, beside the version of Python whose
-    code it is; and the names of what it uses that cannot be hashed, since it may change."""
+def code_of(thing: Callable) -> tuple[str, list[str]]:
+    """A hash of a function's code, with the version of Python; and the names of what it uses that cannot be hashed.
+
+    In the hash are code, constants, defaults, and what the function closes over.
+    """
     first = thing
     while isinstance(first, functools.partial):
         first = first.func
@@ -77,7 +88,7 @@ def code_of(thing) -> tuple[str, list[str]]:
     return f"{version}:{code.digest.hexdigest()}", sorted(code.unknown)
 
 
-def plain(value):
+def plain(value: Any) -> str | int | float | bool | None:
     """A value as JSON can hold it."""
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
@@ -101,28 +112,36 @@ def _agree(key: str, before: dict, settings: dict) -> bool:
     if key in YOUNG and key not in before:
         return True
     there, now = before.get(key), settings[key]
+    if key == "guidance" and isinstance(there, str):
+        there = _without_file(there)  # earlier versions wrote it
     if key == "guidance_code" and there and now and there.split(":")[0] != now.split(":")[0]:
         return True  # compiled by another Python: not comparable
     return key in before and there == now
 
 
-def _bytes(tensor: torch.Tensor) -> np.ndarray:
-    return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
+def _without_file(name: str) -> str:
+    return OURS.sub("mgd_helpers.", name)
+
+
+def _bytes(tensor: torch.Tensor) -> memoryview:
+    return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data
 
 
 class _Code:
     """A digest of a function and of what it uses; `unknown` are the names of what may change, and cannot be hashed."""
 
     def __init__(self, home: str):
-        self.digest, self.unknown, self.seen, self.home = hashlib.sha256(), set(), set(), home
+        self.digest, self.home = hashlib.sha256(), home
+        self.unknown: set[str] = set()
+        self.seen: set[int] = set()
 
-    def feed(self, items) -> None:
+    def feed(self, items: Iterable[tuple[str, Any]]) -> None:
         for name, value in items:
             value = inspect.unwrap(value) if callable(value) else value
             self.digest.update(f"{name}={type(value).__name__} ".encode())
             self.add(name, value)
 
-    def add(self, name: str, value) -> None:
+    def add(self, name: str, value: Any) -> None:
         if value is None or value is ... or isinstance(value, bool | int | float | complex | str | bytes):
             self.digest.update(repr(value).encode(errors="surrogatepass"))
         elif isinstance(value, torch.Tensor) or (isinstance(value, np.ndarray) and value.dtype != object):
@@ -139,7 +158,7 @@ class _Code:
             self.seen.add(id(value))
             self.add_thing(name, value)
 
-    def add_thing(self, name: str, value) -> None:
+    def add_thing(self, name: str, value: Any) -> None:
         if isinstance(value, functools.partial):
             self.feed([("function", value.func), ("arguments", value.args), *sorted(value.keywords.items())])
         elif isinstance(value, types.MethodType):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -15,7 +19,7 @@ from mgd_helpers.data.class_names import folder_names
 from mgd_helpers.data.datasets import Dataset, load_data
 from mgd_helpers.data.files import check_folder
 from mgd_helpers.encoding.compatibility import check_images, check_latents, check_pipeline, labels_of, train_steps
-from mgd_helpers.encoding.pipelines import load_pipeline, weights_hash
+from mgd_helpers.encoding.pipelines import LatentPipeline, load_pipeline, weights_hash
 from mgd_helpers.guidance import steering
 from mgd_helpers.guidance.named import GUIDANCES, Factory
 from mgd_helpers.manifest import code_of, data_hash, describe, plain, tensor_hash
@@ -24,13 +28,21 @@ from mgd_helpers.provenance import package_versions
 LARGEST_SCALE = 100  # of classifier-free guidance; images are noise long before
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Images that are denoised together, as pairs of class and index, and those of them that are `wanted`."""
+
+    keys: list[tuple[int, int]]
+    wanted: list[tuple[int, int]]
+
+
 @dataclass(frozen=True, eq=False)
 class Run:
     """Everything that decides about the images (`settings`), and what makes them; `note` is for the manifest."""
 
     data: Dataset
     out: Path
-    pipe: object
+    pipe: LatentPipeline
     pipeline: str
     factory: Factory
     latents: torch.Tensor | None
@@ -49,11 +61,31 @@ class Run:
             for index in range(count)
         }
 
+    def plan(self, lacking: Iterable[tuple[int, int]]) -> list[Batch]:
+        """All images in order, cut into batches as even as can be; of these, the ones where an image lacks."""
+        keys, lacking = list(self.files), set(lacking)
+        count = math.ceil(len(keys) / self.batch_size)
+        bounds = [len(keys) * number // count for number in range(count + 1)]
+        batches = (keys[low:high] for low, high in itertools.pairwise(bounds))
+        return [Batch(keys, wanted) for keys in batches if (wanted := [key for key in keys if key in lacking])]
+
 
 def resolve(
-    data, *, images_per_class, out, guidance, pipeline, class_labels, latents, strategy, representative,
-    steps, guidance_scale, batch_size, seed,
-) -> Run:  # fmt: skip
+    data: Any,
+    *,
+    images_per_class: Any,
+    out: Any,
+    guidance: Any,
+    pipeline: Any,
+    class_labels: Any,
+    latents: Any,
+    strategy: Any,
+    representative: Any,
+    steps: Any,
+    guidance_scale: Any,
+    batch_size: Any,
+    seed: Any,
+) -> Run:
     """The arguments of `distill`, checked one by one and against each other."""
     numbers = {
         "images_per_class": whole("images_per_class", images_per_class, at_least=1),
@@ -65,9 +97,7 @@ def resolve(
         "strategy": one_of("strategy", strategy, STRATEGIES),
         "representative": one_of("representative", representative, REPRESENTATIVES),
     }
-    factory = guidance if callable(guidance) else GUIDANCES[
-        one_of("guidance", guidance, GUIDANCES, or_else=", or a factory (targets, cloud, seed) -> guidance")
-    ]  # fmt: skip
+    factory = guidance if callable(guidance) else _named(guidance)
     out = check_folder("out", out)
     data = data if isinstance(data, Dataset) else load_data(data)
     _check_counts(data, numbers["images_per_class"])
@@ -86,15 +116,22 @@ def resolve(
         "guidance_code": code,
         "latents": None if latents is None else tensor_hash(latents),
         "package": package_versions()["mgd-helpers"],
-        **numbers, **words, **settings,
-    }  # fmt: skip
+        **numbers,
+        **words,
+        **settings,
+    }
     note = f"The guidance also uses {', '.join(unknown)}, of which nothing is known here." if unknown else ""
     return Run(data, out, pipe, name, factory, latents, settings, " ".join(filter(None, [data.note, note])), batch_size)
 
 
+def _named(guidance: Any) -> Factory:
+    or_else = ", or a factory (targets, cloud, seed) -> guidance"
+    return GUIDANCES[one_of("guidance", guidance, GUIDANCES, or_else=or_else)]
+
+
 def _check_counts(data: Dataset, images_per_class: int) -> None:
     if data.train.images.is_meta:
-        raise ValueError("data must have images with values; got some on the device 'meta'. Load them.")
+        raise ValueError("data must have images with values; got images on the device 'meta'. Load them first.")
     if not data.class_names:
         raise ValueError(f"data must have at least one class; {data.name!r} has none.")
     for label, name in enumerate(data.class_names):
@@ -105,29 +142,34 @@ def _check_counts(data: Dataset, images_per_class: int) -> None:
             )
 
 
-def _pipeline(data: Dataset, pipeline, class_labels, guidance_scale) -> tuple[object, str, dict]:
+def _pipeline(data: Dataset, pipeline: Any, class_labels: Any, guidance_scale: Any) -> tuple[Any, str, dict]:
     """The pipeline, its name, and the settings that say what it is."""
     profile = PROFILES.get(data.name)
     pipeline = _own_pipeline(data.name) if pipeline is None else pipeline
     pipe = load_pipeline(pipeline) if isinstance(pipeline, str | Path) else pipeline
     default_scale = check_pipeline(pipe)
     steering.check(pipe)
-    is_own = profile and profile.labels and pipeline in (profile.name, profile.pipeline)
-    known = dict(zip(profile.class_names, profile.labels, strict=True)) if is_own else getattr(pipe, "labels", {})
+    known = getattr(pipe, "labels", {})
+    if profile and profile.labels and pipeline in (profile.name, profile.pipeline):
+        known = dict(zip(profile.class_names, profile.labels, strict=True))
     if guidance_scale is None:
         guidance_scale = profile.guidance_scale if profile else default_scale
-    return pipe, str(pipeline) if isinstance(pipeline, str | Path) else describe(pipe), {
+    name = str(pipeline) if isinstance(pipeline, str | Path) else describe(pipe)
+    settings = {
         "class_labels": labels_of(pipe, class_labels, known, data.class_names),
         "scheduler": type(pipe.scheduler).__name__,
         "scheduler_config": {key: plain(value) for key, value in sorted(pipe.scheduler.config.items())},
         "guidance_scale": number("guidance_scale", guidance_scale, at_least=0, at_most=LARGEST_SCALE),
         "weights": weights_hash(pipe),
         "encoder_dtype": str(pipe.vae.dtype).removeprefix("torch."),
-    }  # fmt: skip
+    }
+    return pipe, name, settings
 
 
 def _own_pipeline(name: str) -> str:
     if name not in PROFILES:
-        known = ", ".join(PROFILES)
-        raise ValueError(f"pipeline must be given, trained on such images: none belongs to {name!r}, only to {known}.")
+        raise ValueError(
+            f"pipeline must be given for data {name!r}: only {', '.join(PROFILES)} have one of their own. Pass a "
+            "pipeline that was trained on such images."
+        )
     return PROFILES[name].pipeline or name  # the name of a set without one is refused with its remedy

@@ -7,34 +7,36 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from numbers import Integral, Real
+from typing import Any
 
 import torch
 
-from mgd_helpers import arguments
+from mgd_helpers import arguments, seeding
 from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.encoding.batching import alone, in_batches, latents_decoded
 from mgd_helpers.encoding.callers import is_dit
 from mgd_helpers.encoding.compatibility import count_classes
+from mgd_helpers.encoding.pipelines import Pipeline
 from mgd_helpers.guidance.pulls import Guidance, PerClass
 from mgd_helpers.guidance.steering import steer
 from mgd_helpers.progress import progress
-from mgd_helpers.seeding import generator
 from mgd_helpers.threads import for_sampling
 
 
 def sample(
-    pipe,
-    asked,
+    pipe: Pipeline,
+    asked: Any,
     *,
-    guidance: Guidance | Mapping | None = None,
+    guidance: Guidance | Mapping[Any, Guidance | None] | None = None,
     keys: Sequence[tuple[int, int]] | None = None,
-    seed=0,
-    steps=50,
-    guidance_scale=None,
+    seed: int | Integral = 0,
+    steps: int | Integral = 50,
+    guidance_scale: float | Real | None = None,
     cfg_channels: int | None = None,
-    batch_size=32,
+    batch_size: int | Integral = 32,
     output: str = "images",
 ) -> Float[Tensor, "n ..."]:
     """Sample one image for each entry of `asked`: [N, C, H, W] in [-1, 1], float32, on the CPU.
@@ -43,19 +45,21 @@ def sample(
     `{"prompt": "a red fox"}` (`{}` for a pipeline without conditions). `guidance` is one for all images, which sees
     them in the order of `asked`, or a mapping {class: guidance or `None`}, each of which sees the images of its class.
     `guidance_scale` is classifier-free guidance, by default the pipeline's own; `cfg_channels` as in `steer`.
+    `output="latents"` gives what the decoder is handed, scaled as `encode` scales (packed for Flux), in place of
+    images.
 
     `keys`, (class, image) pairs, name the images: the generator of each is `seeding.generator(seed, class, image)`. By
     default the class is the label, or for other entries the position of the first equal one; images count up within.
 
     Images that a guidance must see together are denoised in lockstep, others `batch_size` at once. Denoiser and decoder
     never take more than `batch_size` images at once (each in two rows, under classifier-free guidance), and fewer where
-    a GPU runs out of memory; text encoders and the guidance see them all. The same `asked`, `keys` and `batch_size`
-    give the same images to the bit; another split, order or company moves them by rounding, as a rule by at most one
-    grey level. Threads that sample with the same networks take turns. Other machines and dtypes are another matter: in
-    half precision torch draws the noise in it, and not every version of torch the same.
+    a GPU runs out of memory; text encoders and the guidance see them all.
 
-    `output="latents"` gives what the decoder is handed, scaled as `encode` scales (packed for Flux), in place of
-    images. Raises `ValueError` for settings that do not fit, and where what comes out is not finite.
+    The same `asked`, `keys` and `batch_size` give the same images to the bit. Another split, order or company moves
+    them by rounding, as a rule by at most one grey level; other machines, dtypes and versions of torch by more.
+    Threads that sample with the same networks take turns.
+
+    Raises `ValueError` for settings that do not fit, and where what comes out is not finite.
 
     >>> from mgd_helpers.guidance.toys import tiny_pipeline
     >>> sample(tiny_pipeline(), [0, 1, 1], steps=2).shape   # an image of one class, two of another
@@ -68,7 +72,7 @@ def sample(
     seed, steps = arguments.whole("seed", seed, at_least=0), arguments.whole("steps", steps, at_least=1)
     batch_size = arguments.whole("batch_size", batch_size, at_least=1)
     arguments.one_of("output", output, ("images", "latents"))
-    options = {"num_inference_steps": steps}
+    options: dict[str, Any] = {"num_inference_steps": steps}
     if guidance_scale is not None:
         options["guidance_scale"] = arguments.number("guidance_scale", guidance_scale, at_least=0)
     parameters = inspect.signature(pipe.__call__).parameters
@@ -79,15 +83,16 @@ def sample(
         if odd := [one for one in guidance if one not in classes]:
             raise ValueError(f"guidance must be for classes that are asked for, {sorted(set(classes))}; not {odd}.")
         guidance = {one: own for one, own in guidance.items() if own is not None} or None
-    latents, found = output == "latents", {}
+    latents = output == "latents"
+    found: dict[int, Tensor] = {}
     groups = _in_lockstep(classes, guidance, batch_size)
     for rows in progress(groups, "sample", unit="call") if len(groups) > 1 else groups:
         own, here = guidance, [classes[row] for row in rows]
         if isinstance(guidance, Mapping):
             own = PerClass(guidance, here) if any(one in guidance for one in here) else None
-        draws = [generator(seed, *keys[row]) for row in rows]
+        generators = [seeding.generator(seed, *keys[row]) for row in rows]
         given = _keywords([entries[row] for row in rows], parameters) | options
-        made, batch_size = _within_memory(pipe, own, draws, given, cfg_channels, batch_size, latents)
+        made, batch_size = _within_memory(pipe, own, generators, given, cfg_channels, batch_size, latents)
         found |= dict(zip(rows, made, strict=True))
     return torch.stack([found[row] for row in range(len(entries))])
 
@@ -95,14 +100,14 @@ def sample(
 OURS = ("num_inference_steps", "guidance_scale", "generator", "output_type", "latents")  # no entry says these
 
 
-def _in_lockstep(classes, guidance, batch_size) -> list[list[int]]:
+def _in_lockstep(classes: Sequence[int], guidance: Any, batch_size: int) -> list[list[int]]:
     """The rows of each call: all under one guidance, else at most `batch_size`, but whole classes with their own."""
     if guidance is not None and not isinstance(guidance, Mapping):
         return [list(range(len(classes)))]
-    units = {}
+    units: dict[Any, list[int]] = {}
     for row, one in enumerate(classes):
         units.setdefault(one if guidance and one in guidance else (row, "alone"), []).append(row)
-    groups = [[]]
+    groups: list[list[int]] = [[]]
     for rows in units.values():
         if groups[-1] and len(groups[-1]) + len(rows) > batch_size:
             groups.append([])
@@ -110,36 +115,37 @@ def _in_lockstep(classes, guidance, batch_size) -> list[list[int]]:
     return [sorted(group) for group in groups]
 
 
-def _within_memory(pipe, guidance, draws, given, cfg_channels, batch_size, latents) -> tuple[Tensor, int]:
-    """One call of the pipeline; again from its start, with half the batch, where a GPU runs out of memory. What came
-    out, and the batch that the memory held."""
-    states = [draw.get_state() for draw in draws]
+def _within_memory(pipe, guidance, generators, given, cfg_channels, batch_size, latents):
+    """One call of the pipeline, made again with half the batch where a GPU runs out of memory: what it gives, and the
+    batch that the memory held."""
+    states = [generator.get_state() for generator in generators]
     while True:
         try:
-            return _call(pipe, guidance, draws, given, cfg_channels, batch_size, latents), batch_size
+            return _call(pipe, guidance, generators, given, cfg_channels, batch_size, latents), batch_size
         except torch.OutOfMemoryError as error:
             if batch_size == 1:
                 raise
-            reason, batch_size = str(error).partition(".")[0], (min(batch_size, len(draws)) + 1) // 2
+            reason, batch_size = str(error).partition(".")[0], (min(batch_size, len(generators)) + 1) // 2
         torch.cuda.empty_cache()
         warnings.warn(f"{reason}; going on with batch_size={batch_size}.", stacklevel=3)
-        for draw, state in zip(draws, states, strict=True):
-            draw.set_state(state)
+        for generator, state in zip(generators, states, strict=True):
+            generator.set_state(state)
 
 
-def _call(pipe, guidance, draws, given, cfg_channels, batch_size, latents) -> Float[Tensor, "n ..."]:
+def _call(pipe, guidance, generators, given, cfg_channels, batch_size, latents):
     with ExitStack() as stack:
         stack.enter_context(alone(pipe))
-        stack.enter_context(for_sampling(pipe, 2 * min(len(draws), batch_size)))  # classifier-free guidance takes two
-        stack.enter_context(steer(pipe, guidance, generators=draws, cfg_channels=cfg_channels))
-        stack.enter_context(in_batches(pipe, len(draws), batch_size))
+        rows = 2 * min(len(generators), batch_size)  # classifier-free guidance takes two for each image
+        stack.enter_context(for_sampling(pipe, rows))
+        stack.enter_context(steer(pipe, guidance, generators=generators, cfg_channels=cfg_channels))
+        stack.enter_context(in_batches(pipe, len(generators), batch_size))
         if is_dit(pipe):  # it decodes whatever one asks for; what it hands to its decoder, and gets, is taken there
             decoded = stack.enter_context(latents_decoded(pipe, skip=latents))
-            pipe(**given, generator=draws, output_type="pt")
+            pipe(**given, generator=generators, output_type="pt")
             made = torch.cat(decoded)
         else:
             kind = "latent" if latents and hasattr(pipe, "vae") else "pt"
-            made = pipe(**given, generator=draws, output_type=kind).images
+            made = pipe(**given, generator=generators, output_type=kind).images
             made = made if torch.is_tensor(made) else torch.as_tensor(made).movedim(-1, 1)
             made = made.float().cpu() if kind == "latent" else 2 * made.float().cpu() - 1
     if not torch.isfinite(made).all():
@@ -150,7 +156,7 @@ def _call(pipe, guidance, draws, given, cfg_channels, batch_size, latents) -> Fl
     return made if latents else made.clamp(-1, 1)
 
 
-def _entries(pipe, asked) -> list[dict]:
+def _entries(pipe: Pipeline, asked: Any) -> list[dict]:
     """What each image asks of the pipeline, as keywords."""
     asked = asked.tolist() if hasattr(asked, "tolist") else list(asked)
     if not asked:
@@ -175,9 +181,11 @@ def _entries(pipe, asked) -> list[dict]:
     return entries
 
 
-def _default_keys(entries) -> list[tuple[int, int]]:
+def _default_keys(entries: Sequence[dict]) -> list[tuple[int, int]]:
     """Labels are classes; of other entries the position of the first that asks for the same."""
-    firsts, keys, counts = {}, [], {}
+    keys: list[tuple[int, int]] = []
+    firsts: dict[tuple, int] = {}
+    counts: dict[int, int] = {}
     for row, entry in enumerate(entries):
         own = entry["class_labels"] if set(entry) == {"class_labels"} else firsts.setdefault(_same(entry), row)
         keys.append((own, counts.get(own, 0)))
@@ -185,19 +193,20 @@ def _default_keys(entries) -> list[tuple[int, int]]:
     return keys
 
 
-def _same(entry) -> tuple:
+def _same(entry: dict) -> tuple:
     """Equal for entries that hold equal plain values, and the very same tensors and arrays."""
     plain = (str, bytes, int, float, bool, type(None))
     return tuple((name, value if isinstance(value, plain) else id(value)) for name, value in sorted(entry.items()))
 
 
-def _key(key) -> tuple[int, int]:
+def _key(key: Sequence) -> tuple[int, int]:
     if len(tuple(key)) != 2:
         raise ValueError(f"keys must be pairs (class, image); got {key!r}.")
-    return tuple(arguments.whole("keys", part, at_least=0) for part in key)
+    label, image = (arguments.whole("keys", part, at_least=0) for part in key)
+    return label, image
 
 
-def _keywords(entries, parameters) -> dict:
+def _keywords(entries: Sequence[dict], parameters: Iterable[str]) -> dict:
     """One value per keyword: a list, or tensors stacked; the number of images where there are no keywords."""
     if not entries[0]:
         name = next((name for name in ("batch_size", "num_images_per_prompt") if name in parameters), None)

@@ -9,7 +9,7 @@ import torch
 os.environ.update(MGD_QUIET="1", MPLBACKEND="Agg", HF_HUB_OFFLINE="1")
 
 
-@pytest.fixture(params=["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"])
+@pytest.fixture(params=["cpu", *([pytest.param("cuda", marks=pytest.mark.gpu)] if torch.cuda.is_available() else [])])
 def device(request):
     """Every device of this machine."""
     return torch.device(request.param)

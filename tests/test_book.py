@@ -197,7 +197,11 @@ def test_conda_environment_takes_its_versions_from_the_lock():
 def test_continuous_integration_runs_what_a_contributor_runs():
     steps = yaml.safe_load(text_of(ROOT / ".github" / "workflows" / "ci.yml"))["jobs"]["run"]
     assert {"run": ".ci/run"} in steps["steps"] and steps["strategy"]["matrix"]["python-version"] == ["3.11", "3.13"]
-    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+    jobs = yaml.safe_load(text_of(ROOT / ".github" / "workflows" / "ci.yml"))["jobs"]
+    others = [step["run"] for name in ("lower-bounds", "colab") for step in jobs[name]["steps"] if "run" in step]
+    assert others[0] == ".ci/with_versions lowest"
+    assert (ROOT / others[1].removeprefix(".ci/with_versions ")).is_file()
+    assert os.access(ROOT / ".ci" / "run", os.X_OK) and os.access(ROOT / ".ci" / "with_versions", os.X_OK)
     assert re.findall(r"^make (\w+)", text_of(ROOT / ".ci" / "run"), re.MULTILINE) == ["test", "book"]
 
 

@@ -97,7 +97,7 @@ def break_weights(tmp_path):
         ([], break_weights, "it cannot be loaded"),
         ([], lambda tmp_path: (tmp_path / "out").write_text(""), "out must be a folder"),
         ([], lambda tmp_path: (tmp_path / "out").mkdir() or (tmp_path / "out/manifest.json").write_text("{}"),
-         "says no settings"),
+         "without settings"),
         ([], lambda tmp_path: (tmp_path / "out").mkdir() or (tmp_path / "out/manifest.json").mkdir(), "cannot be read"),
     ],
 )  # fmt: skip

@@ -220,7 +220,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(run, tiny, tmp_path, monkey
 
 
 def test_a_file_that_exists_is_whole(run, tmp_path, monkeypatch):
-    def torn(self, content):
+    def torn(self, data):
         self.write_text("half")
         raise OSError("disk full")
 
@@ -254,7 +254,7 @@ def test_other_settings_never_go_into_the_same_folder(run, options, changed):
     folder = run().folder
     before, manifest = files(folder), (folder / "manifest.json").read_bytes()
     with pytest.raises(
-        ValueError, match=rf"out .* holds images of other settings: {changed}.* differ .*Choose another"
+        ValueError, match=rf"out must be a folder of the same settings; in .* {changed}.* differ .*Choose another"
     ):
         run(**options)
     assert files(folder) == before
@@ -311,6 +311,8 @@ def test_the_data_stay_as_they_are(run, waves):
 
 
 class Unconditional:
+    scheduler = None
+
     def __call__(self, batch_size=1):
         raise AssertionError
 
@@ -451,7 +453,7 @@ def test_a_set_without_a_pipeline_is_refused_with_the_remedy(run, waves, tmp_pat
     tiny_imagenet = dataclasses.replace(waves, name="tiny_imagenet")
     with pytest.raises(ValueError, match=r"without a pipeline of its own.*pipeline=…, class_labels=…"):
         run(data=tiny_imagenet, pipeline=None)
-    with pytest.raises(ValueError, match=r"pipeline must be given, .*: none belongs to 'waves', only to digits, "):
+    with pytest.raises(ValueError, match=r"pipeline must be given for data 'waves': only digits, .*Pass a pipeline"):
         run(pipeline=None)
     assert not (tmp_path / "set").exists()
     assert run(data=tiny_imagenet, class_labels=[3, 4]).new == 6  # the remedy

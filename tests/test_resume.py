@@ -11,8 +11,8 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from data.test_folders import DAMAGE, TORN, edit
 from PIL import Image
-from test_folders import DAMAGE, TORN, edit
 
 from mgd_helpers.data.datasets import Dataset, ImageSet, read_generated
 from mgd_helpers.data.lock import locked
@@ -193,7 +193,7 @@ def test_a_torn_manifest_is_named(run, how):
 def test_a_manifest_of_others_is_named(run, content):
     folder = run().folder
     (folder / "manifest.json").write_text(content)
-    with pytest.raises(ValueError, match=r"holds a manifest.json that says no settings.*choose another folder"):
+    with pytest.raises(ValueError, match=r"holds a manifest.json without settings.*choose another folder"):
         run()
 
 
@@ -201,7 +201,7 @@ def test_a_manifest_that_says_only_the_classes_is_no_run(run, three, tmp_path):
     from mgd_helpers.data.saving import write_images
 
     write_images(tmp_path / "set", three.train, class_names=three.class_names)
-    with pytest.raises(ValueError, match="holds images of other settings"):
+    with pytest.raises(ValueError, match="must be a folder of the same settings"):
         run()
 
 

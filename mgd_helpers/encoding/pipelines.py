@@ -34,6 +34,7 @@ class LatentPipeline(Pipeline, Protocol):
 
     vae: Any
     transformer: Any
+    device: Any
 
 
 def load_pipeline(name: str | Path, *, device: str | torch.device | None = None, dtype: torch.dtype | None = None):

@@ -1,8 +1,10 @@
-"""What the labs stand on: set-up and figures. Nothing else of the package imports from here."""
+"""What the labs stand on: set-up, claims and figures. Nothing else of the package imports from here."""
 
+from mgd_helpers.lab.claims import print_claims
 from mgd_helpers.lab.session import Lab, setup
 
 __all__ = [
     "Lab",
+    "print_claims",
     "setup",
 ]

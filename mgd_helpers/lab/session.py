@@ -30,14 +30,14 @@ def setup(*, chapter: int | None = None, seed: int = 0) -> Lab:
     CUDA of compute capability 8.0 or later gets bfloat16, older CUDA (a T4 only emulates it) float16, a CPU float32.
     Warns, and never fails, where a version lies outside the range the labs were tested with.
     """
-    from mgd_helpers.lab import plots
+    from mgd_helpers.lab.plots.style import use_style
 
     torch.manual_seed(seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     dtype = torch.float32
     if device.type == "cuda":
         dtype = torch.bfloat16 if torch.cuda.get_device_capability()[0] >= 8 else torch.float16
-    plots.use_style()
+    use_style()
     versions = package_versions()
     for name, (low, high) in TESTED.items():
         if not low <= _numbers(versions[name]) < high:

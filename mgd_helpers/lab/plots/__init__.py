@@ -1,0 +1,30 @@
+"""Every figure of the labs: images side by side, and charts. Each function returns a matplotlib figure.
+
+Figures stand on white, so that they read the same in the dark theme. Markers as well as colors tell series apart.
+"""
+
+from mgd_helpers.lab.plots.charts import (
+    draw_arrows,
+    draw_intervals,
+    draw_lines,
+    draw_map,
+    draw_scores,
+    draw_spectrum,
+)
+from mgd_helpers.lab.plots.pictures import draw_tree, show_images, show_rows
+from mgd_helpers.lab.plots.style import INK, MARKERS, use_style
+
+__all__ = [
+    "INK",
+    "MARKERS",
+    "draw_arrows",
+    "draw_intervals",
+    "draw_lines",
+    "draw_map",
+    "draw_scores",
+    "draw_spectrum",
+    "draw_tree",
+    "show_images",
+    "show_rows",
+    "use_style",
+]

@@ -1,0 +1,190 @@
+"""Every rule can complain: a lab without fault is spoilt in one place, and the rule of that place notices."""
+
+import copy
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from notebook_rules import (
+    BADGE,
+    CHECKED,
+    COLAB,
+    RULES,
+    SET_UP,
+    Lab,
+    checked_cells,
+    exercises,
+    figures,
+    first_cell,
+    last_cell,
+    no_machine_paths,
+    nothing_skipped,
+    one_parameter,
+    one_progress_bar,
+    outputs_elsewhere,
+    plain_markdown,
+    set_up_cell,
+    small_and_valid,
+)
+
+FIRST = f"""\
+# 1 · Encoding
+
+You turn images into latents, and back.
+
+{BADGE}({COLAB}/01_encode.ipynb)
+
+**Objectives**
+
+- encode a batch of images;
+- measure what a round trip loses.
+
+**Prerequisites:** Python and a little linear algebra.
+
+**Time:** 2 minutes on a CPU, 1 minute on a T4. **GPU:** not needed.
+
+**Theory:** [Encoding](../book/01_encoding.md)"""
+
+LAST = (
+    """\
+## What you can do now
+
+- Encode and decode images.
+
+**Test yourself**
+"""
+    + "".join(f"\n<details>\n<summary>Why {n}?</summary>\n\nBecause $n = {n}$.\n\n</details>\n" for n in range(3))
+    + """
+**Next:** [Divisive clustering](../book/02_clustering.md)"""
+)
+
+DRAWN = {
+    "image": {"alt": "A straight line that rises from the lower left corner to the upper right one."},
+    "figure": {"caption": "A line, drawn to show that lines can be drawn."},
+}
+HIDDEN = {"tags": ["solution", "hide-input"], "cellView": "form", "jupyter": {"source_hidden": True}}
+
+
+@pytest.fixture
+def good_lab(tmp_path):
+    """A lab without fault, and short enough to read."""
+    cells = [
+        new_markdown_cell(FIRST),
+        new_code_cell(SET_UP.replace("CHAPTER", "1")),
+        new_code_cell('PROFILE = "digits"  # or "cifar10" on a GPU', metadata={"tags": ["parameters"]}),
+        new_markdown_cell("## Section\n\nA circle has area $\\pi r^2$ and/or a centre."),
+        new_code_cell("import matplotlib.pyplot as plt\n\nplt.plot([0, 1]);", metadata={"mystnb": DRAWN}),
+    ]
+    for number in range(3):
+        claim = f'print_claims({{"of 1500, as expected": 0.12{number}}})'
+        output = new_output("stream", name="stdout", text=f"of 1500, as expected: 0.12{number}\n")
+        checked = {"tags": sorted(CHECKED)}
+        cells += [
+            new_code_cell(claim, metadata=checked, outputs=[output], execution_count=number + 1),
+            new_markdown_cell(f"**Exercise {number + 1}.** Add."),
+            new_code_cell("answer = None", metadata={"tags": ["exercise"]}),
+            new_code_cell("answer = 42", metadata=HIDDEN),
+        ]
+    cells.append(new_markdown_cell(LAST))
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    lab = Lab(tmp_path / "01_encode.ipynb", copy.deepcopy(new_notebook(cells=cells, metadata={"kernelspec": kernel})))
+    lab.notebook.nbformat_minor = 5
+    nbformat.write(lab.notebook, lab.path)
+    return Lab.read(lab.path)
+
+
+def test_good_lab_gives_no_complaint(good_lab):
+    assert {rule.__name__: rule(good_lab) for rule in RULES if rule(good_lab)} == {}
+
+
+def replace(index, old, new):
+    """A way to spoil a lab: other words in one cell."""
+
+    def spoil(lab):
+        assert old in lab.cells[index].source
+        lab.cells[index].source = lab.cells[index].source.replace(old, new)
+
+    return spoil
+
+
+def put(index, **changes):
+    """A way to spoil a lab: other fields of one cell."""
+    return lambda lab: lab.cells[index].update(nbformat.from_dict(changes))
+
+
+SPOILT = [  # cells of good_lab: 0 first, 1 set-up, 2 parameters, 3 prose, 4 figure, 5 checked, 7 stub, 8 solution
+    (first_cell, replace(0, "# 1", "## 1")),
+    (first_cell, replace(0, "and back.", "and back. Then you rest.")),
+    (first_cell, replace(0, "**Objectives**", "**Aims**")),
+    (first_cell, replace(0, "**Prerequisites:**", "Before:")),
+    (first_cell, replace(0, "2 minutes on a CPU", "quick on a CPU")),
+    (first_cell, replace(0, "1 minute on a T4", "quick on a T4")),
+    (first_cell, replace(0, "**GPU:** not needed", "")),
+    (first_cell, replace(0, "01_encode.ipynb", "02_cluster.ipynb")),
+    (first_cell, replace(0, "../book/01_encoding.md", "../book/02_clustering.md")),
+    (first_cell, replace(3, "## Section", "# Section")),
+    (set_up_cell, replace(1, "chapter=1", "chapter=2")),
+    (set_up_cell, replace(1, "--no-deps ", "")),
+    (one_parameter, replace(2, '"digits"', '"cifar10"')),
+    (one_parameter, put(2, metadata={})),
+    (one_parameter, put(4, metadata={"tags": ["parameters"]})),
+    (one_parameter, replace(2, "PROFILE", "SPEED = 3\nPROFILE")),
+    (checked_cells, put(5, metadata={})),
+    (checked_cells, put(5, metadata={"tags": ["nbval-check-output"]})),
+    (checked_cells, put(5, metadata={"tags": ["keep_output"]})),
+    (checked_cells, put(5, outputs=[])),
+    (checked_cells, put(5, execution_count=None)),
+    (checked_cells, replace(5, "print_claims", "print")),
+    (checked_cells, put(5, outputs=[new_output("stream", name="stderr", text="0.1")])),
+    (checked_cells, put(5, outputs=[new_output("stream", name="stdout", text="accuracy 0.8713")])),
+    (checked_cells, put(5, outputs=[new_output("stream", name="stdout", text="on cuda:0")])),
+    (checked_cells, put(5, outputs=[new_output("stream", name="stdout", text="took 3.1 s")])),
+    (checked_cells, put(5, outputs=[new_output("display_data", data={"text/plain": "0.1", "text/html": "0.1"})])),
+    (outputs_elsewhere, put(7, outputs=[new_output("stream", name="stdout", text="hello")])),
+    (nothing_skipped, put(7, metadata={"tags": ["nbval-skip"]})),
+    (nothing_skipped, put(7, metadata={"tags": ["raises-exception"]})),
+    (nothing_skipped, replace(7, "answer", "# NBVAL_SKIP\nanswer")),
+    (nothing_skipped, put(7, outputs=[new_output("error", ename="ValueError", evalue="no", traceback=[])])),
+    (figures, put(4, metadata={})),
+    (figures, put(4, metadata={"mystnb": DRAWN | {"image": {"alt": "A line."}}})),
+    (figures, put(4, metadata={"mystnb": DRAWN | {"image": {"alt": "A line. " * 40}}})),
+    (figures, put(4, metadata={"mystnb": DRAWN | {"figure": {}}})),
+    (figures, replace(7, "answer", "show_images(answer)\nanswer")),
+    (figures, put(7, metadata={"tags": ["exercise", "figure"]})),
+    (plain_markdown, replace(3, "A circle", "```{note}\nA circle\n```")),
+    (plain_markdown, replace(3, "A circle", ":::{note}\nA circle\n:::")),
+    (plain_markdown, replace(3, "A circle", "{cite}`euclid` says a circle")),
+    (plain_markdown, replace(3, "A circle", "(area)=\n\nA circle")),
+    (plain_markdown, replace(3, "A circle", '<img src="circle.png" width="9"> A circle')),
+    (plain_markdown, replace(3, "A circle", "![](circle.png) A circle")),
+    (small_and_valid, lambda lab: lab.cells.extend(new_code_cell("pass") for _ in range(25))),
+    (small_and_valid, lambda lab: lab.path.write_bytes(b" " * 100_000)),
+    (small_and_valid, lambda lab: lab.notebook.update(nbformat_minor=4)),
+    (small_and_valid, lambda lab: lab.cells[3].pop("id")),
+    (small_and_valid, lambda lab: lab.cells[3].update(id=lab.cells[4].id)),
+    (small_and_valid, lambda lab: lab.notebook.metadata.kernelspec.update(name="conda-env")),
+    (no_machine_paths, replace(7, "None", 'open("/home/somebody/data.txt")')),
+    (no_machine_paths, replace(3, "A circle", "See C:\\data; a circle")),
+    (no_machine_paths, put(5, outputs=[new_output("stream", name="stdout", text="saved in /tmp/run/1\n")])),
+    (exercises, put(7, metadata={})),
+    (exercises, put(8, metadata=HIDDEN | {"tags": ["solution"]})),
+    (exercises, put(8, metadata=HIDDEN | {"cellView": "code"})),
+    (exercises, put(8, metadata=HIDDEN | {"jupyter": {}})),
+    (one_progress_bar, replace(7, "answer", "from tqdm.auto import tqdm\nanswer")),
+    (last_cell, replace(-1, "What you can do now", "The end")),
+    (last_cell, replace(-1, "**Next:**", "Bye:")),
+    (last_cell, replace(-1, "<summary>Why 2?</summary>", "Why 2?")),
+    (last_cell, lambda lab: lab.cells.append(new_code_cell("pass"))),
+]
+
+
+@pytest.mark.parametrize(
+    ("rule", "spoil"), [pytest.param(*pair, id=f"{pair[0].__name__}-{n}") for n, pair in enumerate(SPOILT)]
+)
+def test_spoilt_lab_gives_a_complaint(good_lab, rule, spoil):
+    spoil(good_lab)
+    assert rule(good_lab)
+
+
+def test_every_rule_is_seen_complaining():
+    assert {rule for rule, _ in SPOILT} == set(RULES)
