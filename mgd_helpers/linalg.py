@@ -26,8 +26,8 @@ def squared_distances(points: Float[Tensor, "*b n d"], cloud: Float[Tensor, "*b 
 
     Both sets are centred on the points' mean first: what cancels is then the spread of the data, not its offset.
     """
-    centre = points.mean(-2, keepdim=True)
-    points, cloud = points - centre, cloud - centre
+    center = points.mean(-2, keepdim=True)
+    points, cloud = points - center, cloud - center
     squares = torch.linalg.vector_norm(points, dim=-1, keepdim=True) ** 2
     squares = squares + torch.linalg.vector_norm(cloud, dim=-1).unsqueeze(-2) ** 2
     return (squares - 2 * points @ cloud.mT).clamp_min(0)
@@ -39,7 +39,9 @@ def nearest(
     """Indices of the `n_neighbors` nearest rows of `cloud`, nearest first.
 
     The cloud is read in blocks, so that distances and centred copies take about `block_bytes` at once; the block size
-    does not change the result. Raises `ValueError` where the cloud is not finite: its distances tell.
+    does not change the result.
+
+    Raises `ValueError` where the cloud is not finite: its distances tell.
     """
     sets, dim = points[..., 0, 0].numel(), points.shape[-1]
     row_bytes = sets * (points.shape[-2] + dim) * points.element_size()
@@ -48,22 +50,27 @@ def nearest(
     def distances(some: slice) -> Tensor:
         found = squared_distances(points, cloud[..., some, :])
         if not torch.isfinite(found).all():
-            raise ValueError("cloud must be finite; got NaN or infinite values.")
+            raise ValueError("cloud must be finite; got NaN or infinite values. Check the latents that it is made of.")
         return found
 
     return lowest(distances, cloud.shape[-2], n_neighbors, block=block)
 
 
 def lowest(ranks: Callable[[slice], Tensor], total: int, count: int, *, block: int) -> Int[Tensor, "*b k"]:
-    """Where the `count` lowest of `total` ranks are along the last axis, lowest first; `ranks(some)` gives those of a
-    slice, and is asked for `block` of them at a time, which does not change the result."""
-    best = index = None
-    for start in range(0, total, block):
+    """Where the `count` lowest of `total` ranks are along the last axis, lowest first.
+
+    `ranks(some)` gives the ranks of a slice. It is asked for `block` of them at a time, which does not change the
+    result.
+    """
+
+    def lowest_from(start: int) -> tuple[Tensor, Tensor]:
         found = ranks(slice(start, start + block))
         values, chosen = found.topk(min(count, found.shape[-1]), dim=-1, largest=False)
-        if best is None:
-            best, index = values, chosen
-            continue
+        return values, chosen
+
+    best, index = lowest_from(0)
+    for start in range(block, total, block):
+        values, chosen = lowest_from(start)
         values, chosen = torch.cat([best, values], -1), torch.cat([index, chosen + start], -1)
         best, order = values.topk(min(count, values.shape[-1]), dim=-1, largest=False)
         index = chosen.gather(-1, order)
@@ -73,10 +80,13 @@ def lowest(ranks: Callable[[slice], Tensor], total: int, count: int, *, block: i
 def two_sets(
     generated: Float[Tensor, "n _"], real: Float[Tensor, "m _"], *, at_least: int = 2, remedy: str = "Generate more."
 ) -> tuple[Float[Tensor, "n d"], Float[Tensor, "m d"]]:
-    """Features of two sets in float64, or the `ValueError` that says why they do not compare."""
+    """Features of two sets in float64, once it is sure that they compare.
+
+    Raises `ValueError` for sets that are too small, of different widths, or not finite.
+    """
     for name, rows in (("generated", generated), ("real", real)):
         if arguments.tensor(name, rows).ndim != 2:
-            raise ValueError(f"{name} must be features [n, d]; got {list(rows.shape)}. {name}.flatten(1) makes rows.")
+            raise ValueError(f"{name} must be features [n, d]; got {list(rows.shape)}. Pass {name}.flatten(1).")
     if min(len(generated), len(real)) < at_least:
         raise ValueError(
             f"generated and real need at least {at_least} rows; got {len(generated)} and {len(real)}. {remedy}"
@@ -101,12 +111,12 @@ def gram_eigh(rows: Float[Tensor, "*b k d"]) -> tuple[Float[Tensor, "*b k"], Flo
     return values.flip(-1).clamp_min(0), vectors.flip(-1)
 
 
-def sketch(rows: Float[Tensor, "n d"], *, rank: int, draw: torch.Generator) -> Float[Tensor, "n r"]:
-    """The rows' coordinates in `rank` orthonormal directions that hold much of them: the span of as many random sums of
-    the rows, drawn towards the leading components by one power iteration (Halko, Martinsson & Tropp, 2011).
+def sketch(rows: Float[Tensor, "n d"], *, rank: int, generator: torch.Generator) -> Float[Tensor, "n r"]:
+    """The rows' coordinates in `rank` orthonormal directions that hold much of them.
 
-    A rotation of the rows changes nothing but rounding.
+    The directions span as many random sums of the rows, drawn towards the leading components by one power iteration
+    (Halko, Martinsson & Tropp, 2011). A rotation of the rows changes nothing but rounding.
     """
-    basis = rows.T @ torch.randn(len(rows), rank, generator=draw, dtype=rows.dtype).to(rows.device)
+    basis = rows.T @ torch.randn(len(rows), rank, generator=generator, dtype=rows.dtype).to(rows.device)
     basis = rows.T @ (rows @ torch.linalg.qr(basis).Q)
     return rows @ torch.linalg.qr(basis).Q

@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from mgd_helpers import linalg
+from mgd_helpers import linalg, seeding
 from mgd_helpers.linalg import at_least_float32, gram_eigh, nearest, sketch, squared_distances
-from mgd_helpers.seeding import generator
 
 
 @pytest.mark.parametrize("batch", [(), (3,), (2, 3)])
@@ -92,7 +91,7 @@ def test_distances_of_the_plane():
 
 def test_a_sketch_keeps_all_products_of_rows_of_so_few_dimensions(draw, device):
     rows = (draw(50, 6, dtype=torch.float64) @ draw(6, 40, dtype=torch.float64)).to(device)
-    few = sketch(rows, rank=6, draw=generator(0))
+    few = sketch(rows, rank=6, generator=seeding.generator(0))
     assert few.shape == (50, 6)
     torch.testing.assert_close(few @ few.T, rows @ rows.T)
 
@@ -100,13 +99,13 @@ def test_a_sketch_keeps_all_products_of_rows_of_so_few_dimensions(draw, device):
 def test_a_sketch_lengthens_no_row_and_turns_with_none(draw, device):
     rows = draw(50, 40, dtype=torch.float64).to(device)
     rotation = torch.linalg.qr(draw(40, 40, dtype=torch.float64)).Q.to(device)
-    plain, rotated = (sketch(points, rank=5, draw=generator(0)) for points in (rows, rows @ rotation))
+    plain, rotated = (sketch(points, rank=5, generator=seeding.generator(0)) for points in (rows, rows @ rotation))
     assert (plain.norm(dim=1) <= rows.norm(dim=1)).all()
     torch.testing.assert_close(plain @ plain.T, rotated @ rotated.T)
 
 
 def test_a_sketch_holds_more_of_the_rows_than_random_directions_do(draw):
     rows = draw(200, 100) * torch.linspace(1, 0, 100) ** 4
-    held = sketch(rows, rank=10, draw=generator(0)).square().sum() / rows.square().sum()
+    held = sketch(rows, rank=10, generator=seeding.generator(0)).square().sum() / rows.square().sum()
     most = torch.linalg.svdvals(rows)[:10].square().sum() / rows.square().sum()
     assert 0.8 * most < held <= most  # random directions would hold a tenth

@@ -122,11 +122,17 @@ def counted(network, *inputs, **options):
 @pytest.fixture
 def estimated(monkeypatch):
     """What a context is asked for, in multiply-adds."""
+    asked = []
+
+    def noted(multiply_adds, **_):
+        asked.append(multiply_adds)
+        return contextlib.nullcontext()
 
     def of(ask):
         with monkeypatch.context() as patch:
-            patch.setattr(threads, "as_many_as_useful", lambda multiply_adds, **_: multiply_adds)
-            return ask()
+            patch.setattr(threads, "as_many_as_useful", noted)
+            ask()
+        return asked.pop()
 
     return of
 
@@ -224,16 +230,15 @@ def seen(monkeypatch):
 
 
 def test_images_are_those_of_any_number_of_threads(seen):
-    from mgd_helpers import load_pipeline
-    from mgd_helpers.seeding import generators
+    from mgd_helpers import load_pipeline, seeding
 
     pipe = load_pipeline("digits", device="cpu")
 
     def images():
         with threads.for_sampling(pipe, 6):
-            draws = generators(0, 3, range(3))
+            generators = seeding.generators(0, 3, range(3))
             made = pipe(
-                class_labels=[3] * 3, generator=draws, num_inference_steps=3, output_type="np", guidance_scale=2
+                class_labels=[3] * 3, generator=generators, num_inference_steps=3, output_type="np", guidance_scale=2
             )
         return [torch.from_numpy(made.images)]
 

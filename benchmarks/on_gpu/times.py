@@ -21,7 +21,7 @@ from mgd_helpers.guidance import factories
 from mgd_helpers.guidance.pulls import ManifoldPull
 from mgd_helpers.seeding import generator
 from mgd_helpers.students.training import Recipe, train_students
-from mgd_helpers.tangent.spaces import TangentSpaces
+from mgd_helpers.tangent.local_pca import TangentSpaces
 
 STEPS, FEWER = 25, 10
 

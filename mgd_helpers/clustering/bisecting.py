@@ -7,24 +7,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 
-from mgd_helpers._shapes import Float, Int, Tensor
+from mgd_helpers import arguments, seeding
+from mgd_helpers._shapes import Float, Tensor
+from mgd_helpers.clustering.coordinates import as_rows, in_space, numbered
 from mgd_helpers.clustering.trees import ClusterTree
-from mgd_helpers.clustering.two_means import centre, settle, split, split_many
-from mgd_helpers.linalg import BLOCK_BYTES, at_least_float32, gram_eigh, sketch
-from mgd_helpers.seeding import generator
+from mgd_helpers.clustering.two_means import center, settle, split_many
+from mgd_helpers.linalg import sketch
 from mgd_helpers.threads import for_rows
 
-LARGEST = 1e30  # a hundred million latents of this size can be summed in float32
-KEPT_VARIANCE = 0.95  # what `space="pca"` keeps by default
+CRITERIA = ("inertia", "variance")
 SKETCH_RANK = 64  # dimensions of the sketch in which large nodes are first split
 SKETCHED = (4 * SKETCH_RANK, 16 * SKETCH_RANK)  # from so many rows of so many dimensions on; below, it saves nothing
 
 
-@for_rows
-@torch.no_grad()
 def bisect(
     latents: Float[Tensor, "n ..."],
     *,
@@ -36,35 +36,39 @@ def bisect(
     pool: int = 2,
     n_components: int | None = None,
 ) -> ClusterTree:
-    """Split latents [N, ...] into a tree with `n_leaves` leaves: 2-means on the leaf with the largest inertia, again
-    and again (Steinbach et al., 2000).
+    """Split latents [N, ...] into a tree with `n_leaves` leaves, by 2-means on one leaf after another.
 
-    `split_by="variance"` takes the leaf with the largest inertia per member instead. Each 2-means starts `n_init` times
-    by k-means++ and keeps the best; all starts run as one batch. In a node of many latents of many dimensions (see
-    `SKETCHED`) they run in a sketch, and only the best goes on in all dimensions, until no latent is nearer to the
-    other mean. Runs in float32 or better; the same seed gives the same tree on one device.
+    It is always the leaf with the largest inertia that is split (Steinbach et al., 2000), or, for
+    `split_by="variance"`, the one with the largest inertia per member. Each 2-means starts `n_init` times by k-means++
+    and keeps the best; all starts run as one batch. In a node of many latents of many dimensions (see `SKETCHED`) they
+    run in a sketch, and only the best goes on in all dimensions, until no latent is nearer to the other mean. Runs in
+    float32 or better; the same seed gives the same tree on one device.
 
     `space` is where both the leaf to split is chosen and the 2-means runs; the tree's centroids, inertias and nearest
     members are those of the latents themselves in every space. `"pooled"`: means over windows of `pool` x `pool` of
     latents [N, C, H, W]. `"pca"`: the `n_components` leading principal components, by default as many as hold 95 % of
     the variance.
 
+    Tiny values are clustered as others are; only an inertia below float32's range is given as 0, and one above it as
+    inf.
+
     Raises `ValueError` where there are fewer distinct latents than leaves (as `space` sees them), or values are not
-    finite or beyond 1e30. Tiny values are clustered all the same; only an inertia below float32's range is given as 0,
-    and one above it as inf.
+    finite or beyond 1e30.
 
     >>> tree = bisect(torch.tensor([[0.0], [0.1], [5.0], [5.1], [9.0]]), n_leaves=3)
     >>> [tree.members[leaf].tolist() for leaf in tree.leaves]
     [[0, 1], [2, 3], [4]]
     """
-    growth = _grow(latents, n_leaves, split_by, n_init, seed, space, pool, n_components)
-    right = None
-    while True:
-        try:
-            rows, squares, node = growth.send(right)
-        except StopIteration as grown:
-            return grown.value
-        right = split(rows, squares, n_init=n_init, draw=generator(seed, node))
+    return bisect_classes(
+        [latents],
+        n_leaves=n_leaves,
+        split_by=split_by,
+        n_init=n_init,
+        seed=seed,
+        space=space,
+        pool=pool,
+        n_components=n_components,
+    )[0]
 
 
 @for_rows
@@ -80,156 +84,137 @@ def bisect_classes(
     pool: int = 2,
     n_components: int | None = None,
 ) -> list[ClusterTree]:
-    """One `bisect` per class, all grown in step: the splits of a round are one batch, padded to the largest, as long as
-    it stays below `linalg.BLOCK_BYTES`.
+    """One tree per class, as by `bisect`, all grown in step: each round splits a leaf of every tree.
 
-    The trees are those of a loop over classes, but for ties that rounding decides. Worth it for many small classes,
-    above all on a GPU, where a loop would wait for one small operation after another.
+    The splits of a round run as one batch, padded to the largest, as long as it stays below `linalg.BLOCK_BYTES`. The
+    trees are those of a loop over classes, but for ties that rounding decides. Worth it for many small classes, above
+    all on a GPU, where a loop would wait for one small operation after another.
     """
-    growing = {
-        index: _grow(latents, n_leaves, split_by, n_init, seed, space, pool, n_components)
-        for index, latents in enumerate(classes)
-    }
-    trees, answers = [None] * len(growing), dict.fromkeys(growing)
-    while growing:
-        asked = {}
-        for index, growth in list(growing.items()):
-            try:
-                asked[index] = growth.send(answers[index])
-            except StopIteration as grown:
-                trees[index] = grown.value
-                del growing[index]
-        # of like sizes together: little padding; and principal components may differ in number
-        order = sorted(asked, key=lambda index: asked[index][0].shape[::-1])
-        while order:
-            largest = asked[order[-1]][0]
-            count = max(1, BLOCK_BYTES // (largest.numel() * largest.element_size()))
-            chosen = [index for index in order[-count:] if asked[index][0].shape[1] == largest.shape[1]]
-            order = order[: -len(chosen)]
-            draws = [generator(seed, asked[index][2]) for index in chosen]
-            masks = split_many([asked[index][:2] for index in chosen], n_init=n_init, draws=draws)
-            answers |= dict(zip(chosen, masks, strict=True))
-    return trees
+    arguments.one_of("split_by", split_by, CRITERIA)
+    n_init = arguments.whole("n_init", n_init, at_least=1)
+    trees = []
+    for latents in classes:
+        rows = as_rows(latents)
+        points = in_space(rows, latents.shape, space, pool=pool, n_components=n_components)
+        trees.append(_GrowingTree(latents, rows, points, n_leaves=n_leaves, split_by=split_by, seed=seed))
+    while growing := [tree for tree in trees if not tree.finished]:
+        leaves = [tree.choose() for tree in growing]
+        generators = [seeding.generator(seed, leaf.node) for leaf in leaves]
+        masks = split_many([(leaf.rows, leaf.squares) for leaf in leaves], n_init=n_init, generators=generators)
+        for tree, leaf, right in zip(growing, leaves, masks, strict=True):
+            tree.split(leaf, right)
+    return [tree.result() for tree in trees]
 
 
-def _grow(latents, n_leaves, split_by, n_init, seed, space, pool, n_components):
-    """The growth of one tree, as a coroutine: it yields the rows that it wants split in two (centred), their squared
-    lengths and the node's number, is sent the mask of the right half, and returns the tree. Of a large node it first
-    shows the sketch, and then goes on from there with all dimensions."""
-    if split_by not in ("inertia", "variance"):
-        raise ValueError(f"split_by must be 'inertia' or 'variance'; got {split_by!r}.")
-    if n_init < 1:
-        raise ValueError(f"n_init must be at least 1; got {n_init}.")
-    if not latents.numel():
-        raise ValueError(f"latents must not be empty; got shape {list(latents.shape)}.")
-    rows = at_least_float32(latents.reshape(len(latents), -1))
-    low, high = (bound.item() for bound in rows.aminmax())
-    if not (math.isfinite(low) and math.isfinite(high)):
-        raise ValueError("latents must be finite; got NaN or infinite values.")
-    if max(-low, high) > LARGEST:
-        raise ValueError(
-            f"latents must lie within ±{LARGEST:g}; got [{low:.3g}, {high:.3g}]. Divide them by a constant."
-        )
-    points = _in_space(rows, latents, space, pool, n_components)
-    same = _numbers(points)
-    distinct = int(same.max()) + 1
-    if not 1 <= n_leaves <= distinct:
-        raise ValueError(
-            f"n_leaves must lie between 1 and the number of distinct latents, {distinct} (of {len(rows)}); "
-            f"got {n_leaves}."
-        )
-    parents, children, depths, members, starts = [], [], [], [], []
-    centroids, inertias, nearest, squares, spreads, priorities = [], [], [], [], [], []
-    work = torch.empty_like(points)  # the centred members of each leaf, side by side: fresh memory is slow
+@dataclass
+class _Node:
+    parent: int
+    depth: int
+    members: Tensor
+    centroid: Tensor
+    inertia: float
+    nearest: Tensor
+    points: Tensor  # the members in the space of the 2-means, centered
+    squares: Tensor  # their squared lengths
+    spread: float  # their inertia
 
-    def add(parent, chosen, start):
-        """A new node, its members' points centred in `work` from row `start` on, where its parent's were."""
-        centroid, block, lengths, scale = centre(points, chosen, out=work[start : start + len(chosen)])
-        inertia = lengths.sum().item() / scale**2
-        splittable = bool((same[chosen] != same[chosen[0]]).any())
-        priorities.append((inertia / len(chosen) if split_by == "variance" else inertia) if splittable else -math.inf)
-        squares.append(lengths)
-        spreads.append(inertia)
-        if space != "raw":
-            centroid, block, lengths, scale = centre(rows, chosen)
+
+class _Leaf(NamedTuple):
+    """A leaf to split: its node, and the centered rows, with their squared lengths, that 2-means is to see."""
+
+    node: int
+    rows: Tensor
+    squares: Tensor
+    sketched: bool
+
+
+class _GrowingTree:
+    """A tree that is not yet `finished`: `choose` a leaf, find the mask of its right half, and `split` it."""
+
+    def __init__(self, latents: Tensor, rows: Tensor, points: Tensor, *, n_leaves: int, split_by: str, seed: int):
+        self.latents, self.rows, self.points, self.split_by = latents, rows, points, split_by
+        self.numbers = numbered(points)
+        distinct = int(self.numbers.max()) + 1
+        remedy = f"Of {len(rows)} latents, {distinct} are distinct."
+        self.n_leaves = arguments.whole("n_leaves", n_leaves, at_least=1, at_most=distinct, remedy=remedy)
+        self.nodes: list[_Node] = []
+        self.children: dict[int, tuple[int, int]] = {}
+        self.priorities: list[float] = []
+        work = torch.empty_like(points)  # children lie in their parent's place: fresh memory is slow
+        self._add(-1, torch.arange(len(rows), device=rows.device), out=work)
+        self.sketch = None
+        if self.n_leaves > 1 and len(points) >= SKETCHED[0] and points.shape[1] >= SKETCHED[1]:
+            self.sketch = sketch(work, rank=SKETCH_RANK, generator=seeding.generator(seed))
+            self.unit = self.nodes[0].squares.sum().item() / self.nodes[0].spread  # 1 unless the root was scaled
+
+    @property
+    def finished(self) -> bool:
+        return len(self.nodes) == 2 * self.n_leaves - 1
+
+    def choose(self) -> _Leaf:
+        """The leaf to split next; a large one in the sketch, if that holds enough of it."""
+        node = max(range(len(self.nodes)), key=self.priorities.__getitem__)
+        chosen, root = self.nodes[node], self.nodes[0]
+        size = len(chosen.members)
+        if self.sketch is not None and size >= SKETCHED[0]:
+            _, rows, squares, scale = center(self.sketch, chosen.members)
+            share = SKETCH_RANK / self.points.shape[1] / 4
+            rounding = 1e-10 * size / len(self.points) * root.spread
+            least = max(share * chosen.spread, rounding)
+            if squares.sum().item() / scale**2 >= self.unit * least:
+                return _Leaf(node, rows, squares, sketched=True)
+        return _Leaf(node, chosen.points, chosen.squares, sketched=False)
+
+    def split(self, leaf: _Leaf, right: Tensor) -> None:
+        """Part a leaf in two by the mask of its right half, which a sketch leaves to settle in all dimensions."""
+        parent = self.nodes[leaf.node]
+        if leaf.sketched:
+            right = settle(parent.points, right[:, None].to(parent.points.dtype))[0][:, 0] > 0
+            right = right ^ right[0]
+        self.children[leaf.node] = (len(self.nodes), len(self.nodes) + 1)
+        self.priorities[leaf.node] = -math.inf
+        halves = parent.members[~right], parent.members[right]
+        for members, place in zip(halves, parent.points.split([len(half) for half in halves]), strict=True):
+            self._add(leaf.node, members, out=place)
+
+    def _add(self, parent: int, members: Tensor, *, out: Tensor) -> None:
+        """A new leaf, whose centered points are written to `out`."""
+        centroid, points, squares, scale = center(self.points, members, out=out)
+        spread = squares.sum().item() / scale**2
+        splittable = bool((self.numbers[members] != self.numbers[members[0]]).any())
+        priority = spread / len(members) if self.split_by == "variance" else spread
+        self.priorities.append(priority if splittable else -math.inf)
+        inertia, block, lengths = spread, points, squares
+        if self.points is not self.rows:
+            centroid, block, lengths, scale = center(self.rows, members)
             inertia = lengths.sum().item() / scale**2
-        parents.append(parent)
-        children.append(())
-        depths.append(depths[parent] + 1 if parent >= 0 else 0)
-        members.append(chosen)
-        starts.append(start)
-        centroids.append(centroid)
-        inertias.append(inertia)
         close = (lengths <= 1.00001 * lengths.min()).nonzero()[:, 0]  # two members are equally far but for rounding
-        nearest.append(chosen[close[block[close].square().sum(1).argmin()]])
+        nearest = members[close[block[close].square().sum(1).argmin()]]
+        self.nodes.append(
+            _Node(
+                parent=parent,
+                depth=self.nodes[parent].depth + 1 if parent >= 0 else 0,
+                members=members,
+                centroid=centroid,
+                inertia=inertia,
+                nearest=nearest,
+                points=points,
+                squares=squares,
+                spread=spread,
+            )
+        )
 
-    add(-1, torch.arange(len(rows), device=rows.device), 0)
-    small = None
-    if n_leaves > 1 and len(points) >= SKETCHED[0] and points.shape[1] >= SKETCHED[1]:
-        small = sketch(work, rank=SKETCH_RANK, draw=generator(seed))
-        unit = squares[0].sum().item() / spreads[0]  # 1 unless the root was scaled
-    while len(parents) < 2 * n_leaves - 1:
-        node = max(range(len(priorities)), key=priorities.__getitem__)
-        priorities[node] = -math.inf
-        start, size = starts[node], len(members[node])
-        block, right = work[start : start + size], None
-        if small is not None and size >= SKETCHED[0]:
-            _, drawn, lengths, scale = centre(small, members[node])
-            least = max(SKETCH_RANK / points.shape[1] / 4 * spreads[node], 1e-10 * size / len(rows) * spreads[0])
-            if lengths.sum().item() / scale**2 >= unit * least:  # it holds enough of this node, and above rounding
-                right = yield drawn, lengths, node
-                right = settle(block, right[:, None].to(block.dtype))[0][:, 0] > 0
-                right = right ^ right[0]
-        if right is None:
-            right = yield block, squares[node], node
-        children[node] = (len(parents), len(parents) + 1)
-        for side in (~right, right):
-            add(node, members[node][side], start)
-            start += len(members[-1])
-    return ClusterTree(
-        latents=latents,
-        parents=tuple(parents),
-        children=tuple(children),
-        depths=tuple(depths),
-        members=tuple(chosen.cpu() for chosen in members),
-        centroids=torch.stack(centroids).view(-1, *latents.shape[1:]).to(latents.dtype),
-        inertias=torch.tensor(inertias, dtype=torch.float64).to(rows),
-        nearest=torch.stack(nearest).cpu(),
-    )
-
-
-def _numbers(points: Float[Tensor, "n d"]) -> Int[Tensor, " n"]:
-    """Equal points have equal numbers, from 0 on; a few columns tell most points apart."""
-    for columns in (16, points.shape[1]):
-        numbers = torch.unique(points[:, :columns], dim=0, return_inverse=True)[1]
-        if int(numbers.max()) + 1 == len(points):
-            break
-    return numbers
-
-
-def _in_space(rows, latents, space, pool, n_components) -> Float[Tensor, "n k"]:
-    """The points that are clustered: the latents as `rows`, pooled, or in their leading principal components."""
-    if space not in ("raw", "pooled", "pca"):
-        raise ValueError(f"space must be 'raw', 'pooled' or 'pca'; got {space!r}.")
-    if space == "raw":
-        return rows
-    if space == "pooled":
-        if latents.ndim != 4:
-            raise ValueError(f"latents must be [N, C, H, W] for space='pooled'; got {list(latents.shape)}.")
-        n, channels, height, width = latents.shape
-        if pool < 1 or height % pool or width % pool:
-            raise ValueError(f"pool must divide the latents' height and width, {height} and {width}; got {pool}.")
-        return rows.view(n, channels, height // pool, pool, width // pool, pool).mean((3, 5)).flatten(1)
-    if n_components is not None and not 1 <= n_components <= min(rows.shape):
-        raise ValueError(f"n_components must lie between 1 and min(N, D) = {min(rows.shape)}; got {n_components}.")
-    n, dim = rows.shape
-    _, block, _, _ = centre(rows, torch.arange(n, device=rows.device))
-    values, vectors = gram_eigh(block if n <= dim else block.mT)  # never larger than the smaller side
-    if n_components is None:
-        short = values.cumsum(0) < KEPT_VARIANCE * values.sum()
-        n_components = min(int(short.sum()) + 1, len(values))
-    leading = vectors[:, :n_components]
-    points = leading * values[:n_components].sqrt() if n <= dim else block @ leading
-    same = _numbers(rows)  # rounding must not part equal latents
-    first = torch.full_like(same, n).scatter_reduce(0, same, torch.arange(n, device=rows.device), "amin")
-    return points[first[same]]
+    def result(self) -> ClusterTree:
+        """The tree as it stands."""
+        centroids = torch.stack([node.centroid for node in self.nodes])
+        inertias = torch.tensor([node.inertia for node in self.nodes], dtype=torch.float64)
+        return ClusterTree(
+            latents=self.latents,
+            parents=tuple(node.parent for node in self.nodes),
+            children=tuple(self.children.get(node, ()) for node in range(len(self.nodes))),
+            depths=tuple(node.depth for node in self.nodes),
+            members=tuple(node.members.cpu() for node in self.nodes),
+            centroids=centroids.view(-1, *self.latents.shape[1:]).to(self.latents.dtype),
+            inertias=inertias.to(self.rows),
+            nearest=torch.stack([node.nearest for node in self.nodes]).cpu(),
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,9 +58,11 @@ class ClusterTree:
             stack += reversed(self.children[node])
         return "\n".join(lines)
 
-    def to_networkx(self):
-        """A `networkx.DiGraph`, edges from parent to child; every node has its `size`, `inertia`, `depth` and `leaf`
-        (True or False)."""
+    def to_networkx(self) -> Any:
+        """A `networkx.DiGraph`, edges from parent to child.
+
+        Every node has its `size`, its `inertia`, its `depth` and whether it is a `leaf`.
+        """
         from networkx import DiGraph
 
         graph = DiGraph()
@@ -77,7 +80,7 @@ class ClusterTree:
         Raises `ValueError` for a tree of a single leaf.
         """
         if len(self) == 1:
-            raise ValueError("tree must have two leaves or more for a linkage; got one. Grow it with n_leaves=2.")
+            raise ValueError("tree must have at least two leaves; got one. Grow it with n_leaves=2 or more.")
         heights, counts, inertias = [0.0] * len(self), [1] * len(self), self.inertias.tolist()
         inner = [node for node, pair in enumerate(self.children) if pair]
         for node in reversed(inner):  # children come first, and rounding cannot lift them above their parent

@@ -1,7 +1,7 @@
 """2-means with many starts at once, on the device of the rows.
 
-With t the sum of the s rows on the right of n centred rows, the centres are t/s and -t/(n-s). So a row x belongs on the
-right where x . t > ‖t‖² (1/s - 1/(n-s)) / 2: an iteration is one matrix product, and one over the rows that moved.
+With t the sum of the s rows on the right of n centered rows, the centers are t/s and -t/(n-s). So a row x belongs on
+the right where x . t > ‖t‖² (1/s - 1/(n-s)) / 2: an iteration is one matrix product, and one over the rows that moved.
 """
 
 from __future__ import annotations
@@ -10,27 +10,32 @@ import math
 from collections.abc import Sequence
 
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 from mgd_helpers._shapes import Float, Int, Tensor
+from mgd_helpers.linalg import BLOCK_BYTES
 
 MAX_ITERATIONS = 100
 SAFE = (1e-20, 1e20)  # squared lengths whose sums and products neither vanish nor overflow in float32
 
 
-def two_means(rows: Float[Tensor, "n d"], *, n_init: int, draw: torch.Generator) -> Tensor:
+def two_means(rows: Float[Tensor, "n d"], *, n_init: int, generator: torch.Generator) -> Tensor:
     """The best of `n_init` 2-means splits of `rows` as a mask [N] of the second cluster; all starts run as one batch.
 
     The rows must hold two different points; then neither cluster can run empty. The first row is on the left.
     """
-    _, block, squares, _ = centre(rows, torch.arange(len(rows), device=rows.device))
-    return split(block, squares, n_init=n_init, draw=draw)
+    _, block, squares, _ = center(rows, torch.arange(len(rows), device=rows.device))
+    return split(block, squares, n_init=n_init, generator=generator)
 
 
-def centre(
+def center(
     rows: Float[Tensor, "n d"], chosen: Int[Tensor, " k"], *, out: Tensor | None = None
 ) -> tuple[Float[Tensor, " d"], Float[Tensor, "k d"], Float[Tensor, " k"], float]:
-    """The mean of the chosen rows; these rows about it, in `out` where given; their squared lengths; and the power of
-    two that rows and lengths were scaled by, lest squares vanish or overflow (1 for all but extreme values)."""
+    """The mean of the chosen rows, these rows about it, their squared lengths, and the scale of rows and lengths.
+
+    The rows about the mean are written to `out`, where given. The scale is a power of two that keeps squares from
+    vanishing or overflowing: 1 for all but extreme values.
+    """
     block = torch.index_select(rows, 0, chosen, out=out)
     mean = block.mean(0)
     block -= mean
@@ -43,17 +48,21 @@ def centre(
     return mean, block, squares, scale
 
 
-def split(rows: Float[Tensor, "n d"], squares: Float[Tensor, " n"], *, n_init: int, draw: torch.Generator) -> Tensor:
-    """`two_means` of rows that `centre` has centred, with their squared lengths."""
-    right = _plus_plus(rows[None], squares[None], n_init, [draw])[0].to(rows.dtype)  # [N, n_init], ones and zeros
+def split(
+    rows: Float[Tensor, "n d"], squares: Float[Tensor, " n"], *, n_init: int, generator: torch.Generator
+) -> Tensor:
+    """`two_means` of rows that `center` has centered, with their squared lengths."""
+    right = _plus_plus(rows[None], squares[None], n_init, [generator])[0].to(rows.dtype)  # [N, n_init], ones and zeros
     right, between = settle(rows, right)
     best = right[:, between.argmax()] > 0
-    return best ^ best[0]  # the first row is on the left: which centre was drawn first must not number the clusters
+    return best ^ best[0]  # the first row is on the left: which center was drawn first must not number the clusters
 
 
 def settle(rows: Float[Tensor, "n d"], right: Float[Tensor, "n s"]) -> tuple[Float[Tensor, "n s"], Float[Tensor, " s"]]:
-    """Lloyd's iterations on centred rows from each column of ones (on the right) and zeros, until no row is nearer to
-    the other centre; and the inertia that each of these splits takes away, over n.
+    """Lloyd's iterations on centered rows, from each column of ones (on the right) and zeros, until no row moves.
+
+    Then no row is nearer to the other center. Beside the columns it gives the inertia that each of these splits takes
+    away, over n.
 
     The two sides of a column must differ in their mean. They differ more with each iteration, so neither runs empty.
     """
@@ -73,16 +82,34 @@ def settle(rows: Float[Tensor, "n d"], right: Float[Tensor, "n s"]) -> tuple[Flo
 
 
 def split_many(
-    problems: Sequence[tuple[Float[Tensor, "_ d"], Float[Tensor, " _"]]], *, n_init: int, draws: list[torch.Generator]
+    problems: Sequence[tuple[Float[Tensor, "_ _d"], Float[Tensor, " _"]]],
+    *,
+    n_init: int,
+    generators: Sequence[torch.Generator],
 ) -> list[Tensor]:
-    """`split` for several problems (rows, squared lengths) as one batch, padded to the largest of them."""
-    sizes = [len(rows) for rows, _ in problems]
+    """`split` for several problems (rows, squared lengths), in batches of at most `linalg.BLOCK_BYTES`."""
+    # of like sizes together: little padding; and principal components may differ in number
+    order = sorted(range(len(problems)), key=lambda index: problems[index][0].shape[::-1])
+    masks: dict[int, Tensor] = {}
+    while order:
+        largest = problems[order[-1]][0]
+        count = max(1, BLOCK_BYTES // (largest.numel() * largest.element_size()))
+        batch = [index for index in order[-count:] if problems[index][0].shape[1] == largest.shape[1]]
+        order = order[: -len(batch)]
+        found = _split_batch([problems[index] for index in batch], n_init, [generators[index] for index in batch])
+        masks |= zip(batch, found, strict=True)
+    return [masks[index] for index in range(len(problems))]
+
+
+def _split_batch(problems: list[tuple[Tensor, Tensor]], n_init: int, generators: list[torch.Generator]) -> list[Tensor]:
+    """`split` for several problems of one width at once, padded to the largest of them."""
     if len(problems) == 1:
-        return [split(*problems[0], n_init=n_init, draw=draws[0])]
-    rows, squares = (torch.nn.utils.rnn.pad_sequence(parts, batch_first=True) for parts in zip(*problems, strict=True))
+        return [split(*problems[0], n_init=n_init, generator=generators[0])]
+    sizes = [len(rows) for rows, _ in problems]
+    rows, squares = (pad_sequence(list(parts), batch_first=True) for parts in zip(*problems, strict=True))
     count = torch.tensor(sizes, device=rows.device)[:, None]
     inside = (torch.arange(rows.shape[1], device=rows.device) < count)[..., None]  # [P, N, 1]
-    right = _plus_plus(rows, squares, n_init, draws, inside=inside).to(rows.dtype)  # [P, N, n_init]
+    right = _plus_plus(rows, squares, n_init, generators, inside=inside).to(rows.dtype)  # [P, N, n_init]
     for _ in range(MAX_ITERATIONS):
         total, size = right.mT @ rows, right.sum(1).clamp_min(1).minimum(count - 1)
         bound = total.square().sum(2) * (count / 2 - size) / (size * (count - size))
@@ -95,16 +122,26 @@ def split_many(
     return [mask[:size] ^ mask[0] for mask, size in zip(best, sizes, strict=True)]
 
 
-def _plus_plus(rows, squares, n_init, draws, *, inside=None, candidates=3) -> Tensor:
-    """Greedy k-means++ for two centres (Arthur & Vassilvitskii, 2007): one at random; then of a few candidates, drawn
-    with probability by squared distance, the one that leaves the least inertia. Gives the rows nearer to the second
-    centre as a mask [P, N, n_init], for P problems of up to N rows each (those `inside`)."""
+def _plus_plus(
+    rows: Tensor,
+    squares: Tensor,
+    n_init: int,
+    generators: list[torch.Generator],
+    *,
+    inside: Tensor | None = None,
+    candidates: int = 3,
+) -> Tensor:
+    """Greedy k-means++ for two centers (Arthur & Vassilvitskii, 2007), for P problems of up to N rows (those `inside`).
+
+    One center at random; then of a few candidates, drawn with probability by squared distance, the one that leaves the
+    least inertia. Gives the rows nearer to the second center as a mask [P, N, n_init].
+    """
     problems, most, _ = rows.shape
-    uniform = [torch.rand(1 + candidates, n_init, generator=draw, dtype=torch.float64) for draw in draws]
-    uniform = torch.stack(uniform).to(rows.device)  # [P, 1 + candidates, n_init]
+    draws = [torch.rand(1 + candidates, n_init, generator=one, dtype=torch.float64) for one in generators]
+    uniform = torch.stack(draws).to(rows.device)  # [P, 1 + candidates, n_init]
     count = inside.sum(1) if inside is not None else torch.full((problems, 1), most, device=rows.device)
 
-    def distances_to(centers):  # [P, N, centers]
+    def distances_to(centers: Tensor) -> Tensor:  # [P, N, centers]
         chosen = rows.gather(1, centers[..., None].expand(-1, -1, rows.shape[2]))
         found = squares[..., None] + squares.gather(1, centers)[:, None] - 2 * (rows @ chosen.mT)
         return found.clamp_min_(0) if inside is None else found.clamp_min_(0) * inside

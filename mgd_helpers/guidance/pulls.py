@@ -16,7 +16,7 @@ from mgd_helpers._shapes import Float, Int, Tensor
 from mgd_helpers.guidance import tangent_at
 from mgd_helpers.guidance.noise import NoiseLevel
 from mgd_helpers.guidance.strengths import Strength, check_strength, posterior, value_at
-from mgd_helpers.tangent.spaces import check_neighborhood
+from mgd_helpers.tangent.local_pca import check_neighborhood
 
 
 @runtime_checkable

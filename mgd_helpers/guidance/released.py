@@ -15,7 +15,7 @@ from mgd_helpers.guidance.clouds import diffuse, generators_for, sphere_points, 
 from mgd_helpers.guidance.noise import NoiseLevel
 from mgd_helpers.guidance.pulls import check_targets, targets_for
 from mgd_helpers.guidance.strengths import Strength, annealed, check_strength, mean, posterior, value_at
-from mgd_helpers.tangent.spaces import TangentSpaces, check_neighborhood
+from mgd_helpers.tangent.local_pca import TangentSpaces, check_neighborhood
 
 # Released settings: (radius, bandwidth); shared: strengths 0.1, 300 points, 12 neighbours, rank 3, and a radius that
 # starts at its double. Guidance acts in the first 24 of 50 steps: those whose noise share exceeds WINDOW.

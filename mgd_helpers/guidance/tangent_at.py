@@ -14,7 +14,8 @@ import torch
 from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.guidance.clouds import diffuse
 from mgd_helpers.guidance.noise import NoiseLevel
-from mgd_helpers.tangent.spaces import TangentSpace, TangentSpaces, check_neighborhood
+from mgd_helpers.tangent.local_pca import TangentSpaces, check_neighborhood
+from mgd_helpers.tangent.spaces import TangentSpace
 
 Tangent = Callable[[Tensor, NoiseLevel], TangentSpace]
 N_NEIGHBORS, RANK = 24, 8  # they won on held-back images of three data sets (studies/tune.py)

@@ -19,6 +19,8 @@ def mle_dimension(distances: Float[Tensor, "b k"]) -> Float[Tensor, " b"]:
     estimates as 1 / mean(1 / d) (MacKay & Ghahramani, 2005). Neighbours at distance zero are duplicates of the point
     and do not count; where all that are left lie equally far, nothing can be said and the answer is nan.
 
+    Raises `ValueError` for fewer than three neighbours, or distances that are NaN.
+
     >>> mle_dimension(torch.arange(1.0, 101)[None]).round().item()   # evenly spaced on a line
     1.0
     """
@@ -32,9 +34,11 @@ def mle_dimension(distances: Float[Tensor, "b k"]) -> Float[Tensor, " b"]:
 def two_nn_dimension(distances: Float[Tensor, "b k"], *, discard: float = 0.1) -> float:
     """One dimension for a whole cloud, from the distances of its points to their two nearest neighbours.
 
-    A line through the origin of -log(1 - F) against log(T_2 / T_1), with F the share of points with a smaller ratio;
-    the largest `discard` of the ratios are left out. Sees the finest scale, and so the noise before all else. Points
-    with a duplicate do not count.
+    It is the slope of a line through the origin: -log(1 - F) against log(T_2 / T_1), with F the share of points with a
+    smaller ratio. The largest `discard` of the ratios are left out. It sees the finest scale, and so the noise before
+    all else. Points with a duplicate do not count.
+
+    Raises `ValueError` for distances that do not say: too few neighbours, NaN, or all equally far.
     """
     _check(distances, at_least=2)
     discard = arguments.number("discard", discard, at_least=0, below=1)
@@ -49,9 +53,10 @@ def two_nn_dimension(distances: Float[Tensor, "b k"], *, discard: float = 0.1) -
     return (x @ y / (x @ x)).item()
 
 
-def _check(distances, *, at_least: int):
+def _check(distances: Tensor, *, at_least: int) -> None:
     fits = arguments.tensor("distances", distances).ndim == 2 and distances.shape[1] >= at_least
     if not (fits and distances.isnan().logical_not().all()):
         raise ValueError(
-            f"distances must be [B, k] to at least {at_least} neighbours, none NaN; got {list(distances.shape)}."
+            f"distances must be [B, k] with k at least {at_least} and no NaN; got {list(distances.shape)}. "
+            "Ask for more neighbours, or leave out the rows with NaN."
         )

@@ -27,13 +27,14 @@ class Neighbors:
         *,
         groups: tuple[Tensor, Tensor] | None = None,
         center: Float[Tensor, "*b 1 d"] | None = None,
-    ):
+    ) -> None:
         rows = at_least_float32(cloud)
         self.cloud, self.center = cloud, rows.mean(-2, keepdim=True) if center is None else center
         centered = rows - self.center
         self.squares = torch.linalg.vector_norm(centered, dim=-1).square()
         self.centered = centered.to(cloud.dtype)
-        self.parts = []
+        self.parts: list[tuple[Tensor, Tensor, Neighbors]] = []
+        self.measured: Tensor | None = None  # `dimensions`, where they are asked for again and again
         if groups is not None:
             labels = [part.tolist() for part in groups]
             for label in dict.fromkeys(labels[0]):
@@ -69,6 +70,13 @@ class Neighbors:
         else:
             chosen = self.cloud[indices]
         return at_least_float32(chosen)
+
+    def dimension_near(self, points: Float[Tensor, "b d"], *, most: int) -> Int[Tensor, " b"]:
+        """The intrinsic dimension of the cloud at its point nearest to each of these; looked up where `measured`."""
+        first = self.nearest(points, 1)
+        if self.measured is None:
+            return self.dimension(first[:, 0], most=most)
+        return self.measured.expand(len(points), -1).gather(1, first)[:, 0]
 
     def dimension(self, centers: Int[Tensor, " b"], *, most: int) -> Int[Tensor, " b"]:
         """The intrinsic dimension, rounded and from 1 to `most`, at one point of the cloud for each that asks."""

@@ -7,9 +7,9 @@ from mgd_helpers.clustering.trees import ClusterTree
 
 @pytest.fixture
 def mixture(draw):
-    """60 points around four centres in ten dimensions, in float64."""
-    centres = 12 * draw(4, 10, dtype=torch.float64)
-    return centres.repeat_interleave(15, 0) + draw(60, 10, dtype=torch.float64)
+    """60 points around four centers in ten dimensions, in float64."""
+    centers = 12 * draw(4, 10, dtype=torch.float64)
+    return centers.repeat_interleave(15, 0) + draw(60, 10, dtype=torch.float64)
 
 
 def inertia(rows):
@@ -79,5 +79,5 @@ def test_linkage_merges_what_the_tree_split(mixture, split_by):
 
 
 def test_a_single_leaf_has_no_linkage(mixture):
-    with pytest.raises(ValueError, match="tree must have two leaves or more for a linkage; got one"):
+    with pytest.raises(ValueError, match="tree must have at least two leaves; got one"):
         bisect(mixture, n_leaves=1).to_linkage()

@@ -4,7 +4,8 @@ import torch
 from mgd_helpers.guidance import tangent_at
 from mgd_helpers.guidance.noise import NoiseLevel
 from mgd_helpers.guidance.pulls import ManifoldPull
-from mgd_helpers.tangent.spaces import TangentSpace, local_tangent
+from mgd_helpers.tangent.local_pca import local_tangent
+from mgd_helpers.tangent.spaces import TangentSpace
 
 LATENT = (2, 3, 4)
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mgd_helpers.tangent.dimension import mle_dimension, two_nn_dimension
-from mgd_helpers.tangent.spaces import local_tangent
+from mgd_helpers.tangent.local_pca import local_tangent
 
 QUERIES, POINTS = 100, 2000
 
@@ -29,9 +29,9 @@ def test_maximum_likelihood_is_the_formula_of_levina_and_bickel(distances):
 
 def test_maximum_likelihood_is_unbiased_where_its_assumptions_hold():
     """Distances of a Poisson process in d dimensions: volumes are sums of exponential variables."""
-    source = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(0)
     for dimension in (1, 3, 8):
-        volumes = -torch.rand(20000, 30, generator=source, dtype=torch.float64).log()
+        volumes = -torch.rand(20000, 30, generator=generator, dtype=torch.float64).log()
         found = mle_dimension(volumes.cumsum(1) ** (1 / dimension))
         assert found.mean().item() == pytest.approx(dimension, rel=0.01)
         assert found.std().item() == pytest.approx(dimension / math.sqrt(30 - 3), rel=0.1)
@@ -61,11 +61,9 @@ def test_duplicates_do_not_count(distances):
 
 
 def test_too_few_neighbors_are_refused():
-    with pytest.raises(ValueError, match="distances must be \[B, k\] to at least 3 neighbours, none NaN; got \[4, 2\]"):
+    with pytest.raises(ValueError, match=r"distances must be \[B, k\] with k at least 3 and no NaN; got \[4, 2\]"):
         mle_dimension(torch.ones(4, 2))
-    with pytest.raises(
-        ValueError, match=r"distances must be \[B, k\] to at least 2 neighbours, none NaN; got \[4, 1\]"
-    ):
+    with pytest.raises(ValueError, match=r"distances must be \[B, k\] with k at least 2 and no NaN; got \[4, 1\]"):
         two_nn_dimension(torch.ones(4, 1))
     with pytest.raises(ValueError, match="at least two points with two neighbours at different distances"):
         two_nn_dimension(torch.ones(4, 2))
@@ -94,9 +92,9 @@ def torus(_, draw):
 
 
 def swiss_roll(_, draw):
-    source = torch.Generator().manual_seed(1)
-    t = 1.5 * math.pi * (1 + 2 * torch.rand(QUERIES + POINTS, generator=source))
-    height = 21 * torch.rand(len(t), generator=source)
+    generator = torch.Generator().manual_seed(1)
+    t = 1.5 * math.pi * (1 + 2 * torch.rand(QUERIES + POINTS, generator=generator))
+    height = 21 * torch.rand(len(t), generator=generator)
     along = torch.stack([t.cos() - t * t.sin(), 0 * t, t.sin() + t * t.cos()], 1)
     across = torch.tensor([0.0, 1, 0]).expand(len(t), 3)
     points = torch.stack([t * t.cos(), height, t * t.sin()], 1)

@@ -58,3 +58,7 @@ def test_dimensions_are_known_at_every_point(draw, device, monkeypatch):
     assert torch.equal(own.dimensions(most=150), found)
     centers = torch.tensor([3, 200], device=device)
     assert torch.equal(own.dimension(centers, most=150), found[centers])
+    near = cloud[centers] + 1e-4
+    assert torch.equal(own.dimension_near(near, most=150), found[centers])
+    own.measured = found + 1
+    assert torch.equal(own.dimension_near(near, most=150), found[centers] + 1)
