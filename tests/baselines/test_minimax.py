@@ -4,9 +4,9 @@ import functools
 import pytest
 import torch
 
-import mgd_helpers.baselines.trained as module
+import mgd_helpers.baselines.minimax as module
+from mgd_helpers.baselines.minimax import finetune_minimax, match_distributions
 from mgd_helpers.baselines.real_images import random_real
-from mgd_helpers.baselines.trained import finetune_minimax, match_distributions
 from mgd_helpers.data.datasets import ImageSet
 from mgd_helpers.encoding.latents import encode
 from mgd_helpers.seeding import generator
