@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from mgd_helpers import seeding
-from mgd_helpers.baselines import minimax, real_images
+from mgd_helpers.baselines import distribution_matching, minimax, real_images
 from mgd_helpers.clustering import targets
 from mgd_helpers.clustering.bisecting import bisect
 from mgd_helpers.data.datasets import Dataset, ImageSet
@@ -59,7 +59,7 @@ CALLS = [
     (real_images.random_real, {"train": SET, "images_per_class": 1, "seed": 0}),
     (real_images.herding, {"train": SET, "images_per_class": 1}),
     (real_images.k_center, {"train": SET, "images_per_class": 1}),
-    (minimax.match_distributions, {"start": BY_CLASS, "train": SET, "steps": 1}),
+    (distribution_matching.match_distributions, {"start": BY_CLASS, "train": SET, "steps": 1}),
     (minimax.finetune_minimax, {"pipe": None, "train": SET, "steps": 1}),
     (augmentation.draw_augmentation, {"augmentation": "shift", "shape": (1, 1, 4, 4), "draw": torch.Generator()}),
     (networks.build, {"network": "convnet1"} | BUILD),
