@@ -13,11 +13,9 @@ from mgd_helpers import arguments
 from mgd_helpers._shapes import Float, Int, Tensor
 from mgd_helpers.data.datasets import ImageSet, image_set
 from mgd_helpers.encoding.latents import decode, encode
-from mgd_helpers.evaluation.fidelity import feature_rows
+from mgd_helpers.evaluation.fidelity import FeatureFunction, feature_rows
 from mgd_helpers.linalg import squared_distances
 from mgd_helpers.seeding import generator
-
-Features = Callable[[Tensor], Tensor]
 
 
 def random_real(train: ImageSet, *, images_per_class: int, seed: int) -> ImageSet:
@@ -31,7 +29,7 @@ def random_real(train: ImageSet, *, images_per_class: int, seed: int) -> ImageSe
     return _per_class(train, images_per_class, choose)
 
 
-def herding(train: ImageSet, *, images_per_class: int, features: Features | None = None) -> ImageSet:
+def herding(train: ImageSet, *, images_per_class: int, features: FeatureFunction | None = None) -> ImageSet:
     """Images whose mean feature stays closest to the mean of their class (Welling 2009), greedily and without
     replacement. `features` maps images to rows [n, d], by default their pixels; it is given batches.
     """
@@ -50,7 +48,7 @@ def herding(train: ImageSet, *, images_per_class: int, features: Features | None
     return _per_class(train, images_per_class, choose)
 
 
-def k_center(train: ImageSet, *, images_per_class: int, features: Features | None = None) -> ImageSet:
+def k_center(train: ImageSet, *, images_per_class: int, features: FeatureFunction | None = None) -> ImageSet:
     """Images that leave no other one far from its nearest (greedy k-centre, Sener & Savarese 2018): first the one
     nearest to the class mean, then always the one farthest from all chosen. `features` as in `herding`.
     """

@@ -18,7 +18,7 @@ from mgd_helpers import arguments
 from mgd_helpers._shapes import Tensor
 from mgd_helpers.data.datasets import Dataset, ImageSet
 from mgd_helpers.evaluation.copies import find_copies
-from mgd_helpers.evaluation.fidelity import Features, name_and_function
+from mgd_helpers.evaluation.fidelity import NamedFeatures, name_and_function
 from mgd_helpers.evaluation.intervals import Interval
 from mgd_helpers.evaluation.membership import membership_auc
 from mgd_helpers.evaluation.reading import read_rows, read_sets
@@ -80,7 +80,7 @@ def audit(
     generated: str | Path | ImageSet,
     *,
     against: str | Path | Dataset,
-    features: Features | None = None,
+    features: NamedFeatures | None = None,
     members: Tensor | Iterable | None = None,
     students: int = 1,
     recipe: Recipe = Recipe(),  # noqa: B008  (frozen)

@@ -12,7 +12,7 @@ import torch
 from mgd_helpers import seeding
 from mgd_helpers._shapes import Float, Int, Tensor
 from mgd_helpers.data.datasets import Dataset, ImageSet
-from mgd_helpers.evaluation.fidelity import Features, feature_rows, name_and_function
+from mgd_helpers.evaluation.fidelity import NamedFeatures, feature_rows, name_and_function
 from mgd_helpers.evaluation.intervals import Interval, middle, wilson
 from mgd_helpers.linalg import nearest
 
@@ -38,7 +38,7 @@ class Copies:
 
 
 def find_copies(
-    generated: ImageSet, data: Dataset, *, features: Features | None = None, rounds: int = 200, seed: int = 0
+    generated: ImageSet, data: Dataset, *, features: NamedFeatures | None = None, rounds: int = 200, seed: int = 0
 ) -> Copies:
     """Compare distances of `generated` to the nearest training image with those of the test split of `data`.
 
@@ -82,7 +82,7 @@ def find_copies(
 
 
 def nearest_images(
-    images: Float[Tensor, "n c h w"], real: Float[Tensor, "m ..."], *, features: Features | None = None
+    images: Float[Tensor, "n c h w"], real: Float[Tensor, "m ..."], *, features: NamedFeatures | None = None
 ) -> tuple[Float[Tensor, " n"], Int[Tensor, " n"]]:
     """Distance [n] to the nearest image of `real`, and its row [n]; on pixels, or on `features` (name, function).
 
@@ -123,7 +123,7 @@ def _weighted_quantile(values: Tensor, weights: Tensor, share: float) -> float:
     return values[(weights[order].cumsum(0) < share * weights.sum()).sum().clamp_max(len(values) - 1)].item()
 
 
-def _repeats(images: Tensor, features: Features | None, threshold: float) -> tuple[tuple[int, int], ...]:
+def _repeats(images: Tensor, features: NamedFeatures | None, threshold: float) -> tuple[tuple[int, int], ...]:
     """Every image with the nearest other one of its set, each pair once, where they are near duplicates."""
     if len(images) < 2:
         return ()

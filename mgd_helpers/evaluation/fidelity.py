@@ -17,7 +17,8 @@ from mgd_helpers.linalg import BLOCK_BYTES, at_least_float32, squared_distances,
 from mgd_helpers.progress import progress
 from mgd_helpers.seeding import generator
 
-Features = tuple[str, Callable[[Tensor], Tensor]]  # what to call them, and the function of a batch of images
+FeatureFunction = Callable[[Tensor], Tensor]  # of a batch of images, a row for each
+NamedFeatures = tuple[str, FeatureFunction]  # what to call them, and the function
 
 LARGEST_FOR_BANDWIDTH = 2000  # real rows whose median distance is the default bandwidth
 LARGEST_SUBSET = 1000  # rows per subset of the kernel distance, as in the paper
@@ -182,8 +183,8 @@ def per_class(
     }
 
 
-def name_and_function(features) -> tuple[str, Callable[[Tensor], Tensor] | None]:
-    """The two halves of a pair of `Features`; of None, those of the pixels themselves.
+def name_and_function(features) -> tuple[str, FeatureFunction | None]:
+    """The two halves of a pair of `NamedFeatures`; of None, those of the pixels themselves.
 
     >>> name_and_function(None)
     ('pixels', None)
@@ -196,7 +197,7 @@ def name_and_function(features) -> tuple[str, Callable[[Tensor], Tensor] | None]
 
 
 def feature_rows(
-    images: Float[Tensor, "n c h w"], function: Callable[[Tensor], Tensor] | None = None, *, batch_size: int = 500
+    images: Float[Tensor, "n c h w"], function: FeatureFunction | None = None, *, batch_size: int = 500
 ) -> Float[Tensor, "n d"]:
     """Features as rows: of `function`, called with batches and without gradients; by default the pixels themselves."""
     arguments.tensor("images", images)

@@ -87,11 +87,11 @@ def paired_difference(
     if method == "t":
         return _difference([differences], confidence)
     if _variance(differences.flatten()) == 0:
-        return _summary([differences], *UNKNOWN)
+        return _judged([differences], *UNKNOWN)
     means = _resampled_means(differences, rounds, seed)
     beyond = min((means <= 0).sum().item(), (means >= 0).sum().item())
     p_value = min(1.0, 2 * (beyond + 1) / (rounds + 1))  # never zero: more rounds might have found one
-    return _summary([differences], middle(means, share=confidence), p_value)
+    return _judged([differences], middle(means, share=confidence), p_value)
 
 
 def pooled_difference(
@@ -199,12 +199,12 @@ def _difference(groups: list[Tensor], confidence: float) -> Difference:
     squares = [_variance(values) / len(values) for values in of_sets]  # of the standard error of each group's mean
     error = math.sqrt(sum(squares)) / len(groups)
     if error == 0:
-        return _summary(groups, *UNKNOWN)
+        return _judged(groups, *UNKNOWN)
     freedom = sum(squares) ** 2 / sum(
         square**2 / (len(values) - 1) for square, values in zip(squares, of_sets, strict=True)
     )
     half = stats.t.ppf((1 + confidence) / 2, freedom) * error
-    return _summary(groups, (mean - half, mean + half), float(2 * stats.t.sf(abs(mean) / error, freedom)))
+    return _judged(groups, (mean - half, mean + half), float(2 * stats.t.sf(abs(mean) / error, freedom)))
 
 
 def _variance(values: Tensor) -> float:
@@ -214,7 +214,7 @@ def _variance(values: Tensor) -> float:
     return values.var().item() if values.max() - values.min() > 1e-9 else 0.0
 
 
-def _summary(groups: list[Tensor], interval: tuple[float, float], p_value: float) -> Difference:
+def _judged(groups: list[Tensor], interval: tuple[float, float], p_value: float) -> Difference:
     low, high = interval
     verdict = "better" if low > 0 else "worse" if high < 0 else "not told apart"
     mean = statistics.mean(differences.mean().item() for differences in groups)

@@ -65,7 +65,7 @@ def representativeness(
     nothing stands for do not count. That is this function with the sets swapped and `quantile=0.0`.
     """
     generated, real = two_sets(generated, real, at_least=1)
-    return _summary(_highest_similarities(real, generated), quantile)
+    return _mean_or_quantile(_highest_similarities(real, generated), quantile)
 
 
 def diversity(*, generated: Float[Tensor, "n d"], quantile: float | None = None) -> float:
@@ -79,7 +79,7 @@ def diversity(*, generated: Float[Tensor, "n d"], quantile: float | None = None)
     if len(generated) < 2:
         raise ValueError(f"generated needs at least 2 rows; got {len(generated)}. Generate more.")
     generated, _ = two_sets(generated, generated)
-    return _summary(1 - _highest_similarities(generated), quantile)
+    return _mean_or_quantile(1 - _highest_similarities(generated), quantile)
 
 
 def _squared_radii(rows: Tensor, n_neighbors: int, step: int) -> Tensor:
@@ -107,7 +107,7 @@ def _highest_similarities(rows: Tensor, others: Tensor | None = None) -> Tensor:
     return torch.cat(found).clamp(-1, 1)
 
 
-def _summary(values: Tensor, quantile) -> float:
+def _mean_or_quantile(values: Tensor, quantile) -> float:
     if quantile is None:
         return values.mean().item()
     return values.quantile(arguments.number("quantile", quantile, at_least=0, at_most=1)).item()

@@ -17,7 +17,7 @@ from mgd_helpers import arguments
 from mgd_helpers._shapes import Float, Int, Tensor
 from mgd_helpers.data.datasets import Dataset, ImageSet, image_set
 from mgd_helpers.evaluation import fidelity, precision_recall
-from mgd_helpers.evaluation.fidelity import Features, feature_rows, name_and_function
+from mgd_helpers.evaluation.fidelity import NamedFeatures, feature_rows, name_and_function
 from mgd_helpers.evaluation.reading import Reading, Source, read_sets
 from mgd_helpers.linalg import nearest, two_sets
 from mgd_helpers.seeding import generator
@@ -38,7 +38,7 @@ def evaluate(
     against: str | Path | Dataset,
     students: int = 3,
     seed: int = 0,
-    features: Features | None = None,
+    features: NamedFeatures | None = None,
     metrics: Metrics | None = None,
     recipe: Recipe = Recipe(),  # noqa: B008  (frozen)
     device: str | torch.device | None = None,
@@ -87,7 +87,7 @@ def measure(
     generated: Source | Mapping[str, Source],
     *,
     against: str | Path | Dataset,
-    features: Features | None = None,
+    features: NamedFeatures | None = None,
     metrics: Metrics | None = None,
     device: str | torch.device | None = None,
 ) -> pandas.DataFrame:
