@@ -32,6 +32,7 @@ DATA = Dataset("ramps", SET, ImageSet(SET.images[:6], SET.labels[:6]), ("zero", 
 BY_CLASS = ImageSet(SET.images[:2], SET.labels[:2])
 LEARN = {"images": SET.images, "targets": SET.labels, "n_classes": 2, "recipe": Recipe(steps=1, network="convnet1")}
 BUILD = {"channels": 1, "n_classes": 2, "image_size": 16, "width": 2}
+RANDOM = {"generator": torch.Generator()}
 AUTOENCODER = types.SimpleNamespace(config=types.SimpleNamespace(in_channels=1, latent_channels=1))
 
 CALLS = [
@@ -61,7 +62,7 @@ CALLS = [
     (real_images.k_center, {"train": SET, "images_per_class": 1}),
     (distribution_matching.match_distributions, {"start": BY_CLASS, "train": SET, "steps": 1}),
     (minimax.finetune_minimax, {"pipe": None, "train": SET, "steps": 1}),
-    (augmentation.draw_augmentation, {"augmentation": "shift", "shape": (1, 1, 4, 4), "draw": torch.Generator()}),
+    (augmentation.random_augmentation, {"augmentation": "shift", "shape": (1, 1, 4, 4)} | RANDOM),
     (networks.build, {"network": "convnet1"} | BUILD),
     (seeding.generators, {"seed": 0, "label": 1, "images": [2]}),
     (dimension.two_nn_dimension, {"distances": ROWS + 1}),
@@ -150,7 +151,7 @@ def test_a_data_set_in_place_of_its_split_is_answered_with_its_splits(rule, unch
 def test_words_that_are_nearly_right_are_answered_with_the_right_ones():
     for call, message in [
         (lambda: networks.build("convnet", **BUILD), r"network must be one of .*; got 'convnet'. Did you mean"),
-        (lambda: augmentation.draw_augmentation("dsaa", (1, 1, 4, 4), draw=torch.Generator()), "Did you mean 'dsa'"),
+        (lambda: augmentation.random_augmentation("dsaa", (1, 1, 4, 4), **RANDOM), "Did you mean 'dsa'"),
         (lambda: paired.paired_difference(ACCURACIES, ACCURACIES, method="bootstrp"), "Did you mean 'bootstrap'"),
         (lambda: targets.pick_targets(bisect(ROWS, n_leaves=2), images_per_class=1, scan="to_rot"), "mean 'to_root'"),
     ]:

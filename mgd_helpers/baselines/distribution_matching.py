@@ -12,7 +12,7 @@ from mgd_helpers import arguments, seeding
 from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.data.datasets import ImageSet, image_set
 from mgd_helpers.progress import progress
-from mgd_helpers.students.augmentation import apply_augmentation, draw_augmentation
+from mgd_helpers.students.augmentation import apply_augmentation, random_augmentation
 from mgd_helpers.students.networks import build
 
 
@@ -47,11 +47,11 @@ def match_distributions(
     for _ in progress(range(steps), "distribution matching"):
         features = _random_features(images, n_classes, width, generator)
         rows = torch.cat([own[torch.randint(len(own), (batch_size,), generator=generator)] for own in members])
-        drawn = draw_augmentation("dsa", (1, *images.shape[1:]), draw=generator)
+        parameters = random_augmentation("dsa", (1, *images.shape[1:]), generator=generator)
         with torch.no_grad():
-            real = _class_means(features(_changed(train.images[rows], drawn)), n_classes)
+            real = _class_means(features(_changed(train.images[rows], parameters)), n_classes)
         images.requires_grad_(True)
-        loss = (_class_means(features(_changed(images, drawn)), n_classes) - real).square().sum()
+        loss = (_class_means(features(_changed(images, parameters)), n_classes) - real).square().sum()
         (gradient,) = torch.autograd.grad(loss, images)
         velocity = 0.5 * velocity + gradient
         images = (images.detach() - learning_rate * velocity).clamp(-1, 1)
@@ -87,9 +87,10 @@ def _random_features(images: Tensor, n_classes: int, width: int, generator: torc
     return network.to(images.device).requires_grad_(False).features
 
 
-def _changed(images: Float[Tensor, "b c h w"], drawn: dict[str, Tensor]) -> Float[Tensor, "b c h w"]:
+def _changed(images: Float[Tensor, "b c h w"], parameters: dict[str, Tensor]) -> Float[Tensor, "b c h w"]:
     """All images changed in the one way that was drawn."""
-    return apply_augmentation(images, {name: row.expand(len(images), *row.shape[1:]) for name, row in drawn.items()})
+    rows = {name: row.expand(len(images), *row.shape[1:]) for name, row in parameters.items()}
+    return apply_augmentation(images, rows)
 
 
 def _class_means(features: Float[Tensor, "b d"], n_classes: int) -> Float[Tensor, "classes d"]:

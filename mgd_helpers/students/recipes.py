@@ -16,7 +16,7 @@ class Recipe:
     The default is a short recipe for small grey images on a CPU, set by hand and not tuned on any test split; `field`
     gives the one that the field's tables share. `network` is a name that `networks.build` knows, `width` its width
     (None: the field's). `schedule` is `cosine`, a decay to zero, or `steps`, times 0.2 after 2/3 and 5/6 of all steps.
-    `augmentation` is one of `augment.augment`; `max_shift`, in pixels, counts for `shift` only.
+    `augmentation` is one that `augmentation.augment` knows; `max_shift`, in pixels, counts for `shift` only.
     """
 
     steps: int = 150

@@ -17,7 +17,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, MultiStepLR
 from mgd_helpers import arguments
 from mgd_helpers._shapes import Float, Int, Tensor
 from mgd_helpers.progress import progress
-from mgd_helpers.students.augmentation import apply_augmentation, cutmix, draw_augmentation, draw_cutmix
+from mgd_helpers.students.augmentation import apply_augmentation, cutmix, random_augmentation, random_cutmix
 from mgd_helpers.students.networks import build
 from mgd_helpers.students.recipes import Recipe, checked
 from mgd_helpers.threads import for_training
@@ -135,13 +135,15 @@ def _descend(losses, parameters, recipe):
         schedule.step()
 
 
-def _batches(images, targets, n_classes, recipe, seeds) -> Iterator[tuple[Tensor, Tensor]]:
+def _batches(
+    images: Tensor, targets: Tensor, n_classes: int, recipe: Recipe, seeds: Sequence[int]
+) -> Iterator[tuple[Tensor, Tensor]]:
     """The changed images and the targets of every step, for the students of all seeds one after the other."""
     images, targets = images.detach(), targets.detach().to(images.device)
     if recipe.cutmix and targets.ndim == 1:
         targets = F.one_hot(targets, n_classes).to(images.dtype)
-    for draws in zip(*(_draws(images.shape, recipe, seed) for seed in seeds), strict=True):
-        drawn = {name: torch.cat([draw[name] for draw in draws]).to(images.device) for name in draws[0]}
+    for steps in zip(*(_random_steps(images.shape, recipe, seed) for seed in seeds), strict=True):
+        drawn = {name: torch.cat([step[name] for step in steps]).to(images.device) for name in steps[0]}
         rows = drawn.pop("rows")
         mix = {name: drawn.pop(name) for name in ("partners", "boxes") if name in drawn}
         batch, expected = apply_augmentation(images[rows], drawn), targets[rows]
@@ -152,17 +154,17 @@ def _batches(images, targets, n_classes, recipe, seeds) -> Iterator[tuple[Tensor
         yield batch, expected
 
 
-def _draws(shape, recipe, seed) -> Iterator[dict[str, Tensor]]:
+def _random_steps(shape: Sequence[int], recipe: Recipe, seed: int) -> Iterator[dict[str, Tensor]]:
     """All that is drawn for one student: in every step the rows of its batch, and how to change them."""
-    draw = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
     order = torch.empty(0, dtype=torch.long)
     batch_shape = (recipe.batch_size, *shape[1:])
     for _ in range(recipe.steps):
         while len(order) < recipe.batch_size:
-            order = torch.cat([order, torch.randperm(shape[0], generator=draw)])
-        rows, order = order[: recipe.batch_size], order[recipe.batch_size :]
-        drawn = draw_augmentation(recipe.augmentation, batch_shape, draw=draw, max_shift=recipe.max_shift)
-        yield {"rows": rows} | drawn | (draw_cutmix(batch_shape, draw=draw) if recipe.cutmix else {})
+            order = torch.cat([order, torch.randperm(shape[0], generator=generator)])
+        step, order = {"rows": order[: recipe.batch_size]}, order[recipe.batch_size :]
+        step |= random_augmentation(recipe.augmentation, batch_shape, generator=generator, max_shift=recipe.max_shift)
+        yield step | (random_cutmix(batch_shape, generator=generator) if recipe.cutmix else {})
 
 
 def _check(images, targets, n_classes, recipe, seeds):

@@ -6,7 +6,7 @@ from mgd_helpers import seeding
 from mgd_helpers.baselines.distribution_matching import match_distributions
 from mgd_helpers.baselines.real_images import random_real
 from mgd_helpers.data.datasets import ImageSet
-from mgd_helpers.students.augmentation import apply_augmentation, draw_augmentation
+from mgd_helpers.students.augmentation import apply_augmentation, random_augmentation
 from mgd_helpers.students.networks import build
 
 
@@ -41,7 +41,7 @@ def gap(images, waves):
 
 
 def test_class_means_come_nearer_to_those_of_the_real_images(start, waves, monkeypatch):
-    monkeypatch.setattr(module, "draw_augmentation", lambda *_, **__: {})  # or the aim would be another one
+    monkeypatch.setattr(module, "random_augmentation", lambda *_, **__: {})  # or the aim would be another one
     found = matched(start, waves, steps=200, batch_size=24, width=8, learning_rate=0.03)
     assert gap(found, waves) < 0.95 * gap(start, waves)
 
@@ -53,12 +53,13 @@ def test_steps_are_those_of_the_plain_loop_over_images(start, waves):
         seed = torch.randint(2**62, (1,), generator=generator).item()
         features = build("convnet3", channels=1, n_classes=2, image_size=16, width=4, seed=seed).features
         batches = [waves.train.of_class(label)[torch.randint(6, (4,), generator=generator)] for label in (0, 1)]
-        drawn = draw_augmentation("dsa", (1, 1, 16, 16), draw=generator)
+        parameters = random_augmentation("dsa", (1, 1, 16, 16), generator=generator)
         images.requires_grad_(True)
         loss = 0.0
         for batch, own in zip(batches, images.split(2), strict=True):
             means = [
-                sum(features(apply_augmentation(x[None], drawn)) for x in part) / len(part) for part in (batch, own)
+                sum(features(apply_augmentation(x[None], parameters)) for x in part) / len(part)
+                for part in (batch, own)
             ]
             loss = loss + (means[0] - means[1]).square().sum()
         velocity = 0.5 * velocity + torch.autograd.grad(loss, images)[0]
