@@ -69,7 +69,7 @@ def _run(command: str, options: dict) -> None:
         return
     folders = {folder: folder for folder in options.pop("generated")}
     table = evaluate(folders, **options)
-    print(table.round(4).to_string())
+    print(table.drop(columns=table.filter(regex=r"^student_\d").columns).round(4).to_string())
     print("tested on {test_images} images of {against}. {note}".format(**table.attrs).rstrip())
 
 

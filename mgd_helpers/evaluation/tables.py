@@ -46,15 +46,17 @@ def evaluate(
     """Compare one set, or several by name, with the real data set `against`; one row per set.
 
     A set is a folder with one sub-folder per class (made by any method; sub-folders are matched by class name), or an
-    `ImageSet`. Columns: `images`; `student`, the mean accuracy of `students` ConvNet-3 on the held-out test split, with
-    its standard deviation `student_sd` over their seeds; `nearest_neighbor`, the accuracy of 1-NN on pixels; and
-    `mmd_<name>`, the unbiased squared MMD to the training split, or to 5,000 images of it drawn once and for all, on
-    `features` (name, function of images), by default pixels. `metrics`, as of `measure` but with these same training
-    images for the real ones, take the place of MMD. `recipe` says how the students are trained, `device` where all is
-    computed: by default where the test images lie. `features` are asked for 500 images at a time.
+    `ImageSet`. `features` (name, function of images) are pixels by default, and are asked for 500 images at a time.
+    `recipe` says how the students are trained, `device` where all is computed: by default where the test images lie.
 
-    `attrs` of the table say what it was made with: `against`, the data set; `test_images`, how many; its `note`; and
-    `accuracies`, name -> one number per student. Those of several sets are what `paired.paired_difference` compares.
+    Columns: `images`; `student`, the mean accuracy of `students` ConvNet-3 on the held-out test split; `student_sd`,
+    its standard deviation over their seeds; `student_<seed>`, the accuracy of each, `student_0` and so on;
+    `nearest_neighbor`, the accuracy of 1-NN on pixels; and `mmd_<name>`, the unbiased squared MMD to the training split
+    on `features`, or to 5,000 images of it drawn once and for all. `metrics`, as of `measure` but with these same
+    training images for the real ones, take the place of MMD. The single accuracies of several sets are what
+    `paired.paired_difference` compares.
+
+    `attrs` of the table say what it was made with: `against`, the data set; `test_images`, how many; and its `note`.
 
     >>> from mgd_helpers.data import load_data
     >>> table = evaluate(load_data("digits").train, against="digits", students=0)
@@ -69,18 +71,19 @@ def evaluate(
     chosen = torch.randperm(len(train), generator=generator(0))[:REAL_ROWS].sort().values.to(train.images.device)
     real = ImageSet(train.images[chosen], train.labels[chosen]).to(reading.device)
     real_rows = feature_rows(real.images, function)
-    rows, accuracies = {}, {}
+    rows = {}
     for row, images in reading.sets.items():
-        accuracies[row] = student_accuracies(images, data, students=students, seed=seed, recipe=recipe)
-        scores = torch.tensor(accuracies[row])
+        accuracies = student_accuracies(images, data, students=students, seed=seed, recipe=recipe)
+        scores = torch.tensor(accuracies)
         rows[row] = {
             "images": len(images),
             "student": scores.mean().item(),
             "student_sd": scores.std().item() if len(scores) > 1 else float("nan"),
+            **{f"student_{seed + student}": score for student, score in enumerate(accuracies)},
             "nearest_neighbor": nearest_neighbor_accuracy(images, data.test),
         }
         _add(rows[row], metrics, feature_rows(images.images, function), images.labels, real_rows, real.labels)
-    return _table(rows, reading, accuracies=accuracies)
+    return _table(rows, reading)
 
 
 def measure(
