@@ -22,7 +22,7 @@ from mgd_helpers.evaluation.fidelity import NamedFeatures, name_and_function
 from mgd_helpers.evaluation.intervals import Interval
 from mgd_helpers.evaluation.membership import membership_auc
 from mgd_helpers.evaluation.reading import read_rows, read_sets
-from mgd_helpers.students.recipes import Recipe, checked
+from mgd_helpers.students.recipes import Recipe, checked_recipe
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def audit(
     Raises `ValueError` without a test split, where that lacks a class of `generated`, and for images that do not fit.
     """
     students, seed = arguments.whole("students", students, at_least=0), arguments.whole("seed", seed, at_least=0)
-    rounds, recipe = arguments.whole("rounds", rounds, at_least=1), checked(recipe)
+    rounds, recipe = arguments.whole("rounds", rounds, at_least=1), checked_recipe(recipe)
     name, _ = name_and_function(features)
     reading = read_sets({"generated": generated}, against=against, device=device, every_class=False)
     data = dataclasses.replace(reading.data, train=reading.data.train.to(reading.device))

@@ -62,7 +62,7 @@ def test_data_that_cannot_be_audited_are_refused(little):
         (
             ImageSet(part.images[..., :4], part.labels),
             zeros,
-            r"generated has images \[1, 8, 4\], but 'it' has \[1, 8, 8\]",
+            r"generated must have images \[1, 8, 8\], like 'it'; got \[1, 8, 4\]",
         ),
     ]:
         with pytest.raises(ValueError, match=words):

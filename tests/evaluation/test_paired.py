@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mgd_helpers.evaluation.paired import (
-    _normalised,
+    _normalized,
     augmentation_robust_score,
     holm,
     label_robust_score,
@@ -282,7 +282,7 @@ def test_scores_move_the_right_way_and_refuse_percentages(score, values):
 
 
 def test_percentages_would_saturate():
-    assert _normalised(-5) == pytest.approx(_normalised(-50), abs=0.003)
-    assert _normalised(-50) == pytest.approx(-0.1565, abs=1e-4)
-    assert _normalised(5) > 60
-    assert _normalised(-0.05) - _normalised(-0.5) > 0.1  # the same losses as fractions are told apart
+    assert _normalized(-5.0) == pytest.approx(_normalized(-50.0), abs=0.003)
+    assert _normalized(-50.0) == pytest.approx(-0.1565, abs=1e-4)
+    assert _normalized(5.0) > 60
+    assert _normalized(-0.05) - _normalized(-0.5) > 0.1  # the same losses as fractions are told apart
