@@ -111,17 +111,21 @@ def test_the_table_is_complete():
         (fidelity.kernel_distance, PAIR, {"subsets": 3, "subset_size": 4, "seed": 5}),
         (precision_recall.precision_recall, PAIR, {"n_neighbors": 2}),
         (precision_recall.diversity, {"generated": ROWS}, {"quantile": 0.25}),
-        (paired.paired_difference, {"a": ACCURACIES, "b": [[0.1, 0.2], [0.2, 0.1]], "method": "bootstrap"},
-         {"rounds": 50, "seed": 1, "confidence": 0.75}),
+        (
+            paired.paired_difference,
+            {"a": ACCURACIES, "b": [[0.1, 0.2], [0.2, 0.1]], "method": "bootstrap"},
+            {"rounds": 50, "seed": 1, "confidence": 0.75},
+        ),
         (intervals.wilson, {}, {"share": 0.5, "n": 10}),
         (intervals.auc, {"ours": ROWS[0], "theirs": ROWS[1]}, {"rounds": 20, "seed": 3}),
         (dimension.two_nn_dimension, {"distances": (ROWS + 1).sort().values}, {"discard": 0.25}),
     ],
-)  # fmt: skip
+)
 def test_numbers_of_numpy_do_as_pythons(function, options, numbers, unchecked):
     function = unchecked(function)
-    from_numpy = {name: np.float64(value) if isinstance(value, float) else np.int64(value)
-                  for name, value in numbers.items()}  # fmt: skip
+    from_numpy = {
+        name: np.float64(value) if isinstance(value, float) else np.int64(value) for name, value in numbers.items()
+    }
     assert function(**options, **from_numpy) == function(**options, **numbers)
 
 

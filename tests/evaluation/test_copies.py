@@ -124,8 +124,8 @@ def test_held_out_images_count_with_the_classes_of_the_set(little):
 
 def test_draws_hold_as_many_of_each_class_as_the_set():
     labels, counts = torch.tensor([0, 1, 1, 2, 0, 2, 2]), torch.tensor([5, 0, 3])
-    source = torch.Generator().manual_seed(0)
-    draws = [_matched(labels, counts, source) for _ in range(50)]
+    generator = torch.Generator().manual_seed(0)
+    draws = [_matched(labels, counts, generator) for _ in range(50)]
     assert all(torch.bincount(labels[rows], minlength=3).tolist() == [5, 0, 3] for rows in draws)
     assert set(torch.cat(draws).tolist()) == {0, 3, 4, 5, 6}  # with replacement, from all of a class
 

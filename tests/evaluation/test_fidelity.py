@@ -342,8 +342,8 @@ def test_inception_is_shown_bytes_of_three_channels_in_batches(monkeypatch, devi
     assert Network.batches == [(2, 3, 2, 2), (2, 3, 2, 2), (1, 3, 2, 2)]
     assert found[:, :12].tolist() == [[value] * 12 for value in (0, 255, 159, 0, 255)]
     assert inception_features(images).shape == (5, 2048) and len(Network.made) == 1  # built once
-    colours = torch.tensor([-1.0, 0.25, 1], device=device).view(1, 3, 1, 1)
-    assert inception_features(colours)[0, :3].tolist() == [0, 159, 255]
+    colors = torch.tensor([-1.0, 0.25, 1], device=device).view(1, 3, 1, 1)
+    assert inception_features(colors)[0, :3].tolist() == [0, 159, 255]
 
 
 def test_bytes_are_those_that_the_images_were_read_from(monkeypatch):

@@ -114,12 +114,12 @@ def test_folders_of_any_method_go_to_all_distances(tmp_path, digits):
     assert len(found.near_duplicates) == 60
 
 
-def test_grey_data_take_folders_that_were_saved_in_colour(tmp_path, waves):
+def test_gray_data_take_folders_that_were_saved_in_color(tmp_path, waves):
     folder = write_folder(tmp_path / "set", waves.train, waves.class_names)
-    grey = read_generated(folder, waves)
+    gray = read_generated(folder, waves)
     for file in folder.rglob("*.png"):
         Image.open(file).convert("RGB").save(file)
-    assert torch.equal(read_generated(folder, waves).images, grey.images)
+    assert torch.equal(read_generated(folder, waves).images, gray.images)
 
 
 def test_data_that_are_not_square_take_folders_of_their_own_size(tmp_path, waves):

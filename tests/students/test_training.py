@@ -172,9 +172,16 @@ def test_the_learning_rate_follows_the_schedule(waves, monkeypatch, schedule, fa
 def test_a_step_is_sgd_with_momentum_and_weight_decay(waves, nesterov, schedule):
     images, labels = waves.train.images, waves.train.labels
     recipe = Recipe(
-        steps=1, batch_size=12, learning_rate=0.1, weight_decay=0.01, network="convnet1", width=4, augmentation="none",
-        nesterov=nesterov, schedule=schedule,
-    )  # fmt: skip
+        steps=1,
+        batch_size=12,
+        learning_rate=0.1,
+        weight_decay=0.01,
+        network="convnet1",
+        width=4,
+        augmentation="none",
+        nesterov=nesterov,
+        schedule=schedule,
+    )
     start = started(recipe)
     torch.nn.functional.cross_entropy(start(images), labels).backward()
     found = train_student(images, labels, n_classes=2, recipe=recipe)
