@@ -71,7 +71,7 @@ def _run(command: str, options: dict) -> None:
         return
     folders = {folder: folder for folder in options.pop("generated")}
     table = evaluate(folders, **options)
-    print(table.round(4).to_string())
+    print(table.drop(columns=table.filter(regex=r"^student_\d").columns).round(4).to_string())
     said = table.attrs
     print(f"tested on {said['test_images']} images of {said['against']}. {said['note']}".rstrip())
 

@@ -12,7 +12,7 @@ import torch
 from protocol import KEPT, STEPS, Bench, eight_bits, sample, targets_of
 
 import mgd_helpers as mgd
-from mgd_helpers.baselines import real_images, trained
+from mgd_helpers.baselines import finetune_minimax, match_distributions, real_images
 from mgd_helpers.guidance import factories
 from mgd_helpers.guidance.clouds import sphere_points
 from mgd_helpers.guidance.pulls import ManifoldPull
@@ -128,7 +128,7 @@ def distribution_matching(
     stand: Bench, images_per_class: int, seed: int, *, steps: int, learning_rate: float
 ) -> mgd.ImageSet:
     start, real = random_real(stand, images_per_class, seed), stand.data.train
-    made = trained.match_distributions(start, real, steps=steps, learning_rate=learning_rate, seed=seed)
+    made = match_distributions(start, real, steps=steps, learning_rate=learning_rate, seed=seed)
     return mgd.ImageSet(eight_bits(made.images), made.labels)
 
 
@@ -143,7 +143,7 @@ def _finetuned(stand: Bench, steps: int):
     folder = KEPT / f"minimax_{stand.name}_{stand.part}_{stand.weights[:12]}_{steps}"
     if not (folder / "model_index.json").exists():
         labels = range(stand.n_classes)
-        pipe = trained.finetune_minimax(
+        pipe = finetune_minimax(
             stand.pipe, stand.data.train, latents=stand.latents, class_labels=labels, steps=steps, seed=0
         )
         pipe.save_pretrained(folder, safe_serialization=True)

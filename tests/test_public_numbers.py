@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from mgd_helpers import seeding
-from mgd_helpers.baselines import real_images, trained
+from mgd_helpers.baselines import distribution_matching, minimax, real_images
 from mgd_helpers.clustering import targets
 from mgd_helpers.clustering.bisecting import bisect
 from mgd_helpers.data.datasets import Dataset, ImageSet
@@ -32,6 +32,7 @@ DATA = Dataset("ramps", SET, ImageSet(SET.images[:6], SET.labels[:6]), ("zero", 
 BY_CLASS = ImageSet(SET.images[:2], SET.labels[:2])
 LEARN = {"images": SET.images, "targets": SET.labels, "n_classes": 2, "recipe": Recipe(steps=1, network="convnet1")}
 BUILD = {"channels": 1, "n_classes": 2, "image_size": 16, "width": 2}
+RANDOM = {"generator": torch.Generator()}
 AUTOENCODER = types.SimpleNamespace(config=types.SimpleNamespace(in_channels=1, latent_channels=1))
 
 CALLS = [
@@ -59,9 +60,9 @@ CALLS = [
     (real_images.random_real, {"train": SET, "images_per_class": 1, "seed": 0}),
     (real_images.herding, {"train": SET, "images_per_class": 1}),
     (real_images.k_center, {"train": SET, "images_per_class": 1}),
-    (trained.match_distributions, {"start": BY_CLASS, "train": SET, "steps": 1}),
-    (trained.finetune_minimax, {"pipe": None, "train": SET, "steps": 1}),
-    (augmentation.draw_augmentation, {"augmentation": "shift", "shape": (1, 1, 4, 4), "draw": torch.Generator()}),
+    (distribution_matching.match_distributions, {"start": BY_CLASS, "train": SET, "steps": 1}),
+    (minimax.finetune_minimax, {"pipe": None, "train": SET, "steps": 1}),
+    (augmentation.random_augmentation, {"augmentation": "shift", "shape": (1, 1, 4, 4)} | RANDOM),
     (networks.build, {"network": "convnet1"} | BUILD),
     (seeding.generators, {"seed": 0, "label": 1, "images": [2]}),
     (dimension.two_nn_dimension, {"distances": ROWS + 1}),
@@ -110,17 +111,21 @@ def test_the_table_is_complete():
         (fidelity.kernel_distance, PAIR, {"subsets": 3, "subset_size": 4, "seed": 5}),
         (precision_recall.precision_recall, PAIR, {"n_neighbors": 2}),
         (precision_recall.diversity, {"generated": ROWS}, {"quantile": 0.25}),
-        (paired.paired_difference, {"a": ACCURACIES, "b": [[0.1, 0.2], [0.2, 0.1]], "method": "bootstrap"},
-         {"rounds": 50, "seed": 1, "confidence": 0.75}),
+        (
+            paired.paired_difference,
+            {"a": ACCURACIES, "b": [[0.1, 0.2], [0.2, 0.1]], "method": "bootstrap"},
+            {"rounds": 50, "seed": 1, "confidence": 0.75},
+        ),
         (intervals.wilson, {}, {"share": 0.5, "n": 10}),
         (intervals.auc, {"ours": ROWS[0], "theirs": ROWS[1]}, {"rounds": 20, "seed": 3}),
         (dimension.two_nn_dimension, {"distances": (ROWS + 1).sort().values}, {"discard": 0.25}),
     ],
-)  # fmt: skip
+)
 def test_numbers_of_numpy_do_as_pythons(function, options, numbers, unchecked):
     function = unchecked(function)
-    from_numpy = {name: np.float64(value) if isinstance(value, float) else np.int64(value)
-                  for name, value in numbers.items()}  # fmt: skip
+    from_numpy = {
+        name: np.float64(value) if isinstance(value, float) else np.int64(value) for name, value in numbers.items()
+    }
     assert function(**options, **from_numpy) == function(**options, **numbers)
 
 
@@ -150,7 +155,7 @@ def test_a_data_set_in_place_of_its_split_is_answered_with_its_splits(rule, unch
 def test_words_that_are_nearly_right_are_answered_with_the_right_ones():
     for call, message in [
         (lambda: networks.build("convnet", **BUILD), r"network must be one of .*; got 'convnet'. Did you mean"),
-        (lambda: augmentation.draw_augmentation("dsaa", (1, 1, 4, 4), draw=torch.Generator()), "Did you mean 'dsa'"),
+        (lambda: augmentation.random_augmentation("dsaa", (1, 1, 4, 4), **RANDOM), "Did you mean 'dsa'"),
         (lambda: paired.paired_difference(ACCURACIES, ACCURACIES, method="bootstrp"), "Did you mean 'bootstrap'"),
         (lambda: targets.pick_targets(bisect(ROWS, n_leaves=2), images_per_class=1, scan="to_rot"), "mean 'to_root'"),
     ]:

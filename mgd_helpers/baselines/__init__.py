@@ -1,7 +1,8 @@
 """Chapter 5. What a distilled set is compared with: chosen real images, decoded targets, and methods that train."""
 
+from mgd_helpers.baselines.distribution_matching import match_distributions
+from mgd_helpers.baselines.minimax import finetune_minimax
 from mgd_helpers.baselines.real_images import decoded_targets, herding, k_center, nearest_real, random_real, round_trip
-from mgd_helpers.baselines.trained import finetune_minimax, match_distributions
 
 __all__ = [
     "decoded_targets",

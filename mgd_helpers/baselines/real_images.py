@@ -6,62 +6,62 @@ herding:   argmin_x ‖ mean of the class - mean of the chosen and x ‖    k-ce
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 
-from mgd_helpers import arguments
+from mgd_helpers import arguments, seeding
 from mgd_helpers._shapes import Float, Int, Tensor
 from mgd_helpers.data.datasets import ImageSet, image_set
 from mgd_helpers.encoding.latents import decode, encode
-from mgd_helpers.evaluation.fidelity import feature_rows
+from mgd_helpers.evaluation.fidelity import FeatureFunction, feature_rows
 from mgd_helpers.linalg import squared_distances
-from mgd_helpers.seeding import generator
-
-Features = Callable[[Tensor], Tensor]
 
 
 def random_real(train: ImageSet, *, images_per_class: int, seed: int) -> ImageSet:
-    """Images drawn without replacement, class by class: what no cleverness achieves."""
-
+    """Draw images without replacement, class by class: what takes no cleverness."""
     seed = arguments.whole("seed", seed, at_least=0)
 
-    def choose(label, images):
-        return torch.randperm(len(images), generator=generator(seed, label))[:images_per_class]
+    def choose(label: int, images: Tensor) -> Tensor:
+        return torch.randperm(len(images), generator=seeding.generator(seed, label))[:images_per_class]
 
     return _per_class(train, images_per_class, choose)
 
 
-def herding(train: ImageSet, *, images_per_class: int, features: Features | None = None) -> ImageSet:
-    """Images whose mean feature stays closest to the mean of their class (Welling 2009), greedily and without
-    replacement. `features` maps images to rows [n, d], by default their pixels; it is given batches.
+def herding(train: ImageSet, *, images_per_class: int, features: FeatureFunction | None = None) -> ImageSet:
+    """Choose images whose mean feature stays closest to the mean of their class (Welling 2009), one after the other.
+
+    No image is taken twice. `features` maps images to rows [n, d], by default their pixels; it is given batches.
     """
 
-    def choose(label, images):
+    def choose(label: int, images: Tensor) -> Tensor:
         rows = feature_rows(images, features)
         rows = rows - rows.mean(0)
-        total, free, chosen = torch.zeros_like(rows[0]), torch.ones(len(rows), dtype=torch.bool), []
+        total, free = torch.zeros_like(rows[0]), torch.ones(len(rows), dtype=torch.bool)
+        chosen: list[int] = []
         for _ in range(images_per_class):
             # ‖total + x‖² is smallest; the division by the number of images is the same for all
             badness = (rows.square().sum(1) + 2 * rows @ total).masked_fill(~free.to(rows.device), torch.inf)
-            chosen.append(badness.argmin().item())
+            chosen.append(int(badness.argmin()))
             total, free[chosen[-1]] = total + rows[chosen[-1]], False
         return torch.tensor(chosen)
 
     return _per_class(train, images_per_class, choose)
 
 
-def k_center(train: ImageSet, *, images_per_class: int, features: Features | None = None) -> ImageSet:
-    """Images that leave no other one far from its nearest (greedy k-centre, Sener & Savarese 2018): first the one
-    nearest to the class mean, then always the one farthest from all chosen. `features` as in `herding`.
+def k_center(train: ImageSet, *, images_per_class: int, features: FeatureFunction | None = None) -> ImageSet:
+    """Choose images that leave no other one far from its nearest (greedy k-centre, Sener & Savarese 2018).
+
+    First the one nearest to the class mean, then always the one farthest from all chosen. `features` as in `herding`.
     """
 
-    def choose(label, images):
+    def choose(label: int, images: Tensor) -> Tensor:
         rows = feature_rows(images, features)
-        chosen = [squared_distances(rows.mean(0, keepdim=True), rows)[0].argmin().item()]
+        chosen = [int(squared_distances(rows.mean(0, keepdim=True), rows)[0].argmin())]
         nearest = squared_distances(rows[chosen], rows)[0]
         while len(chosen) < images_per_class:
             nearest[chosen] = -1  # without replacement, also among equal images
-            chosen.append(nearest.argmax().item())
+            chosen.append(int(nearest.argmax()))
             nearest = torch.minimum(nearest, squared_distances(rows[chosen[-1:]], rows)[0])
         return torch.tensor(chosen)
 
@@ -71,10 +71,11 @@ def k_center(train: ImageSet, *, images_per_class: int, features: Features | Non
 def nearest_real(
     train: ImageSet, latents: Float[Tensor, "n ..."], targets: Sequence[Float[Tensor, "k ..."]]
 ) -> ImageSet:
-    """For each target the training image whose latent is nearest, none taken twice; one entry of `targets` per class.
+    """Choose for each target the training image whose latent is nearest, none twice; `targets` has an entry per class.
 
-    `latents` are those of `train`. Targets of a class choose in their order. Raises `ValueError` where they are not
-    equally many, or more than a class has images.
+    `latents` are those of `train`. Targets of a class choose in their order.
+
+    Raises `ValueError` where targets are not equally many, or more than a class has images.
     """
     if len(arguments.tensor("latents", latents)) != len(image_set("train", train)):
         raise ValueError(f"latents must be those of the {len(train)} training images; got {len(latents)}.")
@@ -85,29 +86,29 @@ def nearest_real(
             f"the smallest; got {counts}."
         )
 
-    def choose(label, images):
+    def choose(label: int, images: Tensor) -> Tensor:
         distances = squared_distances(targets[label].flatten(1), latents[train.labels == label].flatten(1))
-        chosen = []
+        chosen: list[int] = []
         for line in distances:
             line[chosen] = torch.inf
-            chosen.append(line.argmin().item())
+            chosen.append(int(line.argmin()))
         return torch.tensor(chosen)
 
     return _per_class(train, counts[0], choose)
 
 
-def round_trip(vae, images: ImageSet) -> ImageSet:
-    """The same images, encoded and decoded: what the autoencoder alone costs."""
+def round_trip(vae: Any, images: ImageSet) -> ImageSet:
+    """Encode and decode the same images: what the autoencoder alone costs."""
     return ImageSet(decode(vae, encode(vae, image_set("images", images).images)), images.labels)
 
 
-def decoded_targets(vae, targets: Sequence[Float[Tensor, "k ..."]]) -> ImageSet:
-    """The targets themselves, sent through the decoder: whether diffusion is needed at all. One entry per class."""
+def decoded_targets(vae: Any, targets: Sequence[Float[Tensor, "k ..."]]) -> ImageSet:
+    """Decode the targets themselves, one entry per class: whether diffusion is needed at all."""
     labels = [torch.full((len(of_class),), label, device=of_class.device) for label, of_class in enumerate(targets)]
     return ImageSet(decode(vae, torch.cat(list(targets))), torch.cat(labels))
 
 
-def _per_class(train, images_per_class, choose: Callable[[int, Tensor], Int[Tensor, " k"]]) -> ImageSet:
+def _per_class(train: Any, images_per_class: Any, choose: Callable[[int, Tensor], Int[Tensor, " k"]]) -> ImageSet:
     """What `choose(label, images of the class)` picks, class after class."""
     images, labels, counts = [], [], image_set("train", train).labels.bincount()
     if len(counts) == 0:

@@ -1,6 +1,6 @@
-"""Does a small set copy the training images? Distances to the nearest of them, and a membership-inference attack.
+"""The audit of a set: does it copy training images, and does it give away which images it was made from?
 
-d(x) = min_i ‖f(x) - f(x_i)‖ / √D over the training images x_i; held-out images, which nobody copied, say what is near.
+Two questions that share nothing but the set: `copies` asks the first, `membership` the second.
 """
 
 from __future__ import annotations
@@ -10,22 +10,19 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 
 from mgd_helpers import arguments
-from mgd_helpers._shapes import Float, Int, Tensor
+from mgd_helpers._shapes import Tensor
 from mgd_helpers.data.datasets import Dataset, ImageSet
-from mgd_helpers.evaluation.fidelity import Features, feature_rows, name_and_function
-from mgd_helpers.evaluation.intervals import Interval, auc, middle, wilson
+from mgd_helpers.evaluation.copies import find_copies
+from mgd_helpers.evaluation.fidelity import NamedFeatures, name_and_function
+from mgd_helpers.evaluation.intervals import Interval
+from mgd_helpers.evaluation.membership import membership_auc
 from mgd_helpers.evaluation.reading import read_rows, read_sets
-from mgd_helpers.linalg import nearest
-from mgd_helpers.seeding import generator
-from mgd_helpers.students.recipes import Recipe, checked
-from mgd_helpers.students.training import train_student
-
-NEAR, DUPLICATE = 0.05, 0.001  # the shares of held-out images that set the two thresholds
+from mgd_helpers.students.recipes import Recipe, checked_recipe
 
 
 @dataclass(frozen=True)
@@ -57,12 +54,12 @@ class Audit:
     membership_auc: float
     membership_auc_interval: Interval
 
-    def as_dict(self) -> dict:
+    def as_dict(self) -> dict[str, Any]:
         """The fields by name, for a table or for JSON."""
         return dataclasses.asdict(self)
 
     def __str__(self) -> str:
-        def value(number, interval):
+        def value(number: float, interval: Interval) -> str:
             return f"{number:.3f} ({interval[0]:.3f} to {interval[1]:.3f})"
 
         lines = [
@@ -74,8 +71,8 @@ class Audit:
             f"{len(self.repeats)} within the set",
         ]
         if not math.isnan(self.membership_auc):
-            auc = value(self.membership_auc, self.membership_auc_interval)
-            lines.append(f"  membership AUC ({self.members} members): {auc}; 0.5 is chance")
+            area = value(self.membership_auc, self.membership_auc_interval)
+            lines.append(f"  membership AUC ({self.members} members): {area}; 0.5 is chance")
         return "\n".join(lines)
 
 
@@ -83,7 +80,7 @@ def audit(
     generated: str | Path | ImageSet,
     *,
     against: str | Path | Dataset,
-    features: Features | None = None,
+    features: NamedFeatures | None = None,
     members: Tensor | Iterable | None = None,
     students: int = 1,
     recipe: Recipe = Recipe(),  # noqa: B008  (frozen)
@@ -99,10 +96,8 @@ def audit(
     The distance to the nearest training image does not depend on how many images ask, but its quantiles fluctuate, and
     classes differ (a 1 is always near some other 1). So held-out images count with the class shares of `generated`, and
     medians and 5 % quantiles are compared with `rounds` draws of as many held-out images, class by class, with
-    replacement. The share of nearer images has a Wilson interval for nN / (n + N) draws: n generated images are
-    compared with a threshold that is itself estimated, from N = (Σw)² / Σw² held-out ones, for they count unequally
-    (for n = N = 100 it covers 96 %, simulated; one for n draws alone 87 %). A near duplicate lies nearer than 99.9 % of
-    the held-out images (all of them where they are fewer than 1,000), or at distance zero.
+    replacement. A near duplicate lies nearer than 99.9 % of the held-out images (all of them where they are fewer than
+    1,000), or at distance zero.
 
     Membership inference (Yeom et al., 2018): `students` networks (0 for none) learn the generated set; score is minus
     their mean loss; members are the training images, or those in `members`, rows of the training split (the manifest
@@ -118,118 +113,24 @@ def audit(
     Raises `ValueError` without a test split, where that lacks a class of `generated`, and for images that do not fit.
     """
     students, seed = arguments.whole("students", students, at_least=0), arguments.whole("seed", seed, at_least=0)
-    rounds, recipe = arguments.whole("rounds", rounds, at_least=1), checked(recipe)
+    rounds, recipe = arguments.whole("rounds", rounds, at_least=1), checked_recipe(recipe)
     name, _ = name_and_function(features)
     reading = read_sets({"generated": generated}, against=against, device=device, every_class=False)
     data = dataclasses.replace(reading.data, train=reading.data.train.to(reading.device))
-    generated, rows = reading.sets["generated"], read_rows("members", members, of=len(data.train))
-    if missing := sorted(set(generated.labels.tolist()) - set(data.test.labels.tolist())):
-        raise ValueError(f"against must hold test images of every class of generated; none of labels {missing[:5]}.")
-    distances, indices = nearest_real(generated.images, data.train.images, features=features)
-    held_out, _ = nearest_real(data.test.images, data.train.images, features=features)
-    distances, held_out = distances.double().cpu(), held_out.double().cpu()
-    counts = torch.bincount(generated.labels.cpu(), minlength=len(data.class_names))
-    labels = data.test.labels.cpu()
-
-    source = generator(seed)
-    draws = torch.stack([_summary(held_out[_matched(labels, counts, source)]) for _ in range(rounds)])
-    (median, low), (held_out_median, held_out_low) = _summary(distances).tolist(), draws.mean(0).tolist()
-    median_range, low_range = (middle(column) for column in draws.T)
-
-    weights = (counts / torch.bincount(labels, minlength=len(counts)))[labels]
-    near = _weighted_quantile(held_out, weights, NEAR)
-    n, held = len(generated), (weights.sum() ** 2 / weights.square().sum()).item()
-    share = (distances < near).double().mean().item()
-    duplicate = held_out.quantile(DUPLICATE, interpolation="lower").item()
-    copies = ((distances < duplicate) | (distances == 0)).nonzero()[:, 0]
-    area, area_interval = float("nan"), (float("nan"), float("nan"))
+    images, rows = reading.sets["generated"], read_rows("members", members, of=len(data.train))
+    if missing := sorted(set(images.labels.tolist()) - set(data.test.labels.tolist())):
+        raise ValueError(
+            f"against must hold test images of every class of generated; got none of labels {missing[:5]}."
+        )
+    copies = find_copies(images, data, features=features, rounds=rounds, seed=seed)
+    area, interval = math.nan, (math.nan, math.nan)
     if students:
-        train, test = _scores(generated, data, students=students, recipe=recipe, seed=seed)
-        area, area_interval = auc(train[rows], test, seed=seed)
+        area, interval = membership_auc(images, data, members=rows, students=students, recipe=recipe, seed=seed)
     return Audit(
-        images=n,
+        images=len(images),
         features=name,
-        median=median,
-        low=low,
-        held_out_median=held_out_median,
-        held_out_median_range=median_range,
-        held_out_low=held_out_low,
-        held_out_low_range=low_range,
-        near=near,
-        nearer_share=share,
-        nearer_share_interval=wilson(share, n * held / (n + held)),
-        duplicate=duplicate,
-        near_duplicates=tuple((row, int(indices[row])) for row in copies.tolist()),
-        repeats=_repeats(generated.images, features, duplicate),
+        **vars(copies),
         members=len(rows),
         membership_auc=area,
-        membership_auc_interval=area_interval,
+        membership_auc_interval=interval,
     )
-
-
-def nearest_real(
-    images: Float[Tensor, "n c h w"], real: Float[Tensor, "m ..."], *, features: Features | None = None
-) -> tuple[Float[Tensor, " n"], Int[Tensor, " n"]]:
-    """Distance [n] to the nearest image of `real`, and its row [n]; on pixels, or on `features` (name, function).
-
-    Distances are root mean squares per feature, so that numbers compare across sizes; zero only for a copy. Where
-    several rows are equally near up to rounding, any of them is named. Raises `ValueError` for empty or unlike images.
-    """
-    if len(images) == 0 or len(real) == 0 or images.shape[1:] != real.shape[1:]:
-        raise ValueError(
-            f"images and real must be images of one size, at least one each; got {list(images.shape)} and "
-            f"{list(real.shape)}."
-        )
-    points, cloud = (feature_rows(part, name_and_function(features)[1]) for part in (images, real))
-    indices = nearest(points, cloud, n_neighbors=1)[:, 0]
-    return _distance(points, cloud[indices]), indices
-
-
-def _distance(x, y):
-    return (x - y).square().mean(1).sqrt()  # by difference: exactly zero for a copy, unlike the matrix product
-
-
-def _summary(distances):
-    return distances.quantile(torch.tensor([0.5, NEAR], dtype=distances.dtype))
-
-
-def _matched(labels, counts, source):
-    """Rows of held-out images, as many of each class as `counts` says."""
-    chosen = []
-    for label in counts.nonzero()[:, 0]:
-        rows = (labels == label).nonzero()[:, 0]
-        chosen.append(rows[torch.randint(len(rows), (int(counts[label]),), generator=source)])
-    return torch.cat(chosen)
-
-
-def _weighted_quantile(values, weights, share) -> float:
-    values, order = values.sort()
-    return values[(weights[order].cumsum(0) < share * weights.sum()).sum().clamp_max(len(values) - 1)].item()
-
-
-def _repeats(images, features, threshold):
-    """Every image with the nearest other one of its set, each pair once, where they are near duplicates."""
-    if len(images) < 2:
-        return ()
-    rows = feature_rows(images, name_and_function(features)[1])
-    pairs = nearest(rows, rows, n_neighbors=2)
-    own = torch.arange(len(rows), device=rows.device)
-    other = torch.where(pairs[:, 0] == own, pairs[:, 1], pairs[:, 0])
-    distances = _distance(rows, rows[other])
-    close = (distances < threshold) | (distances == 0)
-    return tuple(
-        sorted({(min(pair), max(pair)) for pair in zip(own[close].tolist(), other[close].tolist(), strict=True)})
-    )
-
-
-@torch.no_grad()
-def _losses(part, student):
-    batches = zip(part.images.split(500), part.labels.split(500), strict=True)
-    return torch.cat([F.cross_entropy(student(x), y, reduction="none") for x, y in batches]).cpu()
-
-
-def _scores(generated, data, *, students, recipe, seed):
-    """Minus the students' mean loss on every training and every test image."""
-    settings = {"n_classes": len(data.class_names), "recipe": recipe}
-    trained = [train_student(generated.images, generated.labels, seed=seed + k, **settings) for k in range(students)]
-    return (-torch.stack([_losses(part, student) for student in trained]).mean(0) for part in (data.train, data.test))

@@ -11,13 +11,13 @@ from typing import Any
 
 import torch
 
-from mgd_helpers import arguments
+from mgd_helpers import arguments, seeding
 from mgd_helpers._shapes import Float, Int, Tensor
 from mgd_helpers.linalg import BLOCK_BYTES, at_least_float32, squared_distances, two_sets
 from mgd_helpers.progress import progress
-from mgd_helpers.seeding import generator
 
-Features = tuple[str, Callable[[Tensor], Tensor]]  # what to call them, and the function of a batch of images
+FeatureFunction = Callable[[Tensor], Tensor]  # of a batch of images, a row for each
+NamedFeatures = tuple[str, FeatureFunction]  # what to call them, and the function
 
 LARGEST_FOR_BANDWIDTH = 2000  # real rows whose median distance is the default bandwidth
 LARGEST_SUBSET = 1000  # rows per subset of the kernel distance, as in the paper
@@ -42,15 +42,16 @@ def mmd(
     if bandwidth is None:
         few = real
         if len(real) > LARGEST_FOR_BANDWIDTH:
-            few = real[torch.randperm(len(real), generator=generator(0))[:LARGEST_FOR_BANDWIDTH].to(real.device)]
+            order = torch.randperm(len(real), generator=seeding.generator(0))
+            few = real[order[:LARGEST_FOR_BANDWIDTH].to(real.device)]
         squares = squared_distances(few, few)
         rows = squares.flatten()[1:].view(len(few) - 1, len(few) + 1)[:, :-1]  # all but the diagonal
         bandwidth = rows.median().sqrt().item()
-    bandwidth = arguments.number("bandwidth", bandwidth, above=0, remedy="Are most real features the same?")
+    bandwidth = arguments.number("bandwidth", bandwidth, above=0, remedy="Pass one where most real features are equal.")
 
-    def kernel_sum(rows, others):
+    def kernel_sum(rows: Tensor, others: Tensor) -> float:
         room, dim = block_bytes // rows.element_size(), rows.shape[1]
-        step = max(1, int((dim**2 + room) ** 0.5) - dim)  # step² distances of twice step centred rows
+        step = max(1, int((dim**2 + room) ** 0.5) - dim)  # step² distances of twice step centered rows
         total = 0.0
         for some in rows.split(step):
             for other in others.split(step):
@@ -60,9 +61,8 @@ def mmd(
                 total += (squares / (-2 * bandwidth**2)).exp().sum().item()
         return total
 
-    def unbiased_mean(rows):  # without the diagonal, which is 1 on every row
-        n = len(rows)
-        return (kernel_sum(rows, rows) - n) / (n * (n - 1))
+    def unbiased_mean(rows: Tensor) -> float:  # without the diagonal, which is 1 on every row
+        return (kernel_sum(rows, rows) - len(rows)) / (len(rows) * (len(rows) - 1))
 
     across = kernel_sum(generated, real) / (len(generated) * len(real))
     return unbiased_mean(generated) + unbiased_mean(real) - 2 * across
@@ -74,7 +74,9 @@ def frechet_distance(*, generated: Float[Tensor, "n d"], real: Float[Tensor, "m 
     ‖μ - μ'‖² + tr(S + S' - 2 (S S')^½), in float64, with covariances S over n - 1. It is called FID where the features
     are those of Inception-v3 (`inception_features`), and nowhere else: name yours. It is biased by the number of rows,
     upwards for few: compare at equal n and equal m only. Never negative. Costs min(n + m, d)³: ten seconds for 1024
-    features on one core, a minute or two for 2048. Raises `ImportError` without torchmetrics.
+    features on one core, a minute or two for 2048.
+
+    Raises `ImportError` without torchmetrics.
     """
     try:
         from torchmetrics.image.fid import FrechetInceptionDistance
@@ -84,7 +86,7 @@ def frechet_distance(*, generated: Float[Tensor, "n d"], real: Float[Tensor, "m 
     rows = torch.cat([generated, real]) - real.mean(0)  # torchmetrics sums squares: an offset would cost digits
     if len(rows) < rows.shape[1]:  # coordinates in the rows' own span: the same distances, smaller matrices
         rows = torch.linalg.qr(rows.mT).R.mT
-    as_they_are = torch.nn.Identity()
+    as_they_are: Any = torch.nn.Identity()
     as_they_are.num_features = rows.shape[1]
     metric = FrechetInceptionDistance(feature=as_they_are).to(rows.device)
     metric.update(rows[: len(generated)], real=False)
@@ -106,7 +108,9 @@ def kernel_distance(
     the size of the smaller set but at most 1000, wastes no generated row. Its expectation depends on neither size nor
     number of subsets, which only make it steadier: unlike `frechet_distance` it compares across unequal n. Near zero
     it is at times negative. Where a subset holds all rows of both sets, one is enough. Runs in float64. Name your
-    features. Raises `ImportError` without torchmetrics.
+    features.
+
+    Raises `ImportError` without torchmetrics.
     """
     try:
         from torchmetrics.image.kid import poly_mmd
@@ -121,8 +125,8 @@ def kernel_distance(
         return poly_mmd(real, generated).item()
     total = 0.0
     for subset in progress(range(subsets), "kernel distance", unit="subset"):
-        draw = generator(seed, subset)
-        chosen, other = (torch.randperm(len(rows), generator=draw)[:size] for rows in (generated, real))
+        generator = seeding.generator(seed, subset)
+        chosen, other = (torch.randperm(len(rows), generator=generator)[:size] for rows in (generated, real))
         total += poly_mmd(real[other.to(real.device)], generated[chosen.to(generated.device)]).item()
     return total / subsets
 
@@ -140,9 +144,9 @@ def embedding_distance(
     features.
     """
 
-    def between_means(*, generated, real):
-        means = [torch.nn.functional.normalize(rows.double(), dim=1).mean(0) for rows in (generated, real)]
-        return torch.dist(*means).item()
+    def between_means(*, generated: Tensor, real: Tensor) -> float:
+        one, other = (torch.nn.functional.normalize(rows.double(), dim=1).mean(0) for rows in (generated, real))
+        return torch.dist(one, other).item()
 
     found = per_class(
         between_means, generated=generated, real=real, generated_labels=generated_labels, real_labels=real_labels
@@ -167,7 +171,7 @@ def per_class(
     arguments.tensor("real_labels", real_labels)
     if (len(generated_labels), len(real_labels)) != (len(generated), len(real)):
         raise ValueError(
-            "generated_labels and real_labels need one label per row, "
+            "generated_labels and real_labels must hold one label per row, "
             f"{len(generated)} and {len(real)}; got {len(generated_labels)} and {len(real_labels)}."
         )
     classes = sorted(set(generated_labels.tolist()))
@@ -182,8 +186,8 @@ def per_class(
     }
 
 
-def name_and_function(features) -> tuple[str, Callable[[Tensor], Tensor] | None]:
-    """The two halves of a pair of `Features`; of None, those of the pixels themselves.
+def name_and_function(features: Any) -> tuple[str, FeatureFunction | None]:
+    """The two halves of a pair of `NamedFeatures`; of None, those of the pixels themselves.
 
     >>> name_and_function(None)
     ('pixels', None)
@@ -196,7 +200,7 @@ def name_and_function(features) -> tuple[str, Callable[[Tensor], Tensor] | None]
 
 
 def feature_rows(
-    images: Float[Tensor, "n c h w"], function: Callable[[Tensor], Tensor] | None = None, *, batch_size: int = 500
+    images: Float[Tensor, "n c h w"], function: FeatureFunction | None = None, *, batch_size: int = 500
 ) -> Float[Tensor, "n d"]:
     """Features as rows: of `function`, called with batches and without gradients; by default the pixels themselves."""
     arguments.tensor("images", images)
@@ -218,8 +222,9 @@ def inception_features(images: Float[Tensor, "n c h w"], *, batch_size: int = 64
     """The 2048 pooled features of Inception-v3 with the weights of FID, through torchmetrics; images in [-1, 1].
 
     Images become bytes, grey ones three equal channels, and the network resizes them to 299 pixels as torchmetrics
-    does by default. The first call downloads the weights (about 90 MB). Raises `ImportError` where torchmetrics or
-    torch-fidelity is missing.
+    does by default. The first call downloads the weights (about 90 MB).
+
+    Raises `ImportError` where torchmetrics or torch-fidelity is missing.
     """
     batch_size = arguments.whole("batch_size", batch_size, at_least=1)
     if images.shape[1] not in (1, 3):
@@ -239,7 +244,7 @@ def inception_features(images: Float[Tensor, "n c h w"], *, batch_size: int = 64
 
 
 @functools.lru_cache(maxsize=1)
-def _inception(device: torch.device):
+def _inception(device: torch.device) -> Any:
     from torchmetrics.image.fid import NoTrainInceptionV3
 
     return NoTrainInceptionV3(name="inception-v3-compat", features_list=["2048"]).to(device)

@@ -9,13 +9,13 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
-from mgd_helpers import arguments
+from mgd_helpers import arguments, seeding
 from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.evaluation.intervals import middle
-from mgd_helpers.seeding import generator
 
 METHODS = ("t", "bootstrap")
 UNKNOWN = (math.nan, math.nan), 1.0  # interval and p-value where all sets differ by the same
@@ -87,11 +87,11 @@ def paired_difference(
     if method == "t":
         return _difference([differences], confidence)
     if _variance(differences.flatten()) == 0:
-        return _summary([differences], *UNKNOWN)
+        return _judged([differences], *UNKNOWN)
     means = _resampled_means(differences, rounds, seed)
     beyond = min((means <= 0).sum().item(), (means >= 0).sum().item())
     p_value = min(1.0, 2 * (beyond + 1) / (rounds + 1))  # never zero: more rounds might have found one
-    return _summary([differences], middle(means, share=confidence), p_value)
+    return _judged([differences], middle(means, share=confidence), p_value)
 
 
 def pooled_difference(
@@ -109,7 +109,7 @@ def pooled_difference(
     +0.1000 (-0.0521 to +0.2521; 4 sets, 1 students each): not told apart
     """
     if len(pairs) == 0 or any(len(pair) != 2 for pair in pairs):
-        raise ValueError(f"pairs must hold (a, b) of one data set at least, each; got {[len(pair) for pair in pairs]}.")
+        raise ValueError(f"pairs must hold (a, b) of each data set, one at least; got {[len(pair) for pair in pairs]}.")
     return _difference([_differences(a, b) for a, b in pairs], _confidence(confidence))
 
 
@@ -136,11 +136,12 @@ def label_robust_score(
     `hard` is trained on hard labels; `any` with the labels of the method's own recipe, which `random_any` gives to
     random real images, as many. Accuracies are fractions: no gain and no loss is 0.269. The original code feeds
     percentages, for which the exponential saturates: every α below -5 points reads -0.156, and +5 points read 63.
+
     Raises `ValueError` for accuracies outside [0, 1].
     """
     _check_fractions(locals())
     gain, gap = generated_any - random_any, real_hard - generated_hard
-    return _normalised(weight * gain - (1 - weight) * gap)
+    return _normalized(weight * gain - (1 - weight) * gap)
 
 
 def augmentation_robust_score(
@@ -158,35 +159,35 @@ def augmentation_robust_score(
     """
     _check_fractions(locals())
     augmented, plain = generated_augmented - random_augmented, generated_plain - random_plain
-    return _normalised(weight * augmented + (1 - weight) * plain)
+    return _normalized(weight * augmented + (1 - weight) * plain)
 
 
-def _differences(a, b) -> Tensor:
+def _differences(a: Any, b: Any) -> Tensor:
     """a - b as float64 on the CPU, once both are found fit."""
-    a, b = (_numbers(side) for side in (a, b))
+    a, b = (_accuracies(side) for side in (a, b))
     if a.shape != b.shape or a.ndim != 2 or len(a) < 2 or a.shape[1] == 0:
         raise ValueError(
             f"a and b must be accuracies [sets, students] of equal shape, of two sets at least; got {list(a.shape)} "
             f"and {list(b.shape)}. One student per set is a column, [sets, 1]."
         )
     if not (a.isfinite().all() and b.isfinite().all()):
-        raise ValueError("a and b must be finite; got NaN or infinite accuracies.")
+        raise ValueError("a and b must be finite; got NaN or infinite accuracies. Find out where they arise.")
     return a - b
 
 
-def _numbers(side) -> Tensor:
+def _accuracies(side: Any) -> Tensor:
     try:
         if torch.as_tensor(side).dtype != torch.bool:  # right and wrong answers are no accuracies
             return torch.as_tensor(side, dtype=torch.float64).detach().cpu()
     except (ValueError, TypeError, RuntimeError):  # text, or rows of unequal length
         pass
     raise ValueError(
-        f"a and b must be accuracies [sets, students], numbers in rows of equal length; got {side!r}. Fill no gaps: "
-        "compare the students that both have."
+        f"a and b must be accuracies [sets, students], numbers in rows of equal length; got {side!r}. Compare only the "
+        "students that both have."
     )
 
 
-def _confidence(confidence) -> float:
+def _confidence(confidence: Any) -> float:
     return arguments.number("confidence", confidence, above=0, below=1)
 
 
@@ -199,22 +200,23 @@ def _difference(groups: list[Tensor], confidence: float) -> Difference:
     squares = [_variance(values) / len(values) for values in of_sets]  # of the standard error of each group's mean
     error = math.sqrt(sum(squares)) / len(groups)
     if error == 0:
-        return _summary(groups, *UNKNOWN)
+        return _judged(groups, *UNKNOWN)
     freedom = sum(squares) ** 2 / sum(
         square**2 / (len(values) - 1) for square, values in zip(squares, of_sets, strict=True)
     )
     half = stats.t.ppf((1 + confidence) / 2, freedom) * error
-    return _summary(groups, (mean - half, mean + half), float(2 * stats.t.sf(abs(mean) / error, freedom)))
+    return _judged(groups, (mean - half, mean + half), float(2 * stats.t.sf(abs(mean) / error, freedom)))
 
 
 def _variance(values: Tensor) -> float:
-    """Zero for values that are equal but for rounding. Accuracies are counts of images, so differences of few sets are
-    often equal by luck, which is no certainty.
+    """The variance; zero for values that are equal but for rounding.
+
+    Accuracies are counts of images, so differences of few sets are often equal by luck, which is no certainty.
     """
     return values.var().item() if values.max() - values.min() > 1e-9 else 0.0
 
 
-def _summary(groups: list[Tensor], interval: tuple[float, float], p_value: float) -> Difference:
+def _judged(groups: list[Tensor], interval: tuple[float, float], p_value: float) -> Difference:
     low, high = interval
     verdict = "better" if low > 0 else "worse" if high < 0 else "not told apart"
     mean = statistics.mean(differences.mean().item() for differences in groups)
@@ -222,17 +224,17 @@ def _summary(groups: list[Tensor], interval: tuple[float, float], p_value: float
     return Difference(mean, low, high, sets, students, verdict, p_value)
 
 
-def _resampled_means(differences, rounds, seed):
+def _resampled_means(differences: Tensor, rounds: int, seed: int) -> Tensor:
     sets, students = differences.shape
-    source = generator(seed)
-    drawn = torch.randint(sets, (rounds, sets, 1), generator=source)
-    return differences[drawn, torch.randint(students, (rounds, sets, students), generator=source)].mean((1, 2))
+    generator = seeding.generator(seed)
+    rows = torch.randint(sets, (rounds, sets, 1), generator=generator)
+    return differences[rows, torch.randint(students, (rounds, sets, students), generator=generator)].mean((1, 2))
 
 
-def _check_fractions(values):
+def _check_fractions(values: dict[str, Any]) -> None:
     for name, value in values.items():
         arguments.number(name, value, at_least=0, at_most=1, remedy="Divide percentages by 100.")
 
 
-def _normalised(exponent):
+def _normalized(exponent: float) -> float:
     return (math.exp(exponent) - math.exp(-1)) / (math.e - math.exp(-1))

@@ -5,6 +5,8 @@ A set is taken for the union of balls about its rows x, of radius r(x) = ‖x - 
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from mgd_helpers import arguments
@@ -26,6 +28,7 @@ def precision_recall(
     All depend on n, m and k = `n_neighbors`: compare at equal numbers only, and name your features.
 
     Balls are open; that about a row with k copies is empty. Runs in float64 and in blocks of about `block_bytes`.
+
     Raises `ValueError` where a set has no more than `n_neighbors` rows.
     """
     n_neighbors = arguments.whole("n_neighbors", n_neighbors, at_least=1)
@@ -40,8 +43,8 @@ def precision_recall(
     for rows, radii in zip(generated.split(step), generated_radii.split(step), strict=True):
         squares = squared_distances(rows, real)
         in_real = squares < real_radii
-        precise += in_real.any(1).sum().item()
-        inside += in_real.sum().item()
+        precise += int(in_real.any(1).sum())
+        inside += int(in_real.sum())
         covered |= in_real.any(0)
         recalled |= (squares < radii[:, None]).any(0)
     return {
@@ -55,8 +58,10 @@ def precision_recall(
 def representativeness(
     *, generated: Float[Tensor, "n d"], real: Float[Tensor, "m d"], quantile: float | None = None
 ) -> float:
-    """How well the generated rows stand for the real ones: the highest cosine similarity of a real row to a generated
-    row, averaged over the real rows; or the `quantile` of these instead, 0.05 for those served worst. At most 1.
+    """How well the generated rows stand for the real ones: a mean of cosine similarities, at most 1.
+
+    The highest similarity of a real row to a generated row is averaged over the real rows; or the `quantile` of these
+    is taken instead, 0.05 for those served worst.
 
     Rises with n: compare at equal n only, best class by class (`fidelity.per_class`). Name your features. The word is
     that of Minimax Diffusion (Gu et al., CVPR 2024), which trains by a loss: it pulls a generated latent towards the
@@ -65,21 +70,23 @@ def representativeness(
     nothing stands for do not count. That is this function with the sets swapped and `quantile=0.0`.
     """
     generated, real = two_sets(generated, real, at_least=1)
-    return _summary(_highest_similarities(real, generated), quantile)
+    return _mean_or_quantile(_highest_similarities(real, generated), quantile)
 
 
 def diversity(*, generated: Float[Tensor, "n d"], quantile: float | None = None) -> float:
-    """How little the generated rows repeat each other: 1 - the highest cosine similarity to another generated row,
-    averaged; or the `quantile` of these instead, 0.05 for the closest pairs. 0 where all are copies, at most 2.
+    """How little the generated rows repeat each other: 0 where all are copies, at most 2.
+
+    1 - the highest cosine similarity to another generated row, averaged; or the `quantile` of these instead, 0.05 for
+    the closest pairs.
 
     Falls with n: compare at equal n only, best class by class. Noise is diverse, too: read it beside precision. Minimax
     Diffusion (Gu et al., CVPR 2024) has the similarity as a loss, of a generated latent to the most similar one in
     memory. The score in the released code of ManifoldGD is that of the one closest pair: `quantile=0.0`.
     """
     if len(generated) < 2:
-        raise ValueError(f"generated needs at least 2 rows; got {len(generated)}. Generate more.")
+        raise ValueError(f"generated must have at least 2 rows; got {len(generated)}. Generate more.")
     generated, _ = two_sets(generated, generated)
-    return _summary(1 - _highest_similarities(generated), quantile)
+    return _mean_or_quantile(1 - _highest_similarities(generated), quantile)
 
 
 def _squared_radii(rows: Tensor, n_neighbors: int, step: int) -> Tensor:
@@ -94,9 +101,8 @@ def _squared_radii(rows: Tensor, n_neighbors: int, step: int) -> Tensor:
 
 def _highest_similarities(rows: Tensor, others: Tensor | None = None) -> Tensor:
     """For each row the highest cosine similarity to one of `others`, or without them to another row."""
-    within = others is None
-    rows = torch.nn.functional.normalize(rows, dim=1)
-    others = rows if within else torch.nn.functional.normalize(others, dim=1)
+    rows, within = torch.nn.functional.normalize(rows, dim=1), others is None
+    others = rows if others is None else torch.nn.functional.normalize(others, dim=1)
     step = max(1, BLOCK_BYTES // (rows.element_size() * len(others)))
     found = []
     for start in range(0, len(rows), step):
@@ -107,7 +113,7 @@ def _highest_similarities(rows: Tensor, others: Tensor | None = None) -> Tensor:
     return torch.cat(found).clamp(-1, 1)
 
 
-def _summary(values: Tensor, quantile) -> float:
+def _mean_or_quantile(values: Tensor, quantile: Any) -> float:
     if quantile is None:
         return values.mean().item()
     return values.quantile(arguments.number("quantile", quantile, at_least=0, at_most=1)).item()

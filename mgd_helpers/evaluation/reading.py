@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -28,14 +29,8 @@ class Reading:
     note: str
 
 
-def read_sets(
-    generated,
-    *,
-    against,
-    device=None,
-    every_class: bool = True,
-) -> Reading:
-    """Open one set (a `Source`), or several {name: set}, and the data; what does not fit is refused before any work.
+def read_sets(generated: Any, *, against: Any, device: Any = None, every_class: bool = True) -> Reading:
+    """Open one set (a `Source`), or several {name: set}, and the data; refuse what does not fit before any work.
 
     A set is an `ImageSet`, or a folder with one sub-folder per class (`data.read_generated`); one without a name is
     called by its folder, or `generated`. `against` is whatever `load_data` reads, or a `Dataset`, with a test split.
@@ -64,8 +59,8 @@ def read_sets(
     return Reading(sets, data, device, " ".join([data.note, *note] if data.note else note))
 
 
-def read_rows(name: str, rows, *, of: int) -> Int[Tensor, " k"]:
-    """Rows of a training split of `of` images, each once and in order: from rows, from a mask, or all for None.
+def read_rows(name: str, rows: Any, *, of: int) -> Int[Tensor, " k"]:
+    """Read rows of a training split of `of` images, each once and in order: rows, a mask, or None for all.
 
     >>> read_rows("members", [True, False, True], of=3)
     tensor([0, 2])
@@ -85,7 +80,7 @@ def read_rows(name: str, rows, *, of: int) -> Int[Tensor, " k"]:
     return found
 
 
-def _data(against) -> Dataset:
+def _data(against: Any) -> Dataset:
     if isinstance(against, ImageSet):
         raise ValueError(
             "against must be a Dataset, a data set by name or a folder; got an ImageSet. "
@@ -100,13 +95,13 @@ def _data(against) -> Dataset:
     return data
 
 
-def _set(name, source, data: Dataset) -> ImageSet:
+def _set(name: str, source: Any, data: Dataset) -> ImageSet:
     if not isinstance(source, str | Path):
         return image_set(_called(name), source, or_else=" or a folder of images")
     return read_generated(source, data)
 
 
-def _called(name) -> str:
+def _called(name: str) -> str:
     return "generated" if name == "generated" else f"generated {name!r}"
 
 
@@ -116,18 +111,20 @@ def _plain(part: ImageSet) -> ImageSet:
     return ImageSet(part.images.detach().float(), part.labels)
 
 
-def _check_fits(name, images: ImageSet, data: Dataset, every_class: bool):
+def _check_fits(name: str, images: ImageSet, data: Dataset, every_class: bool) -> None:
     if len(images) == 0:
         raise ValueError(f"{_called(name)} must hold at least one image; got none.")
     expected, got = list(data.train.images.shape[1:]), list(images.images.shape[1:])
     if expected != got:
-        raise ValueError(f"{_called(name)} has images {got}, but {data.name!r} has {expected}.")
+        raise ValueError(f"{_called(name)} must have images {expected}, like {data.name!r}; got {got}.")
     labels, classes = set(images.labels.tolist()), len(data.class_names)
     if max(labels) >= classes:
-        raise ValueError(f"{_called(name)} has labels up to {max(labels)}; {data.name!r} has {classes} classes.")
+        raise ValueError(
+            f"{_called(name)} must have labels 0 to {classes - 1}, like {data.name!r}; got labels up to {max(labels)}."
+        )
     missing = sorted(set(range(classes)) - labels) if every_class else []
     if missing:
         raise ValueError(
-            f"{_called(name)} holds no image of class {[data.class_names[label] for label in missing][:5]}; "
-            "a fair comparison needs every class."
+            f"{_called(name)} must hold images of every class, or the comparison is not fair; got none of class "
+            f"{[data.class_names[label] for label in missing][:5]}."
         )

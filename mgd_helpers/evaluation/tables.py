@@ -9,19 +9,18 @@ import inspect
 import numbers
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from mgd_helpers import arguments
+from mgd_helpers import arguments, seeding
 from mgd_helpers._shapes import Float, Int, Tensor
 from mgd_helpers.data.datasets import Dataset, ImageSet, image_set
 from mgd_helpers.evaluation import fidelity, precision_recall
-from mgd_helpers.evaluation.fidelity import Features, feature_rows, name_and_function
+from mgd_helpers.evaluation.fidelity import NamedFeatures, feature_rows, name_and_function
 from mgd_helpers.evaluation.reading import Reading, Source, read_sets
 from mgd_helpers.linalg import nearest, two_sets
-from mgd_helpers.seeding import generator
-from mgd_helpers.students.recipes import Recipe, checked
+from mgd_helpers.students.recipes import Recipe, checked_recipe
 from mgd_helpers.students.training import accuracy, train_students
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def evaluate(
     against: str | Path | Dataset,
     students: int = 3,
     seed: int = 0,
-    features: Features | None = None,
+    features: NamedFeatures | None = None,
     metrics: Metrics | None = None,
     recipe: Recipe = Recipe(),  # noqa: B008  (frozen)
     device: str | torch.device | None = None,
@@ -46,15 +45,17 @@ def evaluate(
     """Compare one set, or several by name, with the real data set `against`; one row per set.
 
     A set is a folder with one sub-folder per class (made by any method; sub-folders are matched by class name), or an
-    `ImageSet`. Columns: `images`; `student`, the mean accuracy of `students` ConvNet-3 on the held-out test split, with
-    its standard deviation `student_sd` over their seeds; `nearest_neighbor`, the accuracy of 1-NN on pixels; and
-    `mmd_<name>`, the unbiased squared MMD to the training split, or to 5,000 images of it drawn once and for all, on
-    `features` (name, function of images), by default pixels. `metrics`, as of `measure` but with these same training
-    images for the real ones, take the place of MMD. `recipe` says how the students are trained, `device` where all is
-    computed: by default where the test images lie. `features` are asked for 500 images at a time.
+    `ImageSet`. `features` (name, function of images) are pixels by default, and are asked for 500 images at a time.
+    `recipe` says how the students are trained, `device` where all is computed: by default where the test images lie.
 
-    `attrs` of the table say what it was made with: `against`, the data set; `test_images`, how many; its `note`; and
-    `accuracies`, name -> one number per student. Those of several sets are what `paired.paired_difference` compares.
+    Columns: `images`; `student`, the mean accuracy of `students` ConvNet-3 on the held-out test split; `student_sd`,
+    its standard deviation over their seeds; `student_<seed>`, the accuracy of each, `student_0` and so on;
+    `nearest_neighbor`, the accuracy of 1-NN on pixels; and `mmd_<name>`, the unbiased squared MMD to the training split
+    on `features`, or to 5,000 images of it drawn once and for all. `metrics`, as of `measure` but with these same
+    training images for the real ones, take the place of MMD. The single accuracies of several sets are what
+    `paired.paired_difference` compares.
+
+    `attrs` of the table say what it was made with: `against`, the data set; `test_images`, how many; and its `note`.
 
     >>> from mgd_helpers.data import load_data
     >>> table = evaluate(load_data("digits").train, against="digits", students=0)
@@ -62,36 +63,38 @@ def evaluate(
     (0.99, 297)
     """
     students, seed = arguments.whole("students", students, at_least=0), arguments.whole("seed", seed, at_least=0)
-    recipe, (name, function) = checked(recipe), name_and_function(features)
+    recipe, (name, function) = checked_recipe(recipe), name_and_function(features)
     metrics = _functions({f"mmd_{name}": fidelity.mmd} if metrics is None else metrics)
     reading = read_sets(generated, against=against, device=device)
     data, train = reading.data, reading.data.train
-    chosen = torch.randperm(len(train), generator=generator(0))[:REAL_ROWS].sort().values.to(train.images.device)
+    chosen = torch.randperm(len(train), generator=seeding.generator(0))[:REAL_ROWS].sort().values
+    chosen = chosen.to(train.images.device)
     real = ImageSet(train.images[chosen], train.labels[chosen]).to(reading.device)
     real_rows = feature_rows(real.images, function)
-    rows, accuracies = {}, {}
+    rows: dict[str, dict[str, Any]] = {}
     for row, images in reading.sets.items():
-        accuracies[row] = student_accuracies(images, data, students=students, seed=seed, recipe=recipe)
-        scores = torch.tensor(accuracies[row])
+        accuracies = student_accuracies(images, data, students=students, seed=seed, recipe=recipe)
+        scores = torch.tensor(accuracies)
         rows[row] = {
             "images": len(images),
             "student": scores.mean().item(),
             "student_sd": scores.std().item() if len(scores) > 1 else float("nan"),
+            **{f"student_{seed + student}": score for student, score in enumerate(accuracies)},
             "nearest_neighbor": nearest_neighbor_accuracy(images, data.test),
         }
         _add(rows[row], metrics, feature_rows(images.images, function), images.labels, real_rows, real.labels)
-    return _table(rows, reading, accuracies=accuracies)
+    return _table(rows, reading)
 
 
 def measure(
     generated: Source | Mapping[str, Source],
     *,
     against: str | Path | Dataset,
-    features: Features | None = None,
+    features: NamedFeatures | None = None,
     metrics: Metrics | None = None,
     device: str | torch.device | None = None,
 ) -> pandas.DataFrame:
-    """How far one set, or several by name, are from the held-out test split of `against`; one row per set, no student.
+    """Measure how far one set, or several by name, are from the test split of `against`; one row per set, no student.
 
     Sets are given as to `evaluate`; columns are those of `distances`. `features` (name, function of images) should be
     a network's, and the caption of the table should say which; without them distances are those of pixels. Compare
@@ -100,7 +103,7 @@ def measure(
     `metrics` {name: function} are measured instead, whatever they need. A function gets, by keyword, those of four
     things that it names: `generated` and `real`, features [n, d] and [m, d], float32 or float64, on the device; and
     `generated_labels` and `real_labels`, int64 [n] and [m]. It returns a number, which stands in the column `name`, or
-    a dictionary of numbers, whose keys are the columns. So every function of `fidelity` and `neighborhoods` will do:
+    a dictionary of numbers, whose keys are the columns. So every function of `fidelity` and `precision_recall` will do:
 
     >>> from mgd_helpers.data import load_data
     >>> data = load_data("digits")
@@ -114,7 +117,8 @@ def measure(
     metrics = _functions({"distances": distances} if metrics is None else metrics)
     reading = read_sets(generated, against=against, device=device)
     test = reading.data.test
-    rows, real = {}, feature_rows(test.images, function)
+    real = feature_rows(test.images, function)
+    rows: dict[str, dict[str, Any]] = {}
     for row, images in reading.sets.items():
         rows[row] = {"images": len(images)}
         _add(rows[row], metrics, feature_rows(images.images, function), images.labels, real, test.labels)
@@ -128,22 +132,21 @@ def distances(
     generated_labels: Int[Tensor, " n"],
     real_labels: Int[Tensor, " m"],
 ) -> dict[str, float]:
-    """All that `fidelity` and `neighborhoods` say of two sets of features, but MMD, by name.
+    """Measure two sets of features by all of `fidelity` and `precision_recall` but MMD, by name.
 
     `frechet_distance`, `kernel_distance`, `embedding_distance`; `precision`, `recall`, `density`, `coverage`;
     `representativeness` and `diversity`, each also for the worst twentieth (`…_5`). Needs six rows on each side.
     """
     generated, real = two_sets(generated, real, at_least=6)
-    pair = {"generated": generated, "real": real}
     return {
-        "frechet_distance": fidelity.frechet_distance(**pair),
-        "kernel_distance": fidelity.kernel_distance(**pair),
+        "frechet_distance": fidelity.frechet_distance(generated=generated, real=real),
+        "kernel_distance": fidelity.kernel_distance(generated=generated, real=real),
         "embedding_distance": fidelity.embedding_distance(
-            **pair, generated_labels=generated_labels, real_labels=real_labels
+            generated=generated, real=real, generated_labels=generated_labels, real_labels=real_labels
         ),
-        **precision_recall.precision_recall(**pair),
-        "representativeness": precision_recall.representativeness(**pair),
-        "representativeness_5": precision_recall.representativeness(**pair, quantile=0.05),
+        **precision_recall.precision_recall(generated=generated, real=real),
+        "representativeness": precision_recall.representativeness(generated=generated, real=real),
+        "representativeness_5": precision_recall.representativeness(generated=generated, real=real, quantile=0.05),
         "diversity": precision_recall.diversity(generated=generated),
         "diversity_5": precision_recall.diversity(generated=generated, quantile=0.05),
     }
@@ -172,33 +175,41 @@ def nearest_neighbor_accuracy(train: ImageSet, test: ImageSet) -> float:
     return (train.labels[indices] == test.labels).float().mean().item()
 
 
-def _functions(metrics) -> Metrics:
+def _functions(metrics: Any) -> Metrics:
     if not isinstance(metrics, Mapping) or not all(callable(function) for function in metrics.values()):
-        raise ValueError(f"metrics must be {{name: function}}; got {metrics!r}. Such as {{'mmd': fidelity.mmd}}.")
+        raise ValueError(f"metrics must be {{name: function}}; got {metrics!r}. For example {{'mmd': fidelity.mmd}}.")
     return metrics
 
 
-def _add(row: dict, metrics: Metrics, generated, generated_labels, real, real_labels) -> None:
+def _add(
+    row: dict[str, Any],
+    metrics: Metrics,
+    generated: Tensor,
+    generated_labels: Tensor,
+    real: Tensor,
+    real_labels: Tensor,
+) -> None:
     """Append the columns that metrics give to a row."""
     offered = {"generated": generated, "real": real, "generated_labels": generated_labels, "real_labels": real_labels}
     for name, function in metrics.items():
         named = inspect.signature(function).parameters
-        found = function(**{key: value for key, value in offered.items() if key in named})
-        found = found if isinstance(found, Mapping) else {name: found}
-        for column, value in found.items():
+        found: Any = function(**{key: value for key, value in offered.items() if key in named})
+        columns = found if isinstance(found, Mapping) else {name: found}
+        for column, value in columns.items():
             if isinstance(value, Tensor) and value.numel() == 1:
                 value = value.item()
             if isinstance(value, bool) or not isinstance(value, numbers.Real):
-                raise ValueError(f"metrics[{name!r}] must return a number, or a dict of them; got {value!r}.")
+                raise ValueError(f"metrics[{name!r}] must return a number, or a dictionary of them; got {value!r}.")
             if column in row:
-                raise ValueError(f"metrics[{name!r}] gives a column {column!r}, which is there already. Rename it.")
+                raise ValueError(
+                    f"metrics[{name!r}] must give new columns; got {column!r}, which is there already. Rename it."
+                )
             row[column] = value
 
 
-def _table(rows: dict[str, dict], reading: Reading, **more) -> pandas.DataFrame:
+def _table(rows: dict[str, dict[str, Any]], reading: Reading, **more: str) -> pandas.DataFrame:
     import pandas
 
     table = pandas.DataFrame.from_dict(rows, orient="index")
-    data = reading.data
-    table.attrs = {"against": data.name, "test_images": len(data.test), "note": reading.note} | more
+    table.attrs.update(against=reading.data.name, test_images=len(reading.data.test), note=reading.note, **more)
     return table

@@ -9,6 +9,7 @@ has no state but its weights, and several can be trained at once.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import nn
@@ -32,7 +33,9 @@ def build(
 
     `image_size` is the side of square images or (height, width), in pixels; `width` the number of channels after the
     first convolution, by default the field's, 128 for a ConvNet and 64 for a ResNet. The weights are drawn on the CPU
-    from `seed`, and torch's global state stays as it is. Raises `ValueError` for other names and for too small images.
+    from `seed`, and torch's global state stays as it is.
+
+    Raises `ValueError` for other names and for too small images.
 
     >>> sum(weight.numel() for weight in build("convnet3", channels=3, n_classes=10, image_size=32).parameters())
     320010
@@ -40,12 +43,14 @@ def build(
     network = arguments.one_of("network", network, NETWORKS)
     seed = arguments.whole("seed", seed, at_least=0, at_most=2**64 - 1)
     channels, n_classes = _whole(channels=channels, n_classes=n_classes)
-    options = {"image_size": image_size} | ({} if width is None else {"width": _whole(width=width)[0]})
+    resnets: dict[str, type[ResNet18 | ResNetAP10]] = {"resnet18": ResNet18, "resnetap10": ResNetAP10}
+    usual = 64 if network in resnets else 128
+    width = arguments.whole("width", usual if width is None else width, at_least=1)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would also set the state of every GPU
-        if network.startswith("convnet"):
-            return ConvNet(channels, n_classes, depth=int(network[-1]), **options)
-        return {"resnet18": ResNet18, "resnetap10": ResNetAP10}[network](channels, n_classes, **options)
+        if network in resnets:
+            return resnets[network](channels, n_classes, image_size=image_size, width=width)
+        return ConvNet(channels, n_classes, image_size=image_size, depth=int(network[-1]), width=width)
 
 
 class ConvNet(nn.Module):
@@ -56,7 +61,7 @@ class ConvNet(nn.Module):
 
     def __init__(
         self, channels: int, n_classes: int, *, image_size: int | tuple[int, int], depth: int = 3, width: int = 128
-    ):
+    ) -> None:
         super().__init__()
         _whole(channels=channels, n_classes=n_classes, depth=depth, width=width)
         if min(_sides(image_size)) < 2**depth:
@@ -83,7 +88,7 @@ class ResNet18(nn.Module):
     2 and max pooling. `features` gives what enters the linear layer, [B, 8 * width].
     """
 
-    def __init__(self, channels: int, n_classes: int, *, image_size: int | tuple[int, int], width: int = 64):
+    def __init__(self, channels: int, n_classes: int, *, image_size: int | tuple[int, int], width: int = 64) -> None:
         super().__init__()
         _whole(channels=channels, n_classes=n_classes, width=width)
         if _shorter_side(image_size) <= 64:
@@ -97,7 +102,7 @@ class ResNet18(nn.Module):
             blocks += [_Residual(inside, outside, stride=1 if stage == 0 else 2), _Residual(outside, outside)]
         self.features = nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten())
         self.head = nn.Linear(8 * width, n_classes)
-        _draw_convolutions(self)
+        _he_initialize(self)
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b classes"]:
         return self.head(self.features(images))
@@ -112,7 +117,7 @@ class ResNetAP10(nn.Module):
     `features` gives what enters the linear layer, [B, 8 * width].
     """
 
-    def __init__(self, channels: int, n_classes: int, *, image_size: int | tuple[int, int], width: int = 64):
+    def __init__(self, channels: int, n_classes: int, *, image_size: int | tuple[int, int], width: int = 64) -> None:
         super().__init__()
         _whole(channels=channels, n_classes=n_classes, width=width)
         if _shorter_side(image_size) <= 64:
@@ -123,17 +128,19 @@ class ResNetAP10(nn.Module):
         blocks += [_Residual(width * 2**stage, width * 2 ** (stage + 1), pool=2) for stage in range(3)]
         self.features = nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten())
         self.head = nn.Linear(8 * width, n_classes)
-        _draw_convolutions(self)
+        _he_initialize(self)
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b classes"]:
         return self.head(self.features(images))
 
 
 class _Residual(nn.Module):
-    """relu(x' + norm(conv(relu(norm(conv(x)))))), made smaller by a stride or by mean pooling; x' is x, or a 1x1
-    convolution of it where its shape changes."""
+    """A residual block, relu(x' + norm(conv(relu(norm(conv(x)))))), made smaller by a stride or by mean pooling.
 
-    def __init__(self, inside: int, outside: int, *, stride: int = 1, pool: int = 1):
+    x' is x, or a 1x1 convolution of it where its shape changes.
+    """
+
+    def __init__(self, inside: int, outside: int, *, stride: int = 1, pool: int = 1) -> None:
         super().__init__()
         shrink = [nn.AvgPool2d(pool)] if pool > 1 else []
         self.residual = nn.Sequential(
@@ -144,7 +151,7 @@ class _Residual(nn.Module):
             _convolution(outside, outside, 3),
             _instance_norm(outside),
         )
-        self.shortcut = nn.Identity()
+        self.shortcut: nn.Module = nn.Identity()
         if inside != outside or stride > 1:
             projection = _convolution(inside, outside, 1, stride=stride)
             self.shortcut = nn.Sequential(projection, *shrink, _instance_norm(outside))
@@ -153,32 +160,33 @@ class _Residual(nn.Module):
         return (self.shortcut(images) + self.residual(images)).relu()
 
 
-def _instance_norm(channels):
+def _instance_norm(channels: int) -> nn.GroupNorm:
     return nn.GroupNorm(channels, channels)
 
 
-def _convolution(inside, outside, size, *, stride=1):
+def _convolution(inside: int, outside: int, size: int, *, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(inside, outside, size, stride=stride, padding=size // 2, bias=False)  # a norm follows
 
 
-def _draw_convolutions(network):
+def _he_initialize(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
 
-def _whole(**sizes) -> list[int]:
+def _whole(**sizes: Any) -> list[int]:
     return [arguments.whole(name, size, at_least=1) for name, size in sizes.items()]
 
 
-def _sides(image_size) -> tuple[int, int]:
+def _sides(image_size: Any) -> tuple[int, int]:
     sides = image_size if isinstance(image_size, tuple | list | torch.Size) else (image_size, image_size)
     if len(sides) != 2:
         raise ValueError(f"image_size must be one whole number, or (height, width); got {image_size!r}.")
-    return tuple(arguments.whole("image_size", side, at_least=1) for side in sides)
+    height, width = (arguments.whole("image_size", side, at_least=1) for side in sides)
+    return height, width
 
 
-def _shorter_side(image_size) -> int:
+def _shorter_side(image_size: Any) -> int:
     if min(_sides(image_size)) < 16:  # the last maps would be of one pixel, and instance norm makes zeros of them
         raise ValueError(f"image_size must be at least 16 for a ResNet; got {image_size}. Take convnet3.")
     return min(_sides(image_size))

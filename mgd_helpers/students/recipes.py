@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from mgd_helpers import arguments
 from mgd_helpers.students.augmentation import AUGMENTATIONS
@@ -16,7 +17,7 @@ class Recipe:
     The default is a short recipe for small grey images on a CPU, set by hand and not tuned on any test split; `field`
     gives the one that the field's tables share. `network` is a name that `networks.build` knows, `width` its width
     (None: the field's). `schedule` is `cosine`, a decay to zero, or `steps`, times 0.2 after 2/3 and 5/6 of all steps.
-    `augmentation` is one of `augment.augment`; `max_shift`, in pixels, counts for `shift` only.
+    `augmentation` is one that `augmentation.augment` knows; `max_shift`, in pixels, counts for `shift` only.
     """
 
     steps: int = 150
@@ -31,13 +32,15 @@ class Recipe:
     schedule: str = "cosine"
     nesterov: bool = True
 
-    def __post_init__(self):
-        sizes = {name: arguments.whole(name, getattr(self, name), at_least=1) for name in ("steps", "batch_size")}
-        sizes["max_shift"] = arguments.whole("max_shift", self.max_shift, at_least=0)
-        sizes["learning_rate"] = arguments.number("learning_rate", self.learning_rate, above=0)
-        sizes["weight_decay"] = arguments.number("weight_decay", self.weight_decay, at_least=0)
-        sizes["width"] = self.width if self.width is None else arguments.whole("width", self.width, at_least=1)
-        vars(self).update(sizes)  # frozen: NumPy's numbers become Python's, once
+    def __post_init__(self) -> None:
+        vars(self).update(  # frozen: NumPy's numbers become Python's, once
+            steps=arguments.whole("steps", self.steps, at_least=1),
+            batch_size=arguments.whole("batch_size", self.batch_size, at_least=1),
+            max_shift=arguments.whole("max_shift", self.max_shift, at_least=0),
+            learning_rate=arguments.number("learning_rate", self.learning_rate, above=0),
+            weight_decay=arguments.number("weight_decay", self.weight_decay, at_least=0),
+            width=None if self.width is None else arguments.whole("width", self.width, at_least=1),
+        )
         arguments.one_of("network", self.network, NETWORKS)
         arguments.one_of("schedule", self.schedule, ("cosine", "steps"))
         arguments.one_of("augmentation", self.augmentation, AUGMENTATIONS)
@@ -82,8 +85,8 @@ class Recipe:
         )
 
 
-def checked(recipe) -> Recipe:
+def checked_recipe(recipe: Any) -> Recipe:
     """A recipe as it is, or the `ValueError` that says what to pass."""
     if not isinstance(recipe, Recipe):
-        raise ValueError(f"recipe must be a Recipe; got {recipe!r}. Recipe() is the default.")
+        raise ValueError(f"recipe must be a Recipe; got {recipe!r}. Pass Recipe() for the default.")
     return recipe

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -17,9 +18,9 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, MultiStepLR
 from mgd_helpers import arguments
 from mgd_helpers._shapes import Float, Int, Tensor
 from mgd_helpers.progress import progress
-from mgd_helpers.students.augmentation import apply_augmentation, cutmix, draw_augmentation, draw_cutmix
+from mgd_helpers.students.augmentation import apply_augmentation, cutmix, random_augmentation, random_cutmix
 from mgd_helpers.students.networks import build
-from mgd_helpers.students.recipes import Recipe, checked
+from mgd_helpers.students.recipes import Recipe, checked_recipe
 from mgd_helpers.threads import for_training
 
 
@@ -35,9 +36,10 @@ def train_student(
 
     `seed` fixes weights, order and changes of the images, so that students of equal seed on different sets are paired.
     The weights of the last step are returned, never the best ones. Images in [-1, 1], on the device to train on.
+
     Raises `ValueError` for no images, for clearly other values, and for targets that are no classes or probabilities.
     """
-    n_classes, [seed] = _check(images, targets, n_classes, recipe, [seed])
+    n_classes, [seed] = _check_training(images, targets, n_classes, recipe, [seed])
     student = _start(images, n_classes, recipe, seed)
     batches = progress(_batches(images, targets, n_classes, recipe, [seed]), "student", total=recipe.steps)
     with for_training(student, images, rows=recipe.batch_size):
@@ -55,7 +57,7 @@ def train_students(
     seeds: Sequence[int],
     together: int | None = None,
 ) -> list[nn.Module]:
-    """The students that `train_student` gives for each of `seeds`, but for rounding, `together` of them at once.
+    """Train the students that `train_student` gives for each of `seeds`, but for rounding, `together` at once.
 
     Networks at once share every call (torch.func.vmap over their stacked weights), and the memory adds up. By default
     all on a GPU and one on a CPU, where vmap gains nothing (benchmarks/students.py).
@@ -64,7 +66,7 @@ def train_students(
         raise ValueError(
             f"seeds must be a sequence of whole numbers, one per student; got {seeds!r}. Try range({seeds})."
         )
-    n_classes, seeds = _check(images, targets, n_classes, recipe, seeds)
+    n_classes, seeds = _check_training(images, targets, n_classes, recipe, seeds)
     if together is None:
         together = 1 if images.device.type == "cpu" else max(len(seeds), 1)
     together = arguments.whole("together", together, at_least=1, remedy="None lets the device decide.")
@@ -76,7 +78,10 @@ def train_students(
 
 @torch.no_grad()
 def accuracy(student: nn.Module, images: Float[Tensor, "n c h w"], labels: Int[Tensor, " m"]) -> float:
-    """The share of images that the student labels correctly, in [0, 1]. Raises `ValueError` where there are none."""
+    """The share of images that the student labels correctly, in [0, 1].
+
+    Raises `ValueError` where there are none.
+    """
     images, labels = arguments.tensor("images", images), arguments.tensor("labels", labels)
     if len(images) != len(labels) or len(labels) == 0:
         raise ValueError(f"images and labels must be equally many, at least 1; got {len(images)} and {len(labels)}.")
@@ -96,12 +101,14 @@ def soft_labels(
         return torch.cat([(teacher(block) / temperature).softmax(1) for block in images.split(500)])
 
 
-def _train_together(images, targets, n_classes, recipe, seeds) -> list[nn.Module]:
+def _train_together(
+    images: Tensor, targets: Tensor, n_classes: int, recipe: Recipe, seeds: Sequence[int]
+) -> list[nn.Module]:
     students = [_start(images, n_classes, recipe, seed) for seed in seeds]
     weights, _ = stack_module_state(students)  # name: [students, ...]
     skeleton = copy.deepcopy(students[0]).to("meta")
 
-    def loss_of(weights, batch, expected):
+    def loss_of(weights: dict[str, Tensor], batch: Tensor, expected: Tensor) -> Tensor:
         return F.cross_entropy(functional_call(skeleton, weights, (batch,)), expected)
 
     named = f"{len(seeds)} students"
@@ -117,12 +124,19 @@ def _train_together(images, targets, n_classes, recipe, seeds) -> list[nn.Module
     return [student.eval() for student in students]
 
 
-def _start(images, n_classes, recipe, seed) -> nn.Module:
-    shape = {"channels": images.shape[1], "n_classes": n_classes, "image_size": images.shape[-2:]}
-    return build(recipe.network, **shape, width=recipe.width, seed=seed).to(images.device).train()
+def _start(images: Tensor, n_classes: int, recipe: Recipe, seed: int) -> nn.Module:
+    student = build(
+        recipe.network,
+        channels=images.shape[1],
+        n_classes=n_classes,
+        image_size=(images.shape[2], images.shape[3]),
+        width=recipe.width,
+        seed=seed,
+    )
+    return student.to(images.device).train()
 
 
-def _descend(losses, parameters, recipe):
+def _descend(losses: Iterable[Tensor], parameters: Iterable[Tensor], recipe: Recipe) -> None:
     optimizer = torch.optim.SGD(
         parameters, lr=recipe.learning_rate, momentum=0.9, weight_decay=recipe.weight_decay, nesterov=recipe.nesterov
     )
@@ -135,13 +149,15 @@ def _descend(losses, parameters, recipe):
         schedule.step()
 
 
-def _batches(images, targets, n_classes, recipe, seeds) -> Iterator[tuple[Tensor, Tensor]]:
+def _batches(
+    images: Tensor, targets: Tensor, n_classes: int, recipe: Recipe, seeds: Sequence[int]
+) -> Iterator[tuple[Tensor, Tensor]]:
     """The changed images and the targets of every step, for the students of all seeds one after the other."""
     images, targets = images.detach(), targets.detach().to(images.device)
     if recipe.cutmix and targets.ndim == 1:
         targets = F.one_hot(targets, n_classes).to(images.dtype)
-    for draws in zip(*(_draws(images.shape, recipe, seed) for seed in seeds), strict=True):
-        drawn = {name: torch.cat([draw[name] for draw in draws]).to(images.device) for name in draws[0]}
+    for steps in zip(*(_random_steps(images.shape, recipe, seed) for seed in seeds), strict=True):
+        drawn = {name: torch.cat([step[name] for step in steps]).to(images.device) for name in steps[0]}
         rows = drawn.pop("rows")
         mix = {name: drawn.pop(name) for name in ("partners", "boxes") if name in drawn}
         batch, expected = apply_augmentation(images[rows], drawn), targets[rows]
@@ -152,22 +168,22 @@ def _batches(images, targets, n_classes, recipe, seeds) -> Iterator[tuple[Tensor
         yield batch, expected
 
 
-def _draws(shape, recipe, seed) -> Iterator[dict[str, Tensor]]:
+def _random_steps(shape: Sequence[int], recipe: Recipe, seed: int) -> Iterator[dict[str, Tensor]]:
     """All that is drawn for one student: in every step the rows of its batch, and how to change them."""
-    draw = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
     order = torch.empty(0, dtype=torch.long)
     batch_shape = (recipe.batch_size, *shape[1:])
     for _ in range(recipe.steps):
         while len(order) < recipe.batch_size:
-            order = torch.cat([order, torch.randperm(shape[0], generator=draw)])
-        rows, order = order[: recipe.batch_size], order[recipe.batch_size :]
-        drawn = draw_augmentation(recipe.augmentation, batch_shape, draw=draw, max_shift=recipe.max_shift)
-        yield {"rows": rows} | drawn | (draw_cutmix(batch_shape, draw=draw) if recipe.cutmix else {})
+            order = torch.cat([order, torch.randperm(shape[0], generator=generator)])
+        step, order = {"rows": order[: recipe.batch_size]}, order[recipe.batch_size :]
+        step |= random_augmentation(recipe.augmentation, batch_shape, generator=generator, max_shift=recipe.max_shift)
+        yield step | (random_cutmix(batch_shape, generator=generator) if recipe.cutmix else {})
 
 
-def _check(images, targets, n_classes, recipe, seeds):
+def _check_training(images: Any, targets: Any, n_classes: Any, recipe: Any, seeds: Any) -> tuple[int, list[int]]:
     """Number of classes and seeds as Python's own, once everything is found fit."""
-    n_classes, _ = arguments.whole("n_classes", n_classes, at_least=1), checked(recipe)
+    n_classes, _ = arguments.whole("n_classes", n_classes, at_least=1), checked_recipe(recipe)
     seeds = [arguments.whole("seed", seed, at_least=0, at_most=2**64 - 1) for seed in seeds]
     images, targets = arguments.tensor("images", images), arguments.tensor("targets", targets)
     if images.ndim != 4 or images.dtype != torch.float32 or len(images) == 0:
@@ -176,7 +192,10 @@ def _check(images, targets, n_classes, recipe, seeds):
     soft = targets.is_floating_point()
     expected = [len(images), n_classes] if soft else [len(images)]
     if list(targets.shape) != expected or not (soft or targets.dtype == torch.int64):
-        raise ValueError(f"targets must be {expected}, int64 or soft; got {targets.dtype} {list(targets.shape)}.")
+        raise ValueError(
+            f"targets must be int64 labels {[len(images)]} or soft labels {[len(images), n_classes]}; got "
+            f"{targets.dtype} {list(targets.shape)}."
+        )
     low, high = (end.item() for end in targets.aminmax())
     if not soft and not 0 <= low <= high < n_classes:
         raise ValueError(f"labels must be 0 to {n_classes - 1}; got {low} to {high}. Check n_classes.")

@@ -10,7 +10,7 @@ from mgd_helpers.encoding.latents import decode, encode
 RULES = {
     "random": lambda train, k: random_real(train, images_per_class=k, seed=0),
     "herding": lambda train, k: herding(train, images_per_class=k),
-    "k-centre": lambda train, k: k_center(train, images_per_class=k),
+    "k-center": lambda train, k: k_center(train, images_per_class=k),
 }
 
 
@@ -82,7 +82,7 @@ def test_herding_is_the_greedy_loop_and_keeps_the_mean(train):
     assert (images.mean(0) - found.mean(0)).norm() < gaps.min()
 
 
-def test_k_centre_takes_the_farthest_each_time(train):
+def test_k_center_takes_the_farthest_each_time(train):
     images = train.of_class(1).flatten(1)
     chosen = [(images - images.mean(0)).norm(dim=1).argmin().item()]
     for _ in range(5):

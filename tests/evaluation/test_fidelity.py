@@ -120,7 +120,9 @@ def test_single_rows_are_refused(sizes, got):
 
 @pytest.mark.parametrize("bandwidth", [None, 0.0, -1.0, float("nan")])
 def test_bandwidths_that_are_not_positive_are_refused(bandwidth):
-    with pytest.raises(ValueError, match=r"bandwidth must be a number > 0; got .*\. Are most real features the same\?"):
+    with pytest.raises(
+        ValueError, match=r"bandwidth must be a number > 0; got .*\. Pass one where most real features are equal"
+    ):
         mmd(generated=torch.eye(3), real=torch.ones(4, 3), bandwidth=bandwidth)
 
 
@@ -277,7 +279,7 @@ def unchecked(function):
 
 def test_labels_that_are_not_one_per_row_are_refused(draw):
     labels = {"generated_labels": torch.tensor([0, 0]), "real_labels": torch.tensor([0, 0])}
-    with pytest.raises(ValueError, match="need one label per row, 2 and 3; got 2 and 2"):
+    with pytest.raises(ValueError, match="must hold one label per row, 2 and 3; got 2 and 2"):
         unchecked(per_class)(mmd, generated=draw(2, 3), real=draw(3, 3), **labels)
 
 
@@ -340,8 +342,8 @@ def test_inception_is_shown_bytes_of_three_channels_in_batches(monkeypatch, devi
     assert Network.batches == [(2, 3, 2, 2), (2, 3, 2, 2), (1, 3, 2, 2)]
     assert found[:, :12].tolist() == [[value] * 12 for value in (0, 255, 159, 0, 255)]
     assert inception_features(images).shape == (5, 2048) and len(Network.made) == 1  # built once
-    colours = torch.tensor([-1.0, 0.25, 1], device=device).view(1, 3, 1, 1)
-    assert inception_features(colours)[0, :3].tolist() == [0, 159, 255]
+    colors = torch.tensor([-1.0, 0.25, 1], device=device).view(1, 3, 1, 1)
+    assert inception_features(colors)[0, :3].tolist() == [0, 159, 255]
 
 
 def test_bytes_are_those_that_the_images_were_read_from(monkeypatch):

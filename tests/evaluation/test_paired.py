@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mgd_helpers.evaluation.paired import (
-    _normalised,
+    _normalized,
     augmentation_robust_score,
     holm,
     label_robust_score,
@@ -132,10 +132,10 @@ def test_equal_differences_say_nothing_of_their_spread(method, gap):
 @pytest.mark.parametrize("students", [1, 2, 3])
 @pytest.mark.parametrize("sets", [2, 3, 5, 6, 7, 10])
 def test_equal_counts_differ_equally_however_they_are_rounded(sets, students, method):
-    source = np.random.default_rng(0)
+    random = np.random.default_rng(0)
     for gap in range(1, 40):
-        right = source.integers(100, 250, (sets, students))
-        a, b = torch.tensor((right + gap) / 297), torch.tensor(source.permuted(right, axis=1) / 297)
+        right = random.integers(100, 250, (sets, students))
+        a, b = torch.tensor((right + gap) / 297), torch.tensor(random.permuted(right, axis=1) / 297)
         if method == "bootstrap":  # draws students, too: only where these differ equally is nothing known
             b = torch.tensor(right / 297)
         found = paired_difference(a, b, method=method, rounds=50)
@@ -152,9 +152,9 @@ def test_a_p_value_does_not_depend_on_the_confidence():
 @pytest.mark.parametrize(("sets", "data_sets"), [(2, 1), (3, 1), (2, 3)])
 def test_ways_that_do_not_differ_are_rarely_told_apart(sets, data_sets):
     """Accuracies are counts of few test images, so that differences of two or three sets are often equal by luck."""
-    source, told = np.random.default_rng(0), 0
+    random, told = np.random.default_rng(0), 0
     for _ in range(1000):
-        pairs = [source.binomial(100, 0.8, (2, sets, 1)) / 100 for _ in range(data_sets)]
+        pairs = [random.binomial(100, 0.8, (2, sets, 1)) / 100 for _ in range(data_sets)]
         told += pooled_difference([(torch.tensor(a), torch.tensor(b)) for a, b in pairs]).verdict != "not told apart"
     assert told < 0.065 * 1000
 
@@ -168,11 +168,11 @@ def test_one_seed_gives_one_answer_and_lists_will_do(draw):
 
 
 def coverage(*, sets, students, method, between, trials, common=0.0, rounds=300):
-    source = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(0)
     hits = 0
     for _ in range(trials):
         noise = (between, (sets, 1)), (common, (1, students)), (1.0, (sets, students))
-        a = sum(scale * torch.randn(*shape, generator=source, dtype=torch.float64) for scale, shape in noise)
+        a = sum(scale * torch.randn(*shape, generator=generator, dtype=torch.float64) for scale, shape in noise)
         found = paired_difference(a, torch.zeros_like(a), method=method, rounds=rounds)
         hits += found.low <= 0 <= found.high
     return hits / trials
@@ -282,7 +282,7 @@ def test_scores_move_the_right_way_and_refuse_percentages(score, values):
 
 
 def test_percentages_would_saturate():
-    assert _normalised(-5) == pytest.approx(_normalised(-50), abs=0.003)
-    assert _normalised(-50) == pytest.approx(-0.1565, abs=1e-4)
-    assert _normalised(5) > 60
-    assert _normalised(-0.05) - _normalised(-0.5) > 0.1  # the same losses as fractions are told apart
+    assert _normalized(-5.0) == pytest.approx(_normalized(-50.0), abs=0.003)
+    assert _normalized(-50.0) == pytest.approx(-0.1565, abs=1e-4)
+    assert _normalized(5.0) > 60
+    assert _normalized(-0.05) - _normalized(-0.5) > 0.1  # the same losses as fractions are told apart

@@ -161,7 +161,7 @@ def test_too_few_rows_are_refused(draw):
         precision_recall(generated=draw(5, 2), real=draw(9, 2))
     with pytest.raises(ValueError, match="generated and real need at least 1 rows; got 0 and 9"):
         representativeness(generated=draw(0, 2), real=draw(9, 2))
-    with pytest.raises(ValueError, match="generated needs at least 2 rows; got 1"):
+    with pytest.raises(ValueError, match="generated must have at least 2 rows; got 1"):
         diversity(generated=draw(1, 2))
 
 

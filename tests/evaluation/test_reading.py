@@ -78,7 +78,7 @@ def test_empty_sets_are_refused_and_missing_classes_where_every_class_is_asked_f
         read_sets({"none": empty}, against=waves, every_class=False)
     ones = ImageSet(waves.train.of_class(1), torch.ones(6, dtype=torch.long))
     assert len(read_sets(ones, against=waves, every_class=False).sets["generated"]) == 6
-    with pytest.raises(ValueError, match=r"generated holds no image of class \['zero'\]"):
+    with pytest.raises(ValueError, match=r"generated must hold images of every class.*got none of class \['zero'\]"):
         read_sets(ones, against=waves)
 
 

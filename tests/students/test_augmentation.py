@@ -6,25 +6,25 @@ from mgd_helpers.students.augmentation import (
     AUGMENTATIONS,
     EIGENVALUES,
     EIGENVECTORS,
+    affine,
     apply_augmentation,
     augment,
-    cut_out,
+    color_jitter,
     cutmix,
-    draw_augmentation,
-    draw_cutmix,
-    recolored,
-    shifted,
-    warped,
+    cutout,
+    random_augmentation,
+    random_cutmix,
+    translate,
 )
 
 
-def source(seed=0):
+def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
 def test_shifting_is_padding_with_the_border_and_cropping(draw, device):
     images, shifts = draw(9, 2, 5, 7), torch.cartesian_prod(torch.arange(-1, 2), torch.arange(-1, 2)) * 2
-    found = shifted(images.to(device), shifts).cpu()
+    found = translate(images.to(device), shifts).cpu()
     for image, moved, (down, right) in zip(images, found, shifts.tolist(), strict=True):
         padded = F.pad(image[None], (2, 2, 2, 2), mode="replicate")[0]
         assert torch.equal(moved, padded[:, 2 - down : 7 - down, 2 - right : 9 - right])
@@ -32,7 +32,7 @@ def test_shifting_is_padding_with_the_border_and_cropping(draw, device):
 
 def test_no_shift_changes_nothing(draw):
     images = draw(3, 1, 4, 4)
-    assert torch.equal(shifted(images, torch.zeros(3, 2, dtype=torch.long)), images)
+    assert torch.equal(translate(images, torch.zeros(3, 2, dtype=torch.long)), images)
 
 
 @pytest.mark.parametrize("augmentation", AUGMENTATIONS)
@@ -40,17 +40,17 @@ def test_no_shift_changes_nothing(draw):
 def test_equal_generators_draw_equal_changes_and_shapes_stay(draw, device, augmentation, channels):
     images = draw(6, channels, 12, 16).clamp(-1, 1).to(device)
     before = images.clone()
-    found = augment(images, augmentation, draw=source())
+    found = augment(images, augmentation, generator=seeded())
     assert found.shape == images.shape and found.device == images.device and found.dtype == images.dtype
-    assert torch.equal(found, augment(images, augmentation, draw=source()))
-    assert torch.equal(found, augment(images, augmentation, draw=source(1))) == (augmentation == "none")
+    assert torch.equal(found, augment(images, augmentation, generator=seeded()))
+    assert torch.equal(found, augment(images, augmentation, generator=seeded(1))) == (augmentation == "none")
     assert torch.equal(images, before)
     assert found.stride() == torch.empty(found.shape).stride()  # or all layers run channels-last, slower on a CPU
 
 
 def test_unknown_augmentations_are_refused(draw):
     with pytest.raises(ValueError, match=r"augmentation must be one of none, shift, .*; got 'mixup'"):
-        augment(draw(1, 1, 4, 4), "mixup", draw=source())
+        augment(draw(1, 1, 4, 4), "mixup", generator=seeded())
 
 
 def matrix(rows, count=1):
@@ -63,13 +63,13 @@ FLIP = matrix([[-1.0, 0, 0], [0, 1, 0]])
 def test_flipping_twice_changes_nothing_and_once_is_a_flip(draw, device):
     images = draw(3, 2, 6, 7).to(device)
     flip = FLIP.expand(3, 2, 3).to(device)
-    torch.testing.assert_close(warped(images, flip), images.flip(3), rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(warped(warped(images, flip), flip), images, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(affine(images, flip), images.flip(3), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(affine(affine(images, flip), flip), images, rtol=1e-4, atol=1e-4)
 
 
 def test_moving_by_whole_pixels_leaves_zeros_behind(draw):
     images = draw(1, 1, 6, 8)
-    moved = warped(images, matrix([[1, 0, 2 * 2 / 8], [0, 1, -2 * 1 / 6]]))  # reads 2 to the right, 1 above
+    moved = affine(images, matrix([[1, 0, 2 * 2 / 8], [0, 1, -2 * 1 / 6]]))  # reads 2 to the right, 1 above
     assert moved[..., :1, :].abs().max() < 1e-4 and moved[..., 6:].abs().max() < 1e-4
     torch.testing.assert_close(moved[..., 1:, :6], images[..., :5, 2:], rtol=1e-4, atol=1e-4)
 
@@ -77,13 +77,13 @@ def test_moving_by_whole_pixels_leaves_zeros_behind(draw):
 def test_a_crop_is_what_interpolation_makes_of_the_piece(draw):
     images = draw(1, 2, 16, 16)
     piece = F.interpolate(images[..., 4:12, 8:16], size=(16, 16), mode="bilinear")
-    found = warped(images, matrix([[0.5, 0, 0.5], [0, 0.5, -0.0]]))
+    found = affine(images, matrix([[0.5, 0, 0.5], [0, 0.5, -0.0]]))
     inside = slice(2, -2)  # beyond the piece's border the image goes on
     torch.testing.assert_close(found[..., inside, inside], piece[..., inside, inside], rtol=1e-4, atol=1e-4)
 
 
 def test_crops_and_flips_of_photographs_are_of_the_promised_size():
-    matrices = draw_augmentation("imagenet", (4000, 3, 20, 30), draw=source())["matrices"]
+    matrices = random_augmentation("imagenet", (4000, 3, 20, 30), generator=seeded())["matrices"]
     assert matrices[:, 0, 1].abs().max() == 0 == matrices[:, 1, 0].abs().max()
     width, height, middle = matrices[:, 0, 0].abs(), matrices[:, 1, 1], matrices[:, :, 2]
     share, aspect = width * height, 1.5 * width / height
@@ -95,46 +95,46 @@ def test_crops_and_flips_of_photographs_are_of_the_promised_size():
     assert (matrices[:, 0, 0] < 0).float().mean() == pytest.approx(0.5, abs=0.03)
 
 
-def naive_recolor(image, factors, order):
+def naive_color_jitter(image, factors, order):
     """One RGB image in [-1, 1], NumPy style, one change after the other."""
     for change in order:
-        grey = 0.299 * image[0] + 0.587 * image[1] + 0.114 * image[2]
-        pivot = [torch.full_like(grey, -1), grey, grey.mean().expand_as(grey)][change]
+        gray = 0.299 * image[0] + 0.587 * image[1] + 0.114 * image[2]
+        pivot = [torch.full_like(gray, -1), gray, gray.mean().expand_as(gray)][change]
         image = torch.stack([pivot + factors[change] * (channel - pivot) for channel in image])
     return image
 
 
-def test_colours_change_as_in_the_loop_over_images(draw, device):
+def test_colors_change_as_in_the_loop_over_images(draw, device):
     images, factors = draw(4, 3, 5, 5), draw(4, 3).abs()
     order = torch.tensor([[0, 1, 2], [2, 1, 0], [1, 2, 0], [0, 2, 1]])
-    found = recolored(images.to(device), factors.to(device), order.to(device)).cpu()
+    found = color_jitter(images.to(device), factors.to(device), order.to(device)).cpu()
     for image, row, changes, changed in zip(images, factors.tolist(), order.tolist(), found, strict=True):
-        torch.testing.assert_close(changed, naive_recolor(image, row, changes), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(changed, naive_color_jitter(image, row, changes), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_factors_of_one_change_nothing_and_of_zero_all(draw, channels):
     images, order = draw(2, channels, 4, 4), torch.arange(3).expand(2, 3)
-    torch.testing.assert_close(recolored(images, torch.ones(2, 3), order), images)
-    dark = recolored(images, torch.tensor([[0.0, 1, 1]] * 2), order)
+    torch.testing.assert_close(color_jitter(images, torch.ones(2, 3), order), images)
+    dark = color_jitter(images, torch.tensor([[0.0, 1, 1]] * 2), order)
     torch.testing.assert_close(dark, torch.full_like(dark, -1))
-    grey = recolored(images, torch.tensor([[1, 0.0, 1]] * 2), order)
-    torch.testing.assert_close(grey, grey[:, :1].expand_as(grey))
-    flat = recolored(images, torch.tensor([[1, 1, 0.0]] * 2), order)
+    gray = color_jitter(images, torch.tensor([[1, 0.0, 1]] * 2), order)
+    torch.testing.assert_close(gray, gray[:, :1].expand_as(gray))
+    flat = color_jitter(images, torch.tensor([[1, 1, 0.0]] * 2), order)
     torch.testing.assert_close(flat, flat[:, :1, :1, :1].expand_as(flat))
 
 
-def test_lighting_has_the_covariance_of_imagenets_colours():
-    drawn = draw_augmentation("imagenet", (40_000, 3, 4, 4), draw=source())
+def test_lighting_has_the_covariance_of_imagenets_colors():
+    parameters = random_augmentation("imagenet", (40_000, 3, 4, 4), generator=seeded())
     vectors, values = torch.tensor(EIGENVECTORS), torch.tensor(EIGENVALUES)
     torch.testing.assert_close(vectors.T @ vectors, torch.eye(3), rtol=0, atol=2e-3)
     expected = vectors @ (0.2 * values).square().diag() @ vectors.T  # 0.1 of [0, 1] is 0.2 of [-1, 1]
-    torch.testing.assert_close(drawn["offsets"].T.cov(), expected, rtol=0.05, atol=2e-5)
-    factors = drawn["factors"]
+    torch.testing.assert_close(parameters["offsets"].T.cov(), expected, rtol=0.05, atol=2e-5)
+    factors = parameters["factors"]
     assert 0.6 <= factors.min() < 0.61 and 1.39 < factors.max() <= 1.4
-    assert drawn["order"].sort(1).values.unique(dim=0).tolist() == [[0, 1, 2]]
-    assert len(drawn["order"].unique(dim=0)) == 6
-    assert draw_augmentation("imagenet", (5, 1, 4, 4), draw=source())["offsets"].eq(0).all()
+    assert parameters["order"].sort(1).values.unique(dim=0).tolist() == [[0, 1, 2]]
+    assert len(parameters["order"].unique(dim=0)) == 6
+    assert random_augmentation("imagenet", (5, 1, 4, 4), generator=seeded())["offsets"].eq(0).all()
 
 
 def fills(values, low, high):
@@ -144,22 +144,22 @@ def fills(values, low, high):
 
 
 def test_dsa_makes_one_change_per_image_as_strong_as_in_the_field():
-    drawn = draw_augmentation("dsa", (6000, 3, 24, 40), draw=source())
-    matrices, holes = drawn["matrices"], drawn["holes"]
+    parameters = random_augmentation("dsa", (6000, 3, 24, 40), generator=seeded())
+    matrices, holes = parameters["matrices"], parameters["holes"]
     linear, moves = matrices[:, :, :2], matrices[:, :, 2]
     turned = linear[:, 0, 1] != 0
     zoomed = ~turned & (linear[:, 1, 1] != 1)
     flipped = ~turned & (linear[:, 0, 0] == -1)
     moved = (moves != 0).any(1)
     hole = (holes[:, 1] > holes[:, 0].clamp(min=0)) & (holes[:, 3] > holes[:, 2].clamp(min=0))
-    colored = (drawn["factors"] != 1).any(1)
+    colored = (parameters["factors"] != 1).any(1)
     changes = torch.stack([turned, zoomed, flipped, moved, hole, colored])
     assert changes.sum(0).max() == 1
     shares = changes.float().mean(1)
     assert shares[[0, 1, 3, 4, 5]].tolist() == pytest.approx([1 / 6] * 5, abs=0.02)  # shifts by zero are few
     assert shares[2].item() == pytest.approx(1 / 12, abs=0.02)
-    brightness, saturation, contrast = drawn["factors"].T
-    assert torch.equal(colored, drawn["offsets"].ne(0).all(1)) and fills(drawn["offsets"], -0.2, 0.2)
+    brightness, saturation, contrast = parameters["factors"].T
+    assert torch.equal(colored, parameters["offsets"].ne(0).all(1)) and fills(parameters["offsets"], -0.2, 0.2)
     assert brightness.eq(1).all() and fills(saturation, 0, 2) and fills(contrast, 0.5, 1.5)
     size = torch.tensor([40.0, 24.0])  # of x and y
     turns = linear[turned] * size[:, None] / size  # of pixels
@@ -177,13 +177,13 @@ def test_dsa_makes_one_change_per_image_as_strong_as_in_the_field():
 
 def test_dsa_leaves_an_image_alone_but_for_its_one_change(draw):
     images = draw(600, 3, 16, 16).clamp(-1, 1)
-    drawn = draw_augmentation("dsa", images.shape, draw=source())
-    found = apply_augmentation(images, drawn)
-    hole = drawn["holes"][:, 1] > 0
+    parameters = random_augmentation("dsa", images.shape, generator=seeded())
+    found = apply_augmentation(images, parameters)
+    hole = parameters["holes"][:, 1] > 0
     kept = found[hole] != 0
     assert hole.any() and 0.5 < kept.float().mean() < 0.95
     torch.testing.assert_close(found[hole][kept], images[hole][kept], rtol=1e-4, atol=1e-4)
-    calm = drawn["factors"].eq(1).all(1)
+    calm = parameters["factors"].eq(1).all(1)
     assert found[calm].abs().max() <= 1 + 1e-5
 
 
@@ -192,7 +192,7 @@ def test_holes_are_zero_and_the_rest_is_kept(draw, device):
     expected = images.clone()
     expected[0, :, 0:3, 2:5] = 0
     expected[1, :, 4:6, 0:1] = 0
-    assert torch.equal(cut_out(images.to(device), holes).cpu(), expected)
+    assert torch.equal(cutout(images.to(device), holes).cpu(), expected)
 
 
 def test_cutmix_mixes_targets_by_the_area_really_pasted(draw, device):
@@ -200,8 +200,8 @@ def test_cutmix_mixes_targets_by_the_area_really_pasted(draw, device):
     images = torch.arange(5.0).view(5, 1, 1, 1).expand(count, 2, height, width)
     seen = []
     for seed in range(40):
-        drawn = draw_cutmix(images.shape, draw=source(seed))
-        mixed, targets = cutmix(images.to(device), torch.eye(5, device=device), **drawn)
+        parameters = random_cutmix(images.shape, generator=seeded(seed))
+        mixed, targets = cutmix(images.to(device), torch.eye(5, device=device), **parameters)
         for image, target in zip(mixed.cpu(), targets.cpu(), strict=True):
             shares = [(image[0] == other).float().mean() for other in range(5)]
             torch.testing.assert_close(target, torch.stack(shares))
@@ -211,7 +211,7 @@ def test_cutmix_mixes_targets_by_the_area_really_pasted(draw, device):
 
 
 def test_a_cutmix_box_has_the_place_and_the_size_of_its_paper():
-    boxes = torch.stack([draw_cutmix((2, 1, 100, 100), draw=source(seed))["boxes"][0] for seed in range(2000)])
+    boxes = torch.stack([random_cutmix((2, 1, 100, 100), generator=seeded(seed))["boxes"][0] for seed in range(2000)])
     top, bottom, left, right = boxes.T
     assert boxes.min() == 0 and boxes.max() == 100 and (bottom >= top).all() and (right >= left).all()
     inner = (top > 0) & (bottom < 100) & (left > 0) & (right < 100)

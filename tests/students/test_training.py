@@ -170,9 +170,16 @@ def test_the_learning_rate_follows_the_schedule(waves, monkeypatch, schedule, fa
 def test_a_step_is_sgd_with_momentum_and_weight_decay(waves, nesterov, schedule):
     images, labels = waves.train.images, waves.train.labels
     recipe = Recipe(
-        steps=1, batch_size=12, learning_rate=0.1, weight_decay=0.01, network="convnet1", width=4, augmentation="none",
-        nesterov=nesterov, schedule=schedule,
-    )  # fmt: skip
+        steps=1,
+        batch_size=12,
+        learning_rate=0.1,
+        weight_decay=0.01,
+        network="convnet1",
+        width=4,
+        augmentation="none",
+        nesterov=nesterov,
+        schedule=schedule,
+    )
     start = started(recipe)
     torch.nn.functional.cross_entropy(start(images), labels).backward()
     found = train_student(images, labels, n_classes=2, recipe=recipe)
@@ -205,11 +212,11 @@ def test_targets_that_do_not_fit_are_refused(waves):
     images, labels = waves.train.images, waves.train.labels
     half = torch.full((12, 2), 0.5)
     for targets, message in [
-        (labels[:5], r"targets must be \[12\], int64 or soft; got torch.int64 \[5\]"),
-        (labels.int(), r"targets must be \[12\], int64 or soft; got torch.int32 \[12\]"),
+        (labels[:5], r"targets must be int64 labels \[12\] or soft labels \[12, 2\]; got torch.int64 \[5\]"),
+        (labels.int(), r"targets must be int64 labels \[12\] .*; got torch.int32 \[12\]"),
         (labels + 1, r"labels must be 0 to 1; got 1 to 2. Check n_classes"),
         (labels - 1, r"labels must be 0 to 1; got -1 to 0"),
-        (torch.ones(12, 3) / 3, r"targets must be \[12, 2\], int64 or soft; got torch.float32 \[12, 3\]"),
+        (torch.ones(12, 3) / 3, r"targets must be .* or soft labels \[12, 2\]; got torch.float32 \[12, 3\]"),
         (2 * half, r"soft targets must be .* sum to 1; got entries of 1 and rows that sum to 2 to 2. Apply softmax to"),
         (half + torch.tensor([1.0, -1.0]), r"soft targets must be at least 0.* got entries of -0.5"),
         (half / labels[:, None], r"rows that sum to 1 to inf"),
@@ -244,7 +251,7 @@ def test_images_that_do_not_fit_are_refused(waves):
         ({"n_classes": 2.0}, "n_classes must be a whole number >= 1; got 2.0"),
         ({"seed": -1}, "seed must be a whole number from 0 to .*; got -1"),
         ({"seed": None}, "seed must be a whole number .*; got None"),
-        ({"recipe": "short"}, "recipe must be a Recipe; got 'short'. Recipe"),
+        ({"recipe": "short"}, "recipe must be a Recipe; got 'short'. Pass Recipe"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(waves, unchecked, options, message):
