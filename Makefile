@@ -62,13 +62,11 @@ gpu: $(READY)  ## check and time what a GPU does, in eight minutes, and keep it 
 	$(BIN)/python benchmarks/gpu.py $(BENCH)
 
 .PHONY: study
-# Hours on two cores. Every cell is kept as soon as it is known, so it may be stopped and called again
+# Hours on two cores. Every cell is kept as soon as it is known, so it may be stopped and called again; DATA="digits"
+# names data sets, and `python -m studies` lists the single studies
 study: export OMP_NUM_THREADS := 1
 study: $(READY)  ## compute what is missing of the tables in studies/results/ (MGD_DATA_DIR names local data sets)
-	for data in $(or $(DATA),digits fashion_mnist cifar10); do \
-		for table in tune main_table measures robust cost ablations; do $(BIN)/python studies/$$table.py $$data; done; \
-	done
-	$(BIN)/python studies/vae_quality.py
+	$(BIN)/python -m studies all $(DATA)
 
 .PHONY: lab
 lab: $(READY)  ## open the labs in JupyterLab

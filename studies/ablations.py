@@ -1,6 +1,6 @@
-"""What does each part contribute? One at a time is changed, on the validation split: `python studies/ablations.py`.
+"""What does each part contribute? One at a time is changed, on the validation split.
 
-    python studies/ablations.py digits
+    python -m studies ablations digits
 
 The base is the strict tangent pull with the settings that won in `tune.py`. Every variant is paired with the base: same
 trees (unless they are what is changed), same noise, same students. The defaults of `ManifoldPull` follow from here, so
@@ -9,16 +9,16 @@ the test split stays out of it.
 
 from __future__ import annotations
 
-import argparse
 import functools
-from collections.abc import Callable
-
-import protocol
-import rules
-import tune
+from collections.abc import Callable, Sequence
 
 from mgd_helpers.guidance import factories
 from mgd_helpers.manifest import describe
+from studies import rules, tune
+from studies.cells import Cells
+from studies.protocol import Bench, load_bench
+from studies.scores import nearest_neighbor, short_recipe, student_scores, student_seeds
+from studies.sets import kept_set
 
 PER_CLASS, SETS = 10, 5
 SAMPLERS = {
@@ -92,30 +92,23 @@ def variants(data: str) -> tuple[dict[str, dict], Callable]:
     }, base
 
 
-def cell(stand, rule, seed) -> dict:
-    images, _ = protocol.kept_set(stand, PER_CLASS, rule, seed)
-    how = protocol.recipe(stand.name, PER_CLASS, "convnet3")
+def cell(bench: Bench, rule: Callable, seed: int) -> dict:
+    """Accuracies of the first student of one set, and of its nearest neighbors."""
+    images, _ = kept_set(bench, PER_CLASS, rule, seed)
+    seeds = student_seeds(seed, bench.name)[:1]
     return {
-        "students": protocol.student_scores(stand, images, how, protocol.student_seeds(seed, stand.name)[:1]),
-        "nearest_neighbor": protocol.nearest_neighbor(stand, images),
+        "students": student_scores(bench, images, short_recipe(PER_CLASS, "convnet3"), seeds),
+        "nearest_neighbor": nearest_neighbor(bench, images),
     }
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", choices=("digits", "fashion_mnist", "cifar10"))
-    parser.add_argument("--factors", nargs="+", help="by default all")
-    parser.add_argument("--sets", type=int, default=SETS)
-    asked = parser.parse_args()
-    stand = protocol.bench(asked.data, "validation")
-    cells = protocol.Cells("ablations", asked.data, note=stand.data.note, images_per_class=PER_CLASS, students=1)
-    factors, base = variants(asked.data)
-    for seed in range(asked.sets):
-        cells(f"base/base/{seed}", functools.partial(cell, stand, base, seed))
-        for factor in asked.factors or factors:
-            for name, rule in factors[factor].items():
-                cells(f"{factor}/{name}/{seed}", functools.partial(cell, stand, rule, seed))
-
-
-if __name__ == "__main__":
-    main()
+def run(data: str, *, factors: Sequence[str] | None = None, sets: int = SETS) -> None:
+    """Compute what is missing."""
+    bench = load_bench(data, "validation")
+    cells = Cells("ablations", data, note=bench.data.note, images_per_class=PER_CLASS, students=1)
+    variants_of, base = variants(data)
+    for seed in range(sets):
+        cells(functools.partial(cell, bench, base, seed), factor="base", row="base", seed=seed)
+        for factor in factors or variants_of:
+            for row, rule in variants_of[factor].items():
+                cells(functools.partial(cell, bench, rule, seed), factor=factor, row=row, seed=seed)

@@ -1,38 +1,38 @@
-"""What does a set cost? Every row once, in a fresh process: seconds, memory, calls: `python studies/cost.py digits`
+"""What does a set cost? Every row once, in a fresh process: seconds, memory, calls of the denoiser.
+
+    python -m studies cost digits
 
 Memory is the most that the process held while it made the set, beyond what it held before (data, latents and pipeline);
-read from /proc, so on Linux only. A denoiser evaluation is one latent through the network: classifier-free guidance
-takes two for each image and step, and training evaluates, too. Seconds count only on a machine without other work.
+on Linux only. A denoiser evaluation is one latent through the network: classifier-free guidance takes two for each
+image and step, and training evaluates, too. Seconds count only on a machine without other work.
 """
 
 from __future__ import annotations
 
-import argparse
 import ctypes
 import functools
 import gc
-import json
+import multiprocessing
 import re
-import subprocess
-import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
-import main_table
-import protocol
-import rules
+from studies.cells import Cells
+from studies.main_table import rows_of
+from studies.protocol import Bench, load_bench
+from studies.scores import rounded
 
 PER_CLASS = 10
+MIB = 2**20
 
 
-def held(field: str) -> float:
-    """VmRSS, what this process holds, or VmHWM, the most it held, in MiB."""
-    return int(re.search(rf"{field}:\s+(\d+)", Path("/proc/self/status").read_text())[1]) / 1024
-
-
-def cost(stand, rule) -> dict:
-    """What `rule` takes for one set from seed 0, trees included."""
+def cell(bench: Bench, rule: Callable, seed: int) -> dict:
+    """What a rule takes for one set, trees and training included: nothing that was kept is used."""
+    import psutil
     from diffusers import DiTTransformer2DModel
     from torch.nn.modules.module import register_module_forward_hook
 
@@ -42,42 +42,42 @@ def cost(stand, rule) -> dict:
         nonlocal evaluations
         evaluations += len(output[0]) if isinstance(module, DiTTransformer2DModel) else 0
 
-    hook = register_module_forward_hook(count)
-    gc.collect()
-    ctypes.CDLL("libc.so.6").malloc_trim(0)  # what loading has left free in the heap would hide what the rule takes
-    before = held("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
-    started = time.perf_counter()
-    made = rule(stand, PER_CLASS, 0)
-    seconds = time.perf_counter() - started
-    hook.remove()
-    return {
-        "seconds_per_image": protocol.rounded(seconds / len(made)),
-        "peak_mib": round(held("VmHWM") - before),
-        "evaluations_per_image": protocol.rounded(evaluations / len(made)),
-    }
+    with tempfile.TemporaryDirectory() as nothing_kept:
+        bench = replace(bench, kept=Path(nothing_kept))
+        hook = register_module_forward_hook(count)
+        gc.collect()
+        ctypes.CDLL("libc.so.6").malloc_trim(0)  # what loading has left free in the heap would hide what the rule takes
+        before = psutil.Process().memory_info().rss
+        Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+        started = time.perf_counter()
+        images = rule(bench, PER_CLASS, seed)
+        seconds = time.perf_counter() - started
+        hook.remove()
+        return {
+            "seconds_per_image": rounded(seconds / len(images)),
+            "peak_mib": round((peak() - before) / MIB),
+            "evaluations_per_image": rounded(evaluations / len(images)),
+        }
 
 
-def in_fresh_process(data: str, row: str) -> dict:
-    command = [sys.executable, __file__, data, "--row", row]
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
+def peak() -> int:
+    """The most that this process held, in bytes; psutil has no such field, and `resource` none that starts anew."""
+    return 1024 * int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1])
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", choices=("digits", "fashion_mnist", "cifar10"))
-    parser.add_argument("--row", help="measure this row only, and print it instead of keeping it")
-    asked = parser.parse_args()
-    stand, table = protocol.bench(asked.data), main_table.rows(asked.data)
-    if asked.row:
-        with tempfile.TemporaryDirectory() as nothing_kept:
-            rules.KEPT = Path(nothing_kept)  # so that the fine-tune of a row counts, too
-            print(json.dumps(cost(stand, table[asked.row])))
-        return
-    cells = protocol.Cells("cost", asked.data, note=stand.data.note, images_per_class=PER_CLASS)
-    for name in table:
-        cells(name, functools.partial(in_fresh_process, asked.data, name))
+def cell_of(data: str, row: str, seed: int) -> dict:
+    """`cell` of a row by name: what another process is asked for."""
+    return cell(load_bench(data), rows_of(data)[row], seed)
 
 
-if __name__ == "__main__":
-    main()
+def in_fresh_process(data: str, row: str, seed: int) -> dict:
+    """`cell_of` in a process that has made no other set."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+        return process.submit(cell_of, data, row, seed).result()
+
+
+def run(data: str, *, rows: Sequence[str] | None = None) -> None:
+    """Compute what is missing."""
+    cells = Cells("cost", data, note=load_bench(data).data.note, images_per_class=PER_CLASS)
+    for row in rows or rows_of(data):
+        cells(functools.partial(in_fresh_process, data, row, 0), row=row, seed=0)

@@ -1,27 +1,27 @@
-"""The main table: every row, on one data set, by students and by measures that need none.
+"""The main table: every row, by students, and by a nearest neighbor that needs no training.
 
-python studies/main_table.py digits
-python studies/main_table.py cifar10 --images-per-class 10 --networks resnet18 --sets 3
+python -m studies main digits
+python -m studies main cifar10 --images-per-class 10 --networks resnet18 --sets 3
 """
 
 from __future__ import annotations
 
-import argparse
 import functools
 import itertools
+from collections.abc import Callable, Sequence
 
-import protocol
-import rules
-import tune
-
-from mgd_helpers.students.training import accuracy
+from studies import rules, tune
+from studies.cells import Cells
+from studies.data_sets import DATA_SETS
+from studies.protocol import SETS, STEPS, Bench, load_bench
+from studies.scores import accuracy_of, nearest_neighbor, real_student, short_recipe, student_scores, student_seeds
+from studies.sets import kept_set
 
 MINIMAX_STEPS = 300
 
 
-def rows(data: str) -> dict:
+def rows_of(data: str) -> dict[str, Callable]:
     """The rules of the table by name; guided ones with the settings that won on the validation split."""
-    winners = tune.chosen(data)
     return {
         "random real": rules.random_real,
         "herding": rules.herding,
@@ -32,48 +32,43 @@ def rows(data: str) -> dict:
         "unguided": rules.unguided,
         "unguided, DDPM": functools.partial(rules.unguided, sampler="DDPMScheduler", steps=50),  # what mgd3 runs on
         "mgd3": rules.mgd3,
-        **{name: functools.partial(rules.guided, pull=pull) for name, pull in winners.items()},
+        **{row: functools.partial(rules.guided, pull=pull) for row, pull in tune.chosen(data).items()},
         "distribution matching": tune.matching(data),
         "minimax": functools.partial(rules.minimax, steps=MINIMAX_STEPS),
     }
 
 
-def students_cell(stand, images_per_class, rule, seed, network) -> dict:
-    """Accuracies of students of one set, and of its nearest neighbours."""
-    images, seconds = protocol.kept_set(stand, images_per_class, rule, seed)
-    how = protocol.recipe(stand.name, images_per_class, network)
-    seeds = protocol.student_seeds(seed, stand.name, network)
+def cell(bench: Bench, images_per_class: int, rule: Callable, seed: int, network: str) -> dict:
+    """Accuracies of students of one set, and of its nearest neighbors."""
+    images, seconds = kept_set(bench, images_per_class, rule, seed)
+    seeds = student_seeds(seed, bench.name, network)
     return {
-        "students": protocol.student_scores(stand, images, how, seeds),
-        "nearest_neighbor": protocol.nearest_neighbor(stand, images),
+        "students": student_scores(bench, images, short_recipe(images_per_class, network), seeds),
+        "nearest_neighbor": nearest_neighbor(bench, images),
         "seconds": round(seconds, 2),
     }
 
 
-def full_real(stand, seed: int) -> float:
+def full_real(bench: Bench, seed: int) -> dict:
     """The end of the scale: a student of all training images."""
-    test = stand.data.test
-    return round(accuracy(protocol.real_student(stand, seed), test.images, test.labels), 5)
+    return {"accuracy": accuracy_of(bench, real_student(bench, seed))}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", choices=("digits", "fashion_mnist", "cifar10"))
-    parser.add_argument("--images-per-class", type=int, nargs="+", default=[10, 1, 50])
-    parser.add_argument("--networks", nargs="+", default=["convnet3", "resnet18"])
-    parser.add_argument("--rows", nargs="+", help="by default all")
-    parser.add_argument("--sets", type=int, default=protocol.SETS)
-    asked = parser.parse_args()
-    stand, table = protocol.bench(asked.data), rows(asked.data)
-    cells = protocol.Cells("main", asked.data, note=stand.data.note, steps=protocol.STEPS)
-    for seed in range(protocol.STUDENTS[asked.data]):
-        cells(f"full real/convnet3/{seed}", functools.partial(full_real, stand, seed))
-    for network, images_per_class in itertools.product(asked.networks, asked.images_per_class):
-        for seed in range(asked.sets):  # set by set, so that an interrupted table has whole pairs
-            for name in asked.rows or table:
-                cell = functools.partial(students_cell, stand, images_per_class, table[name], seed, network)
-                cells(f"{images_per_class}/{network}/{name}/{seed}", cell)
-
-
-if __name__ == "__main__":
-    main()
+def run(
+    data: str,
+    *,
+    images_per_class: Sequence[int] = (10, 1, 50),
+    networks: Sequence[str] = ("convnet3", "resnet18"),
+    rows: Sequence[str] | None = None,
+    sets: int = SETS,
+) -> None:
+    """Compute what is missing."""
+    bench, rules_of_rows = load_bench(data), rows_of(data)
+    cells = Cells("main", data, note=bench.data.note, steps=STEPS)
+    for seed in range(DATA_SETS[data].students):
+        cells(functools.partial(full_real, bench, seed), row="full real", network="convnet3", seed=seed)
+    for network, images in itertools.product(networks, images_per_class):
+        for seed in range(sets):  # set by set, so that an interrupted table has whole pairs
+            for row in rows or rules_of_rows:
+                compute = functools.partial(cell, bench, images, rules_of_rows[row], seed, network)
+                cells(compute, images_per_class=images, network=network, row=row, seed=seed)

@@ -1,27 +1,31 @@
 """The rows of the tables: rules that make a set of `images_per_class` images per class from one seed.
 
 Each rule is a function `(bench, images_per_class, seed) -> ImageSet`; those with settings are bound with
-`functools.partial`, so that their settings are part of their name.
+`functools.partial`, so that a kept set is one of these settings.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import torch
-from protocol import KEPT, STEPS, Bench, eight_bits, sample, targets_of
 
 import mgd_helpers as mgd
 from mgd_helpers.baselines import finetune_minimax, match_distributions, real_images
-from mgd_helpers.guidance import factories
+from mgd_helpers.encoding.pipelines import Pipeline
+from mgd_helpers.guidance import factories, strengths
 from mgd_helpers.guidance.clouds import sphere_points
 from mgd_helpers.guidance.pulls import ManifoldPull
 from mgd_helpers.guidance.windows import window
+from studies.protocol import STEPS, Bench
+from studies.sets import eight_bits, sample, targets_of
 
 TREE_LEAVES = 50  # 99 nodes
 SPHERE_RADIUS = 0.1  # of the released settings, most often
 
-# --- factories beside those of `mgd_helpers.guidance.factories`: guidances for the images of one class at a time
+# --- guidances beside those of `mgd_helpers.guidance.factories`, one class at a time: what `mgd.distill` calls a factory
 
 
 def manifold_among(targets, cloud, seed, *, source, **settings):
@@ -49,69 +53,77 @@ def shortened_pull(targets, cloud, seed, *, above=0.5, **settings):
 
 
 def scheduled(level, *, rule, rate):
-    """A strength of `mgd_helpers.guidance.strengths` by name, so that its rate is part of a cell's key."""
-    return getattr(mgd.schedules, rule)(rate)(level)
+    """A strength of `mgd_helpers.guidance.strengths` by name, so that a kept set is one of this rate."""
+    return getattr(strengths, rule)(rate)(level)
 
 
 # --- sets without a generator
 
 
-def random_real(stand: Bench, images_per_class: int, seed: int) -> mgd.ImageSet:
-    return real_images.random_real(stand.data.train, images_per_class=images_per_class, seed=seed)
+def random_real(bench: Bench, images_per_class: int, seed: int) -> mgd.ImageSet:
+    return real_images.random_real(bench.data.train, images_per_class=images_per_class, seed=seed)
 
 
-def herding(stand: Bench, images_per_class: int, seed: int) -> mgd.ImageSet:
-    return real_images.herding(stand.data.train, images_per_class=images_per_class)
+def herding(bench: Bench, images_per_class: int, seed: int) -> mgd.ImageSet:
+    return real_images.herding(bench.data.train, images_per_class=images_per_class)
 
 
-def k_center(stand: Bench, images_per_class: int, seed: int) -> mgd.ImageSet:
-    return real_images.k_center(stand.data.train, images_per_class=images_per_class)
+def k_center(bench: Bench, images_per_class: int, seed: int) -> mgd.ImageSet:
+    return real_images.k_center(bench.data.train, images_per_class=images_per_class)
 
 
-def nearest_real(stand: Bench, images_per_class: int, seed: int) -> mgd.ImageSet:
+def nearest_real(bench: Bench, images_per_class: int, seed: int) -> mgd.ImageSet:
     """The training image nearest to each target."""
-    return real_images.nearest_real(stand.data.train, stand.latents, _target_latents(stand, images_per_class, seed))
+    return real_images.nearest_real(bench.data.train, bench.latents, _target_latents(bench, images_per_class, seed))
 
 
-def round_trip(stand: Bench, images_per_class: int, seed: int) -> mgd.ImageSet:
+def round_trip(bench: Bench, images_per_class: int, seed: int) -> mgd.ImageSet:
     """The same images after encoding and decoding."""
-    decoded = real_images.round_trip(stand.pipe.vae, nearest_real(stand, images_per_class, seed))
+    decoded = real_images.round_trip(bench.pipe.vae, nearest_real(bench, images_per_class, seed))
     return mgd.ImageSet(eight_bits(decoded.images), decoded.labels)
 
 
-def decoded_targets(stand: Bench, images_per_class: int, seed: int) -> mgd.ImageSet:
-    decoded = real_images.decoded_targets(stand.pipe.vae, _target_latents(stand, images_per_class, seed))
+def decoded_targets(bench: Bench, images_per_class: int, seed: int) -> mgd.ImageSet:
+    decoded = real_images.decoded_targets(bench.pipe.vae, _target_latents(bench, images_per_class, seed))
     return mgd.ImageSet(eight_bits(decoded.images), decoded.labels)
 
 
-def _target_latents(stand: Bench, images_per_class: int, seed: int) -> list[torch.Tensor]:
-    return [targets.latents for targets in targets_of(stand, images_per_class, seed)]
+def _target_latents(bench: Bench, images_per_class: int, seed: int) -> list[torch.Tensor]:
+    return [targets.latents for targets in targets_of(bench, images_per_class, seed)]
 
 
 # --- sets made by the pipeline
 
 
 def unguided(
-    stand: Bench, images_per_class: int, seed: int, *, steps: int = STEPS, sampler: str | None = None
+    bench: Bench, images_per_class: int, seed: int, *, steps: int = STEPS, sampler: str | None = None
 ) -> mgd.ImageSet:
-    pipe = sampler and with_sampler(stand.pipe, sampler)
-    return sample(stand, targets_of(stand, images_per_class, seed), None, seed=seed, steps=steps, pipe=pipe)
+    pipe = with_sampler(bench.pipe, sampler) if sampler else None
+    return sample(bench, targets_of(bench, images_per_class, seed), None, seed=seed, steps=steps, pipe=pipe)
 
 
 def guided(
-    stand: Bench, images_per_class: int, seed: int, *, pull, steps: int = STEPS, sampler: str | None = None, **targets
+    bench: Bench,
+    images_per_class: int,
+    seed: int,
+    *,
+    pull: Callable,
+    steps: int = STEPS,
+    sampler: str | None = None,
+    **targets: str,
 ) -> mgd.ImageSet:
-    """Under a guidance: `pull` is one of `guidance.factories`, bound; the rest says where targets come from."""
-    found = targets_of(stand, images_per_class, seed, **targets)
-    return sample(stand, found, pull, seed=seed, steps=steps, pipe=sampler and with_sampler(stand.pipe, sampler))
+    """Under a guidance: `pull` is one of `mgd_helpers.guidance.factories`, bound; the rest says where targets come from."""
+    found = targets_of(bench, images_per_class, seed, **targets)
+    pipe = with_sampler(bench.pipe, sampler) if sampler else None
+    return sample(bench, found, pull, seed=seed, steps=steps, pipe=pipe)
 
 
-def mgd3(stand: Bench, images_per_class: int, seed: int) -> mgd.ImageSet:
+def mgd3(bench: Bench, images_per_class: int, seed: int) -> mgd.ImageSet:
     """The mode guidance of MGD3 as published: 0.1 times a DDPM step's deviation, 50 steps, and not tuned."""
-    return guided(stand, images_per_class, seed, pull=factories.mgd3, steps=50, sampler="DDPMScheduler")
+    return guided(bench, images_per_class, seed, pull=factories.mgd3, steps=50, sampler="DDPMScheduler")
 
 
-def with_sampler(pipe, name: str):
+def with_sampler(pipe: Any, name: str) -> Pipeline:
     """The same networks under another of diffusers' schedulers."""
     import diffusers
 
@@ -125,26 +137,26 @@ def with_sampler(pipe, name: str):
 
 
 def distribution_matching(
-    stand: Bench, images_per_class: int, seed: int, *, steps: int, learning_rate: float
+    bench: Bench, images_per_class: int, seed: int, *, steps: int, learning_rate: float
 ) -> mgd.ImageSet:
-    start, real = random_real(stand, images_per_class, seed), stand.data.train
+    start, real = random_real(bench, images_per_class, seed), bench.data.train
     made = match_distributions(start, real, steps=steps, learning_rate=learning_rate, seed=seed)
     return mgd.ImageSet(eight_bits(made.images), made.labels)
 
 
-def minimax(stand: Bench, images_per_class: int, seed: int, *, steps: int) -> mgd.ImageSet:
+def minimax(bench: Bench, images_per_class: int, seed: int, *, steps: int) -> mgd.ImageSet:
     """Unguided images of the pipeline after a Minimax-style fine-tune, which is made once per data set."""
-    targets = targets_of(stand, images_per_class, seed)
-    return sample(stand, targets, None, seed=seed, pipe=_finetuned(stand, steps))
+    targets = targets_of(bench, images_per_class, seed)
+    return sample(bench, targets, None, seed=seed, pipe=_finetuned(bench, steps))
 
 
-@functools.cache
-def _finetuned(stand: Bench, steps: int):
-    folder = KEPT / f"minimax_{stand.name}_{stand.part}_{stand.weights[:12]}_{steps}"
+@functools.lru_cache(maxsize=1)
+def _finetuned(bench: Bench, steps: int) -> Pipeline:
+    folder = bench.kept / f"minimax_{bench.name}_{bench.part}_{bench.weights[:12]}_{steps}"
     if not (folder / "model_index.json").exists():
-        labels = range(stand.n_classes)
+        labels = range(bench.n_classes)
         pipe = finetune_minimax(
-            stand.pipe, stand.data.train, latents=stand.latents, class_labels=labels, steps=steps, seed=0
+            bench.pipe, bench.data.train, latents=bench.latents, class_labels=labels, steps=steps, seed=0
         )
         pipe.save_pretrained(folder, safe_serialization=True)
     return mgd.load_pipeline(folder)

@@ -1,0 +1,8 @@
+"""The sentences of the page "What the numbers say" that rest on results, each with a check against these results.
+
+A sentence is the literal text of the page, but for line breaks; its check is true while the results bear it out.
+"""
+
+from studies.claims import beside, parts, rows, sizes
+
+CLAIMS = (*rows.CLAIMS, *sizes.CLAIMS, *parts.CLAIMS, *beside.CLAIMS)

@@ -1,0 +1,99 @@
+"""The figures of the page "What the numbers say": paired differences as series of intervals, in points of accuracy.
+
+Where nothing has been measured, a line that says how to do it is displayed in place of the figure.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import pandas
+import seaborn
+from IPython.display import display
+from matplotlib.figure import Figure
+
+from mgd_helpers.evaluation.paired import Difference
+from mgd_helpers.lab import plots
+from studies import report, tables
+from studies.data_sets import DATA_SETS
+from studies.html_tables import missing
+
+Intervals = dict[str, tuple[float, float, float]]
+
+
+def in_points(pairs: Mapping[str, Difference]) -> Intervals:
+    """Row -> difference and the ends of its interval, in points."""
+    return {row: (100 * pair.mean, 100 * pair.low, 100 * pair.high) for row, pair in pairs.items()}
+
+
+def on_each_data_set(base: str, rows: Iterable[str], *, measure: str = "students") -> dict[str, Intervals]:
+    """Differences of rows to one row, ten images per class and ConvNet-3: a series per data set that has this row."""
+    series = {}
+    for data, settings in DATA_SETS.items():
+        found = report.main_scores(data, 10, measure=measure)
+        if base in found:
+            pairs = {row: report.difference(found, row, base) for row in rows if row in found and row != base}
+            series[settings.title] = in_points(pairs)
+    return series
+
+
+def in_the_mean(base: str, rows: Iterable[str], conditions: Sequence[tuple[int, str]]) -> dict[str, Intervals]:
+    """Differences of rows to one row, means over data sets: a series per (images per class, network) that has both."""
+    rows, series = list(rows), {}
+    for images_per_class, network in conditions:
+        found = report.everywhere(images_per_class, network)
+        pairs = {row: pair for row in rows if (pair := report.pooled(found, row, base))}
+        if pairs:
+            series[f"{images_per_class} per class, {report.NETWORKS[network]}"] = in_points(pairs)
+    return series
+
+
+def draw_factor(factor: str) -> Figure | None:
+    """Differences of the variants of one factor to the base of the ablations."""
+    pairs = [report.factor_table(factor, measure) for measure in report.JUDGES.values()]
+    return _by_judge(factor, pairs, "difference to the base, points of accuracy")
+
+
+def draw_sampler_gains() -> Figure | None:
+    """What guidance adds under each sampler."""
+    pairs = [report.sampler_gains(measure) for measure in report.JUDGES.values()]
+    return _by_judge("sampler, unguided", pairs, "guided minus unguided, points of accuracy")
+
+
+def _by_judge(factor: str, pairs: Sequence[Mapping[str, Difference]], xlabel: str) -> Figure | None:
+    """Means over the data sets on which a factor was measured: a series for students, and one for neighbors."""
+    measured = [DATA_SETS[data].title for data in report.ablated(factor)]
+    if not measured:
+        return display(missing(f"ablations digits --factors {shlex.quote(factor)}"))
+    series = {judge: in_points(found) for judge, found in zip(("ConvNet-3", "1-NN"), pairs, strict=True)}
+    figure = plots.draw_intervals(series, xlabel=xlabel)
+    figure.axes[0].set_title("mean over " * (len(measured) > 1) + ", ".join(measured), loc="left")
+    return figure
+
+
+def draw_tuning() -> Figure:
+    """Validation accuracy beyond unguided against strength: a panel per data set, a line per rule."""
+    tried = pandas.concat([tables.tuning(data) for data in DATA_SETS])
+    panels = tried.groupby("data", sort=False)
+    figure, axes = plt.subplots(1, len(panels), figsize=(2.6 * len(panels), 3.6), squeeze=False)
+    options = {"x": "strength", "y": "difference", "hue": "rule", "style": "rule", "markers": True, "dashes": False}
+    for axis, (title, lines) in zip(axes[0], panels, strict=True):
+        seaborn.lineplot(lines, **options, errorbar="se", err_style="bars", ax=axis)
+        axis.axhline(0, color="0.5", linewidth=1, zorder=0)
+        axis.set(xscale="log", title=title, ylabel="points beyond unguided" if axis is axes[0, 0] else "")
+        axis.get_legend().remove()
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper left", ncols=3)
+    return figure
+
+
+def draw_autoencoders() -> Figure | None:
+    """Accuracy of every row against the error of the autoencoder under it."""
+    lines = tables.vae_table()
+    if not len(lines):
+        return display(missing("vae"))
+    rows = [name for name in lines if name not in ("VAE steps", "error")]
+    axis = lines.set_index("error")[rows].mul(100).plot(marker="o", logx=True, figsize=(6.5, 3.6))
+    axis.set(xlabel="mean squared error of a round trip", ylabel="accuracy, %")
+    return axis.get_figure()

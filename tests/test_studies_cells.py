@@ -1,0 +1,154 @@
+"""Cells of the studies are computed once and kept with their settings; one command line computes what is missing."""
+
+import functools
+import inspect
+import json
+
+import pytest
+
+from studies import cells, robust
+from studies.__main__ import OPTIONS, STUDIES, main
+
+RESULTS = sorted(cells.RESULTS.glob("*.json"))
+
+
+def test_a_cell_is_computed_once_and_survives_an_interruption(monkeypatch, tmp_path):
+    monkeypatch.setattr(cells, "RESULTS", tmp_path)
+    first = cells.Cells("toy", "digits", steps=3)
+    assert first(lambda: {"students": [0.5]}, row="a", seed=10) == {"students": [0.5]}
+    with pytest.raises(KeyboardInterrupt):
+        first(lambda: (_ for _ in ()).throw(KeyboardInterrupt), row="a", seed=1)
+    again = cells.Cells("toy", "digits", steps=3)
+    assert again(lambda: pytest.fail("computed twice"), row="a", seed=10) == {"students": [0.5]}
+    assert again.find(row="a", seed=1) is None and again.find(row="a") is None
+    again(lambda: {"students": [0.25]}, row="a", seed=1)
+    assert cells.read("toy", "digits")["cells"] == [
+        {"settings": {"row": "a", "seed": 1}, "result": {"students": [0.25]}},
+        {"settings": {"row": "a", "seed": 10}, "result": {"students": [0.5]}},
+    ]
+    with pytest.raises(ValueError, match="holds cells of other settings"):
+        cells.Cells("toy", "digits", steps=4)
+
+
+def test_cells_are_selected_by_their_settings():
+    found = [{"settings": {"row": row, "seed": seed}, "result": {}} for row in "ab" for seed in (0, 1)]
+    assert cells.select(found, row="a") == found[:2]
+    assert cells.select(found, row="b", seed=1) == found[3:]
+    assert cells.select(found, factor="a") == []
+
+
+@pytest.mark.parametrize("file", RESULTS, ids=lambda file: file.stem)
+def test_committed_results_say_what_made_them(file):
+    content = json.loads(file.read_text())
+    assert list(content) == ["table", "data", "note", "settings", "hardware", "versions", "cells"]
+    assert file.stem == f"{content['table']}_{content['data']}"
+    assert content["cells"] and file.read_text() == cells.text_of(content)
+    settings = [cell["settings"] for cell in content["cells"]]
+    assert all({"row", "seed"} <= set(one) for one in settings)
+    assert len({json.dumps(one, sort_keys=True) for one in settings}) == len(settings)
+    if content["data"] == "cifar10":
+        assert "JPEG" in content["note"]
+
+
+def test_every_table_has_results():
+    expected = {f"{name}_{data}" for name, (_, data_sets) in STUDIES.items() for data in data_sets}
+    assert {file.stem for file in RESULTS} == expected
+
+
+def test_results_of_the_first_form_are_converted(monkeypatch, tmp_path):
+    from studies import convert
+
+    monkeypatch.setattr(cells, "RESULTS", tmp_path)
+    keyed = {
+        "tune": {"mode/strength 0.5/2": [0.9], "tangent/strength 1.0, n_neighbors 24/0": [0.8], "unguided/-/1": [0.7]},
+        "main": {"10/convnet3/unguided, DDPM/3": {"students": [0.9]}, "full real/convnet3/0": 0.97},
+        "measures": {"10/audit/k-centre/0": {"images": 100}, "10/k-centre/2": {"mmd": 0.5}},
+        "ablations": {"neighbourhood/k 6, d 2/1": {"students": [0.5]}},
+        "cost": {"minimax": {"peak_mib": 3}},
+        "vae": {"30/error": {"error": 0.5}, "30/mode/0": {"students": [0.1]}},
+    }
+    for table, found in keyed.items():
+        (tmp_path / f"{table}_digits.json").write_text(json.dumps({"table": table, "cells": found}))
+    with pytest.raises(ValueError, match=r"Run `python -m studies.convert` once"):
+        cells.read("main", "digits")
+    for _ in range(2):
+        convert.main()
+    found = {table: [tuple(cell.values()) for cell in cells.read(table, "digits")["cells"]] for table in keyed}
+    assert found == {
+        "tune": [
+            ({"row": "mode", "strength": 0.5, "seed": 2}, {"students": [0.9]}),
+            ({"row": "tangent", "strength": 1.0, "n_neighbors": 24, "seed": 0}, {"students": [0.8]}),
+            ({"row": "unguided", "seed": 1}, {"students": [0.7]}),
+        ],
+        "main": [
+            (
+                {"images_per_class": 10, "network": "convnet3", "row": "unguided, DDPM", "seed": 3},
+                {"students": [0.9]},
+            ),
+            ({"row": "full real", "network": "convnet3", "seed": 0}, {"accuracy": 0.97}),
+        ],
+        "measures": [
+            ({"images_per_class": 10, "kind": "audit", "row": "k-centre", "seed": 0}, {"images": 100}),
+            ({"images_per_class": 10, "kind": "distances", "row": "k-centre", "seed": 2}, {"mmd": 0.5}),
+        ],
+        "ablations": [({"factor": "neighbourhood", "row": "k 6, d 2", "seed": 1}, {"students": [0.5]})],
+        "cost": [({"row": "minimax", "seed": 0}, {"peak_mib": 3})],
+        "vae": [
+            ({"vae_steps": 30, "row": "autoencoder", "seed": 0}, {"error": 0.5}),
+            ({"vae_steps": 30, "row": "mode", "seed": 0}, {"students": [0.1]}),
+        ],
+    }
+
+
+# --- the command line
+
+
+def test_the_command_line_lists_every_study_with_a_sentence(capsys):
+    main([])
+    listed = " ".join(capsys.readouterr().out.split())
+    for name, (study, _) in STUDIES.items():
+        assert f"{name} {study.__doc__.splitlines()[0]}" in listed
+
+
+def test_every_option_of_a_study_is_one_of_the_command_line():
+    for study, _ in STUDIES.values():
+        assert set(inspect.signature(study.run).parameters) <= {"data", *OPTIONS}
+
+
+def test_the_command_line_runs_what_is_asked_for(monkeypatch):
+    runs = []
+    for name, (study, _) in STUDIES.items():
+        real = inspect.signature(study.run)
+        run = functools.wraps(study.run)(lambda data, name=name, **asked: runs.append((name, data, asked)))
+        assert inspect.signature(run) == real
+        monkeypatch.setattr(study, "run", run)
+    options = ["--images-per-class", "10", "--networks", "resnet18", "--rows", "mode", "--sets", "3"]
+    main(["main", "digits", "cifar10", *options])
+    asked = {"images_per_class": [10], "networks": ["resnet18"], "rows": ["mode"], "sets": 3}
+    assert runs == [("main", "digits", asked), ("main", "cifar10", asked)]
+    runs.clear()
+    main(["robust", "digits"])
+    assert runs == [("robust", "digits", {"rows": None, "sets": robust.SETS})]
+    runs.clear()
+    main(["all"])
+    assert [run[:2] for run in runs] == [(name, data) for name, (_, sets) in STUDIES.items() for data in sets]
+    assert all(asked == {} for *_, asked in runs)
+    runs.clear()
+    main(["all", "digits"])
+    assert [run[:2] for run in runs] == [(name, "digits") for name in STUDIES]
+
+
+@pytest.mark.parametrize("asked", ["main mnist", "vae cifar10", "all mnist"])
+def test_an_unknown_data_set_is_refused_by_name(capsys, asked):
+    with pytest.raises(SystemExit):
+        main(asked.split())
+    assert "data must be among digits" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "asked", ["main --rows unguided --networks convnet3 --images-per-class 10", "robust --rows mode"]
+)
+def test_a_command_computes_nothing_that_is_known(monkeypatch, asked):
+    monkeypatch.setattr(cells, "write", lambda *_: pytest.fail("nothing is missing"))
+    study, *options = asked.split()
+    main([study, "digits", "--sets", "1", *options])
