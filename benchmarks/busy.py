@@ -59,13 +59,13 @@ def main(options: argparse.Namespace) -> None:
 
 
 @contextmanager
-def neighbor() -> Iterator[None]:
+def neighbor() -> Iterator[subprocess.Popen]:
     """A process that is busy with all cores until the context ends."""
     command = [sys.executable, "-c", NEIGHBOR]
     with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True) as process:
         try:
             process.stdout.readline()
-            yield
+            yield process
         finally:
             process.kill()
 

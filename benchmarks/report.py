@@ -150,8 +150,8 @@ def promises(found: dict[str, dict]) -> Markdown:
     if gpus:
         return Markdown(f"{told}\n\nMeasured on a GPU: {', '.join(gpus)}.")
     return Markdown(
-        f"{told}\n\n**No figure for a GPU has been measured.** The benchmarks take `--device cuda`, but no GPU was at hand "
-        "when these files were made. What is promised for a GPU is therefore neither kept nor broken."
+        f"{told}\n\n**No figure for a GPU has been measured.** The benchmarks take `--device cuda`, but no GPU was at "
+        "hand when these files were made. What is promised for a GPU is therefore neither kept nor broken."
     )
 
 

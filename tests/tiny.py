@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 import torch
 
-from benchmarks.models import DIT_XL_2_256
-
 SIZE, CHANNELS, WIDTH = 8, 4, 8  # of latents, and of the text that nobody wrote
 
 
@@ -256,6 +254,8 @@ def bare(scheduler):
 def imagenet_dit(**shrunk):
     """The denoiser of facebook/DiT-XL-2-256, random, or `shrunk` in layers and width; all else as in its config."""
     from diffusers import DiTTransformer2DModel
+
+    from benchmarks.models import DIT_XL_2_256
 
     return DiTTransformer2DModel(**DIT_XL_2_256 | shrunk)
 
