@@ -116,8 +116,8 @@ def geometry(options: Namespace, left: Callable[[], float]) -> Iterator[dict]:
         took[place] = seconds(grow, repeats=3 if here else 1, warm_up=int(here))
     ratio = inertia[device] / inertia["cpu"]
     fault = f"the tree's inertia is {ratio:.3g} times that on the CPU" if ratio > 1.02 else None
-    size = f"{count} x {dim}, {n_leaves} leaves"
-    yield {"operation": "tree", "size": size, "ms": 1e3 * took[device], "cpu_ms": 1e3 * took["cpu"], "fault": fault}
+    told = f"{count} x {dim}, {n_leaves} leaves"
+    yield {"operation": "tree", "size": told, "ms": 1e3 * took[device], "cpu_ms": 1e3 * took["cpu"], "fault": fault}
     sizes = {"n_neighbors": ManifoldPull.n_neighbors, "rank": ManifoldPull.rank}
     generator, images = seeding.generator(seed), 2 if options.quick else 32
     points, vectors = torch.randn(2, images, dim, generator=generator).to(device)
