@@ -54,12 +54,12 @@ check: $(READY)  ## lint, types and the fast tests, in under a minute: what to r
 .PHONY: bench
 # One after the other, or they would disturb each other; BENCH="--device cuda" names the device
 bench: $(READY)  ## run all benchmarks on this machine and keep their tables in benchmarks/results/
-	for file in $(filter-out %/harness.py %/models.py %/gpu.py,$(wildcard benchmarks/*.py)); do $(BIN)/python "$$file" $(BENCH); done
+	$(BIN)/python -m benchmarks all $(BENCH)
 
 .PHONY: gpu
 # Eight minutes at most, results as it goes; BENCH="--minutes 4 --parts stall batches" gives it less to do
 gpu: $(READY)  ## check and time what a GPU does, in eight minutes, and keep it in benchmarks/results/gpu/
-	$(BIN)/python benchmarks/gpu.py $(BENCH)
+	$(BIN)/python -m benchmarks gpu $(BENCH)
 
 .PHONY: study
 # Hours on two cores. Every cell is kept as soon as it is known, so it may be stopped and called again; DATA="digits"

@@ -7,21 +7,26 @@ there to see: it is shared among threads, which a neighbour disturbs.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
 import sys
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from pathlib import Path
 
 import torch
-from harness import arguments, report, seconds
 
-from mgd_helpers import ManifoldPull, bisect, encode, load_data, load_pipeline, pick_targets, sample, window
-from mgd_helpers.seeding import generator
+from benchmarks.harness import record, seconds
+from benchmarks.students import random_set
+from mgd_helpers import ManifoldPull, bisect, encode, load_data, load_pipeline, pick_targets, sample, seeding, window
 from mgd_helpers.students.training import Recipe, train_student
 
+ROOT = Path(__file__).parents[1]
 PROMISED = 3.0
-NEIGHBOUR = """
+NEIGHBOR = """
 import os, torch
 torch.set_num_threads(os.cpu_count())
 matrix = torch.randn(800, 800)
@@ -29,45 +34,47 @@ print("busy", flush=True)
 while True:
     matrix @ matrix
 """
+WORK = """
+import torch
+import json
+from benchmarks import busy
+print(json.dumps(busy.timed({device!r}, seed={seed}, quick={quick}, beside={beside})))
+"""
 
 
-def main() -> None:
-    options = arguments(__doc__.splitlines()[0])
-    with neighbour():
-        busy = in_a_fresh_process(options)
-    quiet = in_a_fresh_process(options)
+def main(options: argparse.Namespace) -> None:
+    """Each kind of work beside the neighbour, and alone."""
+    busy, quiet = (in_a_fresh_process(options, beside=beside) for beside in (True, False))
     rows = [
         {
             "work": work,
             "quiet_seconds": quiet[work],
             "busy_seconds": busy[work],
             "ratio": busy[work] / quiet[work],
-            "promised": PROMISED if is_small(work) else None,
+            "promised": None if "wide" in work else PROMISED,
         }
         for work in quiet
     ]
-    report("busy", rows, options=options, neighbour_threads=os.cpu_count())
-
-
-def is_small(work: str) -> bool:
-    return "wide" not in work
+    record("busy", rows, options=options, neighbour_threads=os.cpu_count())
 
 
 @contextmanager
-def neighbour():
+def neighbor() -> Iterator[subprocess.Popen]:
     """A process that is busy with all cores until the context ends."""
-    command = [sys.executable, "-c", NEIGHBOUR]
+    command = [sys.executable, "-c", NEIGHBOR]
     with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True) as process:
         try:
             process.stdout.readline()
-            yield
+            yield process
         finally:
             process.kill()
 
 
-def in_a_fresh_process(options) -> dict[str, float]:
-    command = [sys.executable, __file__, "work", options.device, str(options.seed), str(int(options.quick))]
-    made = subprocess.run(command, env=environment(), stdout=subprocess.PIPE, text=True, check=True)
+def in_a_fresh_process(options: argparse.Namespace, *, beside: bool) -> dict[str, float]:
+    """What `timed` finds in a process of its own."""
+    code = WORK.format(device=options.device, seed=options.seed, quick=options.quick, beside=beside)
+    command = [sys.executable, "-c", code]
+    made = subprocess.run(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(made.stdout.splitlines()[-1])
 
 
@@ -77,47 +84,36 @@ def environment() -> dict[str, str]:
     return kept | {"MGD_QUIET": "1"}
 
 
-def work(device: str, seed: int, quick: bool) -> dict[str, float]:
-    """The seconds of each kind of work, in this process."""
-    repeats = 1 if quick else 3
-    draw = generator(seed)
-    found = {}
+def timed(device: str, *, seed: int, quick: bool, beside: bool) -> dict[str, float]:
+    """The seconds of each kind of work, in this process, `beside` a neighbour or alone."""
+    ready = work(device, seed=seed, quick=quick)
+    with neighbor() if beside else nullcontext():
+        return {name: seconds(run, repeats=repeats, warm_up=repeats > 1) for name, (run, repeats) in ready.items()}
+
+
+def work(device: str, *, seed: int, quick: bool) -> dict[str, tuple[Callable[[], object], int]]:
+    """Each kind of work, ready to be called, and how often."""
+    generator = seeding.generator(seed)
 
     per_class, steps, classes = (2, 2, 1) if quick else (10, 50, 10)
     pipe, data = load_pipeline("digits", device=device), load_data("digits").train
-    clouds = [encode(pipe.vae, data.of_class(label)) for label in range(classes)]
-    trees = [bisect(cloud, n_leaves=per_class, seed=seed) for cloud in clouds]
-    targets = [pick_targets(tree, images_per_class=per_class).latents for tree in trees]
-
-    guidance = {
-        label: window(ManifoldPull(targets[label], clouds[label].to(device)), above=0.5) for label in range(classes)
-    }
+    guidance = {}
+    for label in range(classes):
+        cloud = encode(pipe.vae, data.of_class(label)[: 30 if quick else None])
+        targets = pick_targets(bisect(cloud, n_leaves=per_class, seed=seed), images_per_class=per_class)
+        guidance[label] = window(ManifoldPull(targets.latents, cloud.to(device)), above=0.5)
     asked = [label for label in range(classes) for _ in range(per_class)]
+    digits = partial(sample, pipe, asked, guidance=guidance, seed=seed, steps=steps, guidance_scale=1.5)
 
-    def digits():
-        return sample(pipe, asked, guidance=guidance, seed=seed, steps=steps, guidance_scale=1.5)
-
-    found[f"{len(asked)} digits"] = seconds(digits, device=device, repeats=1, warm_up=0)
-
-    images = torch.randn(100, 1, 32, 32, generator=draw).clamp(-1, 1).to(device)
-    labels = (torch.arange(100) % 10).to(device)
-    for name, recipe in {
-        "a student": Recipe(steps=2 if quick else 150),
-        "steps of a wide student": Recipe(steps=1 if quick else 10, width=8 if quick else 128),
-    }.items():
-
-        def student(recipe=recipe):
-            return train_student(images, labels, n_classes=10, recipe=recipe, seed=seed)
-
-        found[name] = seconds(student, device=device, repeats=1, warm_up=0)
-
-    latents = torch.randn(150, 256, generator=draw).to(device)
-    found["a tree"] = seconds(lambda: bisect(latents, n_leaves=10, seed=seed), device=device, repeats=repeats)
-    return found
-
-
-if __name__ == "__main__":
-    if sys.argv[1:2] == ["work"]:
-        print(json.dumps(work(sys.argv[2], int(sys.argv[3]), sys.argv[4] == "1")))
-    else:
-        main()
+    images, labels = random_set(device, generator=generator, channels=1)
+    train = partial(train_student, images, labels, n_classes=10, seed=seed)
+    small, wide = Recipe(steps=2), Recipe(steps=1, width=8)
+    if not quick:
+        small, wide = Recipe(steps=150), Recipe(steps=10, width=128)
+    latents = torch.randn(150, 256, generator=generator).to(device)
+    return {
+        f"{len(asked)} digits": (digits, 1),
+        "a student": (partial(train, recipe=small), 1),
+        "steps of a wide student": (partial(train, recipe=wide), 1),
+        "a tree": (partial(bisect, latents, n_leaves=10, seed=seed), 1 if quick else 3),
+    }

@@ -6,6 +6,7 @@ told, and the others go on. Rows are in the file as soon as they are known. The 
 
 from __future__ import annotations
 
+import argparse
 import gc
 import os
 import time
@@ -13,8 +14,9 @@ import traceback
 from pathlib import Path
 
 import torch
-from harness import RESULTS, arguments, device_name, keep, made_on
-from on_gpu import checks, times
+
+from benchmarks.harness import RESULTS, device_name, keep, made_on
+from benchmarks.on_gpu import checks, times
 
 PARTS = {  # and how many seconds each must find left
     "tests": (checks.tests, 30),
@@ -27,16 +29,18 @@ PARTS = {  # and how many seconds each must find left
 }
 
 
-def main() -> int:
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What the command line asks beyond device, seed and quick."""
+    parser.add_argument("--minutes", type=float, default=8.0, help="the budget; a part that it cannot hold is skipped")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="some of the parts alone")
+    parser.add_argument("--out", type=Path, help="default: results/gpu/<device>.json, and nothing with --quick")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Run the parts in their order; 1 where a check failed, else 0."""
     start = time.monotonic()
-    options = arguments(
-        __doc__.splitlines()[0],
-        minutes={"type": float, "default": 8.0, "help": "the budget; parts that it will not hold are skipped"},
-        parts={"nargs": "+", "choices": list(PARTS), "default": list(PARTS), "help": "some of the parts alone"},
-        out={"type": Path, "help": "the results' file; by default results/gpu/<device>.json, and none with --quick"},
-    )
     if options.device == "cpu" and not options.quick:
-        raise SystemExit("gpu.py is for a GPU; on a CPU it takes --quick, to see that it runs.")
+        raise SystemExit("`gpu` needs a GPU, and the device is cpu. To see that it runs on a CPU, add --quick.")
     os.environ.setdefault("MGD_QUIET", "1")
     file = options.out or (None if options.quick else RESULTS / "gpu" / f"{device_name(options.device)}.json")
     made_by, summary = made_on(options), []
@@ -69,30 +73,29 @@ def main() -> int:
             print(traceback.format_exc(), flush=True)
         took = time.monotonic() - began
         write(name, rows, faults=faults, seconds=took)
-        print(table(rows), flush=True)
+        print(text_table(rows), flush=True)
         state = "failed" if faults else "done"
         summary.append({"part": name, "state": state, "seconds": took, "told": "; ".join(faults)})
         gc.collect()
         if options.device != "cpu":
             torch.cuda.empty_cache()
     write("summary", summary)
-    print(f"\n[{time.monotonic() - start:3.0f} s of {60 * options.minutes:.0f}] summary\n{table(summary)}", flush=True)
+    print(
+        f"\n[{time.monotonic() - start:3.0f} s of {60 * options.minutes:.0f}] summary\n{text_table(summary)}",
+        flush=True,
+    )
     return int(any(row["state"] == "failed" for row in summary))
 
 
-def table(rows: list[dict]) -> str:
+def text_table(rows: list[dict]) -> str:
     """Rows to be read, without columns that say nothing; by hand, for a machine that has little more than torch."""
     names = dict.fromkeys(name for row in rows for name in row)
-    names = [name for name in names if any(_told(row, name) for row in rows)]
-    cells = [names] + [[_told(row, name) for name in names] for row in rows]
+    names = [name for name in names if any(_cell(row, name) for row in rows)]
+    cells = [names] + [[_cell(row, name) for name in names] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in cells)
 
 
-def _told(row, name) -> str:
+def _cell(row, name) -> str:
     value = row.get(name)
     return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)[:300]
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

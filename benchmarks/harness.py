@@ -11,54 +11,39 @@ import itertools
 import json
 import os
 import statistics
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from torch.profiler import ProfilerActivity, profile
+from torch.utils.benchmark import timer
 
+from mgd_helpers.data import files
 from mgd_helpers.provenance import hardware, package_versions
 
 RESULTS = Path(__file__).parent / "results"
 
 
-def arguments(description: str, **more: dict) -> argparse.Namespace:
-    """`--device` (default: CUDA where there is one), `--quick` (small sizes, nothing is written), `--seed`.
-
-    `more` are options of one script: a name, and what `add_argument` is to know of it.
-    """
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--quick", action="store_true", help="small sizes, to see that it runs; nothing is written")
-    parser.add_argument("--seed", type=int, default=0)
-    for name, settings in more.items():
-        parser.add_argument(f"--{name}", **settings)
-    options = parser.parse_args()
-    options.load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
-    return options
-
-
-def seconds(function: Callable[[], object], *, device: str, repeats: int = 5, warm_up: int = 1) -> float:
+def seconds(function: Callable[[], object], *, repeats: int = 5, warm_up: int = 1) -> float:
     """The median time of one call, the device's queue emptied before and after."""
-    return seconds_each([function], device=device, repeats=repeats, warm_up=warm_up)[0]
+    return seconds_each([function], repeats=repeats, warm_up=warm_up)[0]
 
 
-def seconds_each(
-    functions: Sequence[Callable[[], object]], *, device: str, repeats: int = 5, warm_up: int = 1
-) -> list[float]:
-    """The median time of each of several functions, called by turns: what disturbs the machine disturbs all alike."""
+def seconds_each(functions: Sequence[Callable[[], object]], *, repeats: int = 5, warm_up: int = 1) -> list[float]:
+    """The median time of each of several functions, called by turns: what disturbs the machine disturbs all alike.
+
+    The clock is that of `torch.utils.benchmark.Timer`, which waits for the device. Its `Timer.timeit` itself would call
+    each function twice more to warm up, and some of these take a minute.
+    """
     for function in functions:
         for _ in range(warm_up):
             function()
-    times = [[] for _ in functions]
+    times: list[list[float]] = [[] for _ in functions]
     for _ in range(repeats):
         for function, taken in zip(functions, times, strict=True):
-            _synchronize(device)
-            start = time.perf_counter()
+            start = timer()
             function()
-            _synchronize(device)
-            taken.append(time.perf_counter() - start)
+            taken.append(timer() - start)
     return [statistics.median(taken) for taken in times]
 
 
@@ -110,7 +95,7 @@ def exponent(sizes: Sequence[float], values: Sequence[float]) -> float:
     return ((x * y).sum() / x.square().sum()).item()
 
 
-def report(name: str, rows: list[dict], *, options: argparse.Namespace, **settings) -> None:
+def record(name: str, rows: list[dict], *, options: argparse.Namespace, **settings: object) -> None:
     """Print one table, say what made it, and keep it under `name` in results/<device>.json.
 
     A column `promised` holds the bound that was set beforehand, where there is one.
@@ -138,10 +123,7 @@ def keep(file: Path, name: str, result: dict) -> None:
     """Put one result into a file of several; whenever it is interrupted, the file is whole."""
     kept = json.loads(file.read_text()) if file.exists() else {}
     kept[name] = _rounded(result)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(".part")
-    part.write_text(json.dumps(dict(sorted(kept.items())), indent=1) + "\n")
-    part.replace(file)
+    files.write(file, lambda part: part.write_text(json.dumps(dict(sorted(kept.items())), indent=1) + "\n"))
 
 
 def device_name(device: str) -> str:

@@ -3,6 +3,10 @@
 In diffusers it has 750 million parameters, not 675: each of the 28 blocks embeds time and label anew.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import torch
 
 DIT_XL_2_256 = {
@@ -18,7 +22,7 @@ DIT_XL_2_256 = {
 QUICK = DIT_XL_2_256 | {"num_attention_heads": 2, "attention_head_dim": 8, "num_layers": 1, "sample_size": 8}
 
 
-def denoiser(device: str, *, quick: bool = False, dtype: torch.dtype | None = None):
+def denoiser(device: str, *, quick: bool = False, dtype: torch.dtype | None = None) -> Any:
     """The transformer, by default in `working_dtype`; `quick` is a tiny one of the same build."""
     from diffusers import DiTTransformer2DModel
 
@@ -27,7 +31,7 @@ def denoiser(device: str, *, quick: bool = False, dtype: torch.dtype | None = No
     return model.to(dtype or working_dtype(device)).eval().requires_grad_(False)
 
 
-def dit_pipeline(device: str, *, quick: bool = False, dtype: torch.dtype | None = None):
+def dit_pipeline(device: str, *, quick: bool = False, dtype: torch.dtype | None = None) -> Any:
     """A stock DiTPipeline: the transformer above, an autoencoder of Stable Diffusion's shape, DDIM."""
     from diffusers import AutoencoderKL, DDIMScheduler, DiTPipeline
 

@@ -8,23 +8,18 @@ guided run does not. Nothing is timed.
 
 from __future__ import annotations
 
+import argparse
 import statistics
+from collections.abc import Callable
 
-import diffusers
 import torch
-from harness import arguments, report
 
 import mgd_helpers as mgd
+from benchmarks.harness import record
+from mgd_helpers import seeding
 from mgd_helpers.guidance import strengths
 from mgd_helpers.guidance.toys import PointCloudPipeline
-from mgd_helpers.seeding import generator
 
-TRAINED = {"beta_schedule": "linear", "beta_start": 1e-4, "beta_end": 2e-2}
-SAMPLERS = {
-    "DDIM": lambda: diffusers.DDIMScheduler(clip_sample=False, timestep_spacing="trailing", **TRAINED),
-    "DPM-Solver++": lambda: diffusers.DPMSolverMultistepScheduler(timestep_spacing="trailing", **TRAINED),
-    "Euler": lambda: diffusers.EulerDiscreteScheduler(timestep_spacing="trailing", **TRAINED),
-}
 RULES = {
     "constant 0.5": 0.5,
     "per log-SNR 0.25": strengths.per_log_snr(0.25),
@@ -34,13 +29,26 @@ RULES = {
 LABEL, IMAGES = 3, 200
 
 
-def ends(pipe, guidance, steps: int, seed: int) -> torch.Tensor:
+def schedulers() -> dict[str, object]:
+    """The samplers, all with the noise levels of the same training."""
+    from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, EulerDiscreteScheduler
+
+    trained = {"beta_schedule": "linear", "beta_start": 1e-4, "beta_end": 2e-2, "timestep_spacing": "trailing"}
+    return {
+        "DDIM": DDIMScheduler(clip_sample=False, **trained),
+        "DPM-Solver++": DPMSolverMultistepScheduler(**trained),
+        "Euler": EulerDiscreteScheduler(**trained),
+    }
+
+
+def ends(pipe: PointCloudPipeline, guidance: Callable | None, *, steps: int, seed: int) -> torch.Tensor:
+    """Where the images of a run end: always the same noise."""
     with mgd.steer(pipe, guidance):
-        return pipe(IMAGES, steps, generator=generator(seed, LABEL)).images
+        return pipe(IMAGES, steps, generator=seeding.generator(seed, LABEL)).images
 
 
-def main() -> None:
-    options = arguments(__doc__.splitlines()[0])
+def main(options: argparse.Namespace) -> None:
+    """The net pull of each rule under each sampler and number of steps, and the spread of a rule over them."""
     counts = (10, 25) if options.quick else (10, 25, 50, 100, 250)
     data, vae = mgd.load_data("digits"), mgd.load_pipeline("digits", device="cpu").vae
     latents = mgd.encode(vae, data.train.of_class(LABEL))
@@ -51,19 +59,15 @@ def main() -> None:
         return (images - targets).flatten(1).norm(dim=1).mean().item()
 
     rows = []
-    for sampler, make in SAMPLERS.items():
-        pipe = PointCloudPipeline(latents, make())
-        free = {steps: to_target(ends(pipe, None, steps, options.seed)) for steps in counts}
+    for sampler, scheduler in schedulers().items():
+        pipe = PointCloudPipeline(latents, scheduler)
+        free = {steps: to_target(ends(pipe, None, steps=steps, seed=options.seed)) for steps in counts}
         for rule, strength in RULES.items():
             pull = mgd.window(mgd.ModePull(targets, strength=strength), above=0.5)
             for steps in counts:
-                net = 1 - to_target(ends(pipe, pull, steps, options.seed)) / free[steps]
-                rows.append({"rule": rule, "sampler": sampler, "steps": steps, "net_pull": net})
+                guided = to_target(ends(pipe, pull, steps=steps, seed=options.seed))
+                rows.append({"rule": rule, "sampler": sampler, "steps": steps, "net_pull": 1 - guided / free[steps]})
     for row in rows:
         same = [other["net_pull"] for other in rows if other["rule"] == row["rule"]]
         row["spread"] = (max(same) - min(same)) / statistics.mean(same)  # of the rule, over samplers and steps
-    report("strengths", rows, options=options, images=IMAGES, window=0.5, denoiser="exact, digits latents of one class")
-
-
-if __name__ == "__main__":
-    main()
+    record("strengths", rows, options=options, images=IMAGES, window=0.5, denoiser="exact, digits latents of one class")

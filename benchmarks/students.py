@@ -6,20 +6,29 @@ difference between weights of the two, over the largest weight; `times_faster` i
 
 from __future__ import annotations
 
-import torch
-from harness import arguments, hot_spots, peak_mib, report, seconds_each
+import argparse
+from collections.abc import Sequence
+from functools import partial
 
-from mgd_helpers.seeding import generator
+import torch
+
+from benchmarks.harness import hot_spots, peak_mib, record, seconds_each
+from mgd_helpers import seeding
 from mgd_helpers.students.training import Recipe, train_students
 
 CLASSES, SIZE = 10, 32
 
 
-def main() -> None:
-    options = arguments(__doc__.splitlines()[0])
-    draw, on_gpu = generator(options.seed), options.device != "cpu"
-    images = torch.randn(100, 3, SIZE, SIZE, generator=draw).clamp(-1, 1).to(options.device)
-    labels = (torch.arange(100) % CLASSES).to(options.device)
+def random_set(device: str, *, generator: torch.Generator, channels: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
+    """A hundred images of noise with their labels."""
+    images = torch.randn(100, channels, SIZE, SIZE, generator=generator).clamp(-1, 1)
+    return images.to(device), (torch.arange(100) % CLASSES).to(device)
+
+
+def main(options: argparse.Namespace) -> None:
+    """Seconds of one step of one student, and peak memory, both ways."""
+    on_gpu = options.device != "cpu"
+    images, labels = random_set(options.device, generator=seeding.generator(options.seed))
     networks = [("convnet3", 4)] if options.quick else [("convnet3", 32)]
     if on_gpu and not options.quick:
         networks += [("convnet3", 128), ("resnet18", 64)]
@@ -28,14 +37,9 @@ def main() -> None:
     for network, width in networks:
         recipe = Recipe(steps=steps, network=network, width=width)
         for students in (2,) if options.quick else (3, 10):
-
-            def train(together, recipe=recipe, students=students):
-                return train_students(
-                    images, labels, n_classes=CLASSES, recipe=recipe, seeds=range(students), together=together
-                )
-
-            ways = [lambda train=train: train(1), lambda train=train, students=students: train(students)]
-            looped, vmapped = seconds_each(ways, device=options.device, repeats=repeats)
+            train = partial(train_students, images, labels, n_classes=CLASSES, recipe=recipe, seeds=range(students))
+            ways = [partial(train, together=1), partial(train, together=students)]
+            looped, vmapped = seconds_each(ways, repeats=repeats)
             rows.append(
                 {
                     "network": f"{network}, width {width}",
@@ -49,24 +53,12 @@ def main() -> None:
                 }
             )
     profile = hot_spots(ways[1], device=options.device, repeats=1)
-    report(
-        "students",
-        rows,
-        options=options,
-        images=list(images.shape),
-        batch=recipe.batch_size,
-        steps=steps,
-        profile=profile,
-    )
+    settings = {"images": list(images.shape), "batch": recipe.batch_size, "steps": steps}
+    record("students", rows, options=options, **settings, profile=profile)
 
 
-def difference(ones, others) -> float:
-    pairs = [
-        pair for two in zip(ones, others, strict=True) for pair in zip(*(s.parameters() for s in two), strict=True)
-    ]
-    gap = max((one - other).abs().max().item() for one, other in pairs)
-    return gap / max(one.abs().max().item() for one, _ in pairs)
-
-
-if __name__ == "__main__":
-    main()
+def difference(ones: Sequence[torch.nn.Module], others: Sequence[torch.nn.Module]) -> float:
+    """The largest difference between weights of the same students, over the largest weight."""
+    weights, theirs = ([weight for student in some for weight in student.parameters()] for some in (ones, others))
+    gap = max((one - other).abs().max().item() for one, other in zip(weights, theirs, strict=True))
+    return gap / max(one.abs().max().item() for one in weights)

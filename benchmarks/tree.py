@@ -7,32 +7,36 @@ restarts as well. Both run in the same process; `bisect` with all threads, sciki
 first seed shows to be faster for it.
 """
 
-import torch
-from harness import arguments, hot_spots, report, seconds
+from __future__ import annotations
 
-from mgd_helpers.clustering.bisecting import bisect
-from mgd_helpers.seeding import generator
+import argparse
+
+import torch
+
+from benchmarks.harness import hot_spots, record, seconds
+from mgd_helpers import bisect, seeding
 
 COMPARED = (("k-means++", 5), ("random", 5), ("random", 3))  # seeding of scikit-learn, restarts of both
 
 
 def mixture(count: int, dim: int, *, seed: int, clusters: int = 60, rank: int = 16) -> torch.Tensor:
-    draw = generator(seed)
-    means = 0.3 * torch.randn(clusters, dim, generator=draw)
-    directions = 8 * torch.randn(clusters, rank, dim, generator=draw) / dim**0.5
-    labels = torch.randint(clusters, (count,), generator=draw)
-    latents = means[labels] + 0.3 * torch.randn(count, dim, generator=draw)
+    """Latents of a Gaussian mixture with low-rank structure, as this module's head describes it."""
+    generator = seeding.generator(seed)
+    means = 0.3 * torch.randn(clusters, dim, generator=generator)
+    directions = 8 * torch.randn(clusters, rank, dim, generator=generator) / dim**0.5
+    labels = torch.randint(clusters, (count,), generator=generator)
+    latents = means[labels] + 0.3 * torch.randn(count, dim, generator=generator)
     for cluster in range(clusters):
         rows = (labels == cluster).nonzero()[:, 0]
-        latents[rows] += torch.randn(len(rows), rank, generator=draw) @ directions[cluster]
+        latents[rows] += torch.randn(len(rows), rank, generator=generator) @ directions[cluster]
     return latents
 
 
-def main() -> None:
+def main(options: argparse.Namespace) -> None:
+    """Three mixtures, each clustered by both, with each of the seedings."""
     from sklearn.cluster import BisectingKMeans
     from threadpoolctl import threadpool_limits
 
-    options = arguments(__doc__.splitlines()[0])
     count, dim, n_leaves = (500, 256, 10) if options.quick else (5000, 4096, 50)
     rows = []
     threads_of = dict.fromkeys(COMPARED, sorted({1, torch.get_num_threads()}))
@@ -45,7 +49,7 @@ def main() -> None:
                 tree = bisect(on_device, n_leaves=n_leaves, n_init=n_init, seed=seed)
                 inertia[n_init] = tree.inertias[list(tree.leaves)].sum().item()
 
-            time[n_init] = seconds(ours, device=options.device, repeats=3)
+            time[n_init] = seconds(ours, repeats=3)
         for init, n_init in COMPARED:
 
             def theirs(init=init, n_init=n_init, seed=seed, latents=latents, inertia=inertia):
@@ -55,7 +59,7 @@ def main() -> None:
             taken = {}
             for threads in threads_of[init, n_init]:
                 with threadpool_limits(threads):
-                    taken[threads] = seconds(theirs, device=options.device, repeats=1, warm_up=0)
+                    taken[threads] = seconds(theirs, repeats=1, warm_up=0)
             best = min(taken, key=taken.get)
             threads_of[init, n_init] = [best]
             rows.append(
@@ -72,8 +76,4 @@ def main() -> None:
                 }
             )
     profile = hot_spots(ours, device=options.device, repeats=1)
-    report("tree", rows, options=options, latents=[count, dim], n_leaves=n_leaves, profile=profile)
-
-
-if __name__ == "__main__":
-    main()
+    record("tree", rows, options=options, latents=[count, dim], n_leaves=n_leaves, profile=profile)

@@ -255,18 +255,9 @@ def imagenet_dit(**shrunk):
     """The denoiser of facebook/DiT-XL-2-256, random, or `shrunk` in layers and width; all else as in its config."""
     from diffusers import DiTTransformer2DModel
 
-    config = {"num_layers": 28, "num_attention_heads": 16, "attention_head_dim": 72, "sample_size": 32} | shrunk
-    return DiTTransformer2DModel(
-        in_channels=4,
-        out_channels=8,
-        patch_size=2,
-        num_embeds_ada_norm=1000,
-        norm_type="ada_norm_zero",
-        norm_elementwise_affine=False,
-        activation_fn="gelu-approximate",
-        attention_bias=True,
-        **config,
-    )
+    from benchmarks.models import DIT_XL_2_256
+
+    return DiTTransformer2DModel(**DIT_XL_2_256 | shrunk)
 
 
 def imagenet_vae(*widths, layers=2, groups=32):

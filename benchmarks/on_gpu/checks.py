@@ -12,35 +12,42 @@ import os
 import re
 import subprocess
 import sys
+from argparse import Namespace
+from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from unittest.mock import patch
 
 import torch
-from models import dit_pipeline
-from on_gpu.stalls import stalls
-from on_gpu.worlds import LABEL, among_noise, digits
 
-from mgd_helpers import decode
+from benchmarks.models import dit_pipeline
+from benchmarks.on_gpu.stalls import stalls
+from benchmarks.worlds import LABEL, among_noise, digits
+from mgd_helpers import Targets, decode
 from mgd_helpers.guidance import factories
 from mgd_helpers.linalg import gram_eigh
 
 ROOT = Path(__file__).parents[2]
-QUICK_TESTS = ("test_linalg.py",)
+QUICK_TESTS = ("tests/test_linalg.py",)
 DEVICE_TEST = re.compile(r"^def test_\w+\([^)]*\bdevice\b", re.MULTILINE)
 
 # --- tests -----------------------------------------------------------------------------------------------------------
 
 
-def tests(options, left):
+def device_tests() -> list[str]:
+    """The files with tests that take a device."""
+    paths = sorted((ROOT / "tests").rglob("test_*.py"))
+    return [str(path.relative_to(ROOT)) for path in paths if DEVICE_TEST.search(path.read_text())]
+
+
+def tests(options: Namespace, left: Callable[[], float]) -> Iterator[dict]:
     """The tests that take a device, on this one."""
     if find_spec("pytest") is None:
         yield {"passed": 0, "failed": 0, "fault": None, "told": "not run: pytest is not installed"}
         return
     missing = [name for name in ("beartype", "jaxtyping") if find_spec(name) is None]
-    found = [path for path in sorted((ROOT / "tests").glob("test_*.py")) if DEVICE_TEST.search(path.read_text())]
-    files = [f"tests/{path.name}" for path in found if not options.quick or path.name in QUICK_TESTS]
+    files = [file for file in device_tests() if not options.quick or file in QUICK_TESTS]
     command = [sys.executable, "-m", "pytest", "-v", "-rfE", "--tb=line", "-p", "no:cacheprovider", *files]
     command += ["--continue-on-collection-errors"]  # a package may be missing that few of them need
     command += ["-k", options.device.partition(":")[0]] + (["-o", "addopts="] if missing else [])
@@ -63,13 +70,13 @@ def tests(options, left):
 # --- stalls ----------------------------------------------------------------------------------------------------------
 
 
-def source_lines(function) -> range:
+def source_lines(function: Callable) -> range:
     """The numbers of the lines of a function."""
     lines, first = inspect.getsourcelines(function)
     return range(first, first + len(lines))
 
 
-def by_class(targets, cloud, seed):
+def by_class(targets: Targets, cloud: torch.Tensor, seed: int) -> dict:
     """A mapping, as `distill` passes one, in place of one guidance for all."""
     return {LABEL: factories.manifold(targets, cloud, seed, above=0.0)}
 
@@ -91,12 +98,12 @@ EIGH = [f"linalg.py:{line}" for line in source_lines(gram_eigh)]
 CONTROL = "reads at each step"
 
 
-def reading(targets, cloud, seed):
+def reading(targets: Targets, cloud: torch.Tensor, seed: int) -> Callable:
     """A guidance that stops the device: what the count must find."""
     return lambda denoised, level: denoised * (1 if denoised.mean().item() > -1e9 else 0)
 
 
-def stall(options, left):
+def stall(options: Namespace, left: Callable[[], float]) -> Iterator[dict]:
     """How often a run waits for the device, with guidance and without: guidance may add to a run, not to a step."""
     images = 2 if options.quick else 4
     world = digits(options.device, images=images, seed=options.seed)
@@ -130,7 +137,7 @@ AGREES = {"float16": 0.02, "bfloat16": 0.1, "float32 on the CPU": 0.01}  # of th
 STEERED = {"none": factories.none, "manifold": factories.manifold}
 
 
-def agreement(options, left):
+def agreement(options: Namespace, left: Callable[[], float]) -> Iterator[dict]:
     """Latents and 8-bit pixels in half precision, and those of a CPU, beside float32 on this device."""
     device, seed = options.device, options.seed
     images, steps = 2 if options.quick else 8, 25
@@ -160,7 +167,7 @@ def agreement(options, left):
 
 def _drawn_in_single(shape, generator, device, dtype):
     """Noise that is the same in every precision: some versions of torch draw other numbers in half precision."""
-    return torch.cat([torch.randn(1, *shape[1:], generator=draw) for draw in generator]).to(device, dtype)
+    return torch.cat([torch.randn(1, *shape[1:], generator=one) for one in generator]).to(device, dtype)
 
 
 def _compared(make, placed, promised, *, images, steps, seed):

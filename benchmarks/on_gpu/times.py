@@ -8,25 +8,28 @@ from __future__ import annotations
 
 import re
 import warnings
+from argparse import Namespace
+from collections.abc import Callable, Iterator
 from functools import partial
-from types import SimpleNamespace
 
 import torch
-from harness import peak_mib, seconds, seconds_each
-from models import denoiser, dit_pipeline, working_dtype
-from on_gpu.worlds import among_noise
 
-from mgd_helpers import bisect, local_tangent, steer
+from benchmarks.harness import peak_mib, seconds, seconds_each
+from benchmarks.models import dit_pipeline, working_dtype
+from benchmarks.step import calls, stand_in
+from benchmarks.students import CLASSES, random_set
+from benchmarks.tree import mixture
+from benchmarks.worlds import among_noise
+from mgd_helpers import bisect, local_tangent, seeding, steer
 from mgd_helpers.guidance import factories
 from mgd_helpers.guidance.pulls import ManifoldPull
-from mgd_helpers.seeding import generator
 from mgd_helpers.students.training import Recipe, train_students
 from mgd_helpers.tangent.local_pca import TangentSpaces
 
 STEPS, FEWER = 25, 10
 
 
-def batches(options, left):
+def batches(options: Namespace, left: Callable[[], float]) -> Iterator[dict]:
     """Images per second at DiT-XL/2's shapes, all images of a call under one guidance, decoding included.
 
     Where the budget does not hold 25 steps it takes 10, and images per second are as if each of 25 took as long.
@@ -49,7 +52,7 @@ def batches(options, left):
             peak[name], batch = _within_memory(run, batch, options.device)
             run = partial(run, steps=steps, batch_size=batch)
             few = asked <= 8  # quick, and so the most disturbed by what a process does for the first time
-            took[name] = seconds(run, device=options.device, repeats=3 if few else 1, warm_up=int(few)) * STEPS / steps
+            took[name] = seconds(run, repeats=3 if few else 1, warm_up=int(few)) * STEPS / steps
         expected = took["none"] / asked
         yield {
             "batch": asked,
@@ -73,52 +76,32 @@ def _within_memory(run, batch, device) -> tuple[float, int]:
     return peak, min([batch, *halved])
 
 
-def step(options, left):
+def step(options: Namespace, left: Callable[[], float]) -> Iterator[dict]:
     """What guidance adds to one step, beside one call of the denoiser without classifier-free guidance."""
-    from diffusers import DDIMScheduler
-
     device, dtype = options.device, working_dtype(options.device)
-    torch.manual_seed(options.seed)
-    model, draw = denoiser(device, quick=options.quick), generator(options.seed)
-    scheduler = DDIMScheduler(clip_sample=False, timestep_spacing="trailing")
-    scheduler.set_timesteps(50)
-    timestep = scheduler.timesteps[12]  # in the noisy half, where guidance acts
-    stand_in = SimpleNamespace(scheduler=scheduler, transformer=model, device=torch.device(device))
+    pipe, generator = stand_in(options), seeding.generator(options.seed)
     for batch in (1, 2) if options.quick else (1, 8, 32):
-        world = among_noise(stand_in, images=batch, seed=options.seed, points=60 if options.quick else 1300)
-        noisy, output = torch.randn(2, *world.targets.latents.shape, generator=draw).to(device, dtype)
-        inputs = {"timestep": timestep.to(device).expand(batch), "class_labels": torch.arange(batch, device=device)}
-
-        def call(noisy=noisy, inputs=inputs):
-            with torch.no_grad():
-                return model(noisy, **inputs).sample
-
-        def stepped(step=scheduler.step, noisy=noisy, output=output):
-            return step(output, timestep, noisy)
-
-        def steered(noisy=noisy, output=output):
-            return scheduler.step(output, timestep, noisy)  # the one that steer has put there
-
-        denoising = seconds(call, device=device, repeats=2 if options.quick else 15, warm_up=3)
+        world = among_noise(pipe, images=batch, seed=options.seed, points=60 if options.quick else 1300)
+        noisy, output = torch.randn(2, *world.targets.latents.shape, generator=generator).to(device, dtype)
+        denoise, plain, guided = calls(pipe, noisy, output)
+        denoising = seconds(denoise, repeats=2 if options.quick else 15, warm_up=3)
         for name in ("none", "mode", "manifold", "released"):
             repeats = 2 if options.quick else 7 if name == "released" else 31  # that one draws on the CPU
-            with steer(SimpleNamespace(scheduler=scheduler), world.guidance(factories.GUIDANCES[name], seed=0)):
-                bare, guided = seconds_each([stepped, steered], device=device, repeats=repeats, warm_up=2)
+            with steer(pipe, world.guidance(factories.GUIDANCES[name], seed=0)):
+                bare, steered = seconds_each([plain, guided], repeats=repeats, warm_up=2)
             yield {
                 "batch": batch,
                 "guidance": name,
                 "denoiser_ms": 1e3 * denoising,
                 "step_ms": 1e3 * bare,
-                "guided_step_ms": 1e3 * guided,
-                "share_percent": 100 * (guided - bare) / denoising,
+                "guided_step_ms": 1e3 * steered,
+                "share_percent": 100 * (steered - bare) / denoising,
                 "fault": None,
             }
 
 
-def geometry(options, left):
+def geometry(options: Namespace, left: Callable[[], float]) -> Iterator[dict]:
     """The tree of one class, here and on the CPU, and tangent spaces with the projection on them."""
-    from tree import mixture
-
     device, seed = options.device, options.seed
     count, dim, n_leaves = (300, 64, 10) if options.quick else (5000, 4096, 50)
     latents, inertia, took = mixture(count, dim, seed=seed), {}, {}
@@ -130,36 +113,34 @@ def geometry(options, left):
             inertia[place] = tree.inertias[list(tree.leaves)].sum().item()
 
         here = place == device
-        took[place] = seconds(grow, device=place, repeats=3 if here else 1, warm_up=int(here))
+        took[place] = seconds(grow, repeats=3 if here else 1, warm_up=int(here))
     ratio = inertia[device] / inertia["cpu"]
     fault = f"the tree's inertia is {ratio:.3g} times that on the CPU" if ratio > 1.02 else None
-    yield {"operation": "tree", "size": f"{count} x {dim}, {n_leaves} leaves", "ms": 1e3 * took[device],
-           "cpu_ms": 1e3 * took["cpu"], "fault": fault}  # fmt: skip
+    told = f"{count} x {dim}, {n_leaves} leaves"
+    yield {"operation": "tree", "size": told, "ms": 1e3 * took[device], "cpu_ms": 1e3 * took["cpu"], "fault": fault}
     sizes = {"n_neighbors": ManifoldPull.n_neighbors, "rank": ManifoldPull.rank}
-    draw, images = generator(seed), 2 if options.quick else 32
-    points, vectors = torch.randn(2, images, dim, generator=draw).to(device)
+    generator, images = seeding.generator(seed), 2 if options.quick else 32
+    points, vectors = torch.randn(2, images, dim, generator=generator).to(device)
     for size in (60, 120) if options.quick else (1300, 10000):
-        cloud = torch.randn(size, dim, generator=draw).to(device)
+        cloud = torch.randn(size, dim, generator=generator).to(device)
         ready = TangentSpaces(cloud, **sizes)
         ways = {
             "tangent step": lambda ready=ready: ready(points).tangent_part(vectors),  # as at each step of a run
             "local_tangent": lambda cloud=cloud: local_tangent(points, cloud, **sizes).tangent_part(vectors),
         }
-        taken = seconds_each(list(ways.values()), device=device, repeats=3 if options.quick else 31, warm_up=2)
+        taken = seconds_each(list(ways.values()), repeats=3 if options.quick else 31, warm_up=2)
         for name, one in zip(ways, taken, strict=True):
             yield {"operation": name, "size": f"{images} among {size} x {dim}", "ms": 1e3 * one, "fault": None}
 
 
-def students(options, left):
+def students(options: Namespace, left: Callable[[], float]) -> Iterator[dict]:
     """Ten students at once against one after the other, in seconds, as `make bench` has it at more sizes."""
     many, width, steps = (2, 4, 2) if options.quick else (10, 128, 50)
-    draw = generator(options.seed)
-    images = torch.randn(100, 3, 32, 32, generator=draw).clamp(-1, 1).to(options.device)
-    labels = (torch.arange(100) % 10).to(options.device)
+    images, labels = random_set(options.device, generator=seeding.generator(options.seed))
     recipe = Recipe(steps=steps, network="convnet3", width=width)
-    train = partial(train_students, images, labels, n_classes=10, recipe=recipe, seeds=range(many))
+    train = partial(train_students, images, labels, n_classes=CLASSES, recipe=recipe, seeds=range(many))
     ways = [partial(train, together=1), partial(train, together=many)]
-    looped, at_once = seconds_each(ways, device=options.device, repeats=1)
+    looped, at_once = seconds_each(ways, repeats=1)
     yield {
         "students": many,
         "network": f"convnet3, width {width}, {steps} steps",

@@ -1,0 +1,1 @@
+"""Timed comparisons with named references: `python -m benchmarks` lists them."""

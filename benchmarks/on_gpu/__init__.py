@@ -1,0 +1,1 @@
+"""The parts of `python -m benchmarks gpu`: checks of what must hold there, and times."""
