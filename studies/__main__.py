@@ -47,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
         for option, parameter in inspect.signature(study.run).parameters.items():
             if option in OPTIONS:
                 command.add_argument(f"--{option.replace('_', '-')}", default=parameter.default, **OPTIONS[option])
-    everything = commands.add_parser("all", help="All of them, on all data sets or on those factories.")
+    everything = commands.add_parser("all", help="All of them, on all data sets or on those named.")
     everything.add_argument("data", nargs="*", help=f"by default {' '.join(ALL)}")
     return top
 

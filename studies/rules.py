@@ -25,7 +25,7 @@ from studies.sets import eight_bits, sample, targets_of
 TREE_LEAVES = 50  # 99 nodes
 SPHERE_RADIUS = 0.1  # of the released settings, most often
 
-# --- guidances beside those of `mgd_helpers.guidance.factories`, one class at a time: what `mgd.distill` calls a factory
+# --- factories beside those of `mgd_helpers.guidance.factories`, for one class at a time
 
 
 def manifold_among(targets, cloud, seed, *, source, **settings):
@@ -112,7 +112,7 @@ def guided(
     sampler: str | None = None,
     **targets: str,
 ) -> mgd.ImageSet:
-    """Under a guidance: `pull` is one of `mgd_helpers.guidance.factories`, bound; the rest says where targets come from."""
+    """Under a guidance: `pull` is one of `guidance.factories`, bound; the rest says where targets come from."""
     found = targets_of(bench, images_per_class, seed, **targets)
     pipe = with_sampler(bench.pipe, sampler) if sampler else None
     return sample(bench, found, pull, seed=seed, steps=steps, pipe=pipe)
