@@ -24,7 +24,11 @@ help:  ## list these commands
 
 .PHONY: book
 book: $(READY)  ## run every lab, build the book, print where it lies
-	$(BIN)/python tools/build_book.py
+	$(BIN)/python -m tools build
+
+.PHONY: figures
+figures: $(READY)  ## draw the figures of the theory pages anew, book/figures/*.svg
+	$(BIN)/python -m tools figures
 
 .PHONY: test
 test: export MGD_QUIET := 1

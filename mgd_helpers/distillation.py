@@ -29,8 +29,8 @@ from mgd_helpers.data.images import png
 from mgd_helpers.data.lock import locked
 from mgd_helpers.encoding.latents import encode
 from mgd_helpers.encoding.pipelines import Pipeline
-from mgd_helpers.guidance.named import GUIDANCES as GUIDANCES
-from mgd_helpers.guidance.named import Factory
+from mgd_helpers.guidance.factories import GUIDANCES as GUIDANCES
+from mgd_helpers.guidance.factories import Factory
 from mgd_helpers.manifest import adopt, check_settings
 from mgd_helpers.progress import progress
 from mgd_helpers.runs import Batch, Run, resolve

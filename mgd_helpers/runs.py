@@ -21,7 +21,7 @@ from mgd_helpers.data.files import check_folder
 from mgd_helpers.encoding.compatibility import check_images, check_latents, check_pipeline, labels_of, train_steps
 from mgd_helpers.encoding.pipelines import LatentPipeline, load_pipeline, weights_hash
 from mgd_helpers.guidance import steering
-from mgd_helpers.guidance.named import GUIDANCES, Factory
+from mgd_helpers.guidance.factories import GUIDANCES, Factory
 from mgd_helpers.manifest import code_of, data_hash, describe, plain, tensor_hash
 from mgd_helpers.provenance import package_versions
 

@@ -20,7 +20,8 @@ from mgd_helpers.encoding.batching import alone, in_batches, latents_decoded
 from mgd_helpers.encoding.callers import is_dit
 from mgd_helpers.encoding.compatibility import count_classes
 from mgd_helpers.encoding.pipelines import Pipeline
-from mgd_helpers.guidance.pulls import Guidance, PerClass
+from mgd_helpers.guidance.per_class import PerClass
+from mgd_helpers.guidance.pulls import Guidance
 from mgd_helpers.guidance.steering import steer
 from mgd_helpers.progress import progress
 from mgd_helpers.threads import for_sampling

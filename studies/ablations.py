@@ -17,7 +17,7 @@ import protocol
 import rules
 import tune
 
-from mgd_helpers.guidance import named
+from mgd_helpers.guidance import factories
 from mgd_helpers.manifest import describe
 
 PER_CLASS, SETS = 10, 5
@@ -35,10 +35,10 @@ SAMPLERS = {
 def variants(data: str) -> tuple[dict[str, dict], Callable]:
     """Factor -> variant -> rule, and the base, which is left out of the factors."""
     settings = tune.chosen(data)["tangent"].keywords
-    base = functools.partial(rules.guided, pull=functools.partial(named.manifold, **settings))
+    base = functools.partial(rules.guided, pull=functools.partial(factories.manifold, **settings))
 
     def pull(**changed):
-        return functools.partial(rules.guided, pull=functools.partial(named.manifold, **(settings | changed)))
+        return functools.partial(rules.guided, pull=functools.partial(factories.manifold, **(settings | changed)))
 
     def among(source):
         return functools.partial(rules.guided, pull=functools.partial(rules.manifold_among, source=source, **settings))
@@ -51,7 +51,7 @@ def variants(data: str) -> tuple[dict[str, dict], Callable]:
         "part": {
             "no guidance": rules.unguided,
             "mode, same strength": functools.partial(
-                rules.guided, pull=functools.partial(named.mode, strength=strength)
+                rules.guided, pull=functools.partial(factories.mode, strength=strength)
             ),
             "mode, same length": functools.partial(
                 rules.guided, pull=functools.partial(rules.shortened_pull, **settings)

@@ -13,14 +13,15 @@ from protocol import KEPT, STEPS, Bench, eight_bits, sample, targets_of
 
 import mgd_helpers as mgd
 from mgd_helpers.baselines import real_images, trained
-from mgd_helpers.guidance import named
+from mgd_helpers.guidance import factories
 from mgd_helpers.guidance.clouds import sphere_points
-from mgd_helpers.guidance.pulls import ManifoldPull, window
+from mgd_helpers.guidance.pulls import ManifoldPull
+from mgd_helpers.guidance.windows import window
 
 TREE_LEAVES = 50  # 99 nodes
 SPHERE_RADIUS = 0.1  # of the released settings, most often
 
-# --- guidances beside those of `mgd_helpers.guidance.named`, one class at a time: what `mgd.distill` calls a factory
+# --- factories beside those of `mgd_helpers.guidance.factories`: guidances for the images of one class at a time
 
 
 def manifold_among(targets, cloud, seed, *, source, **settings):
@@ -31,7 +32,7 @@ def manifold_among(targets, cloud, seed, *, source, **settings):
         cloud = sphere_points(targets.latents, radius=SPHERE_RADIUS, seed=seed, keys=targets.nodes)
     else:
         raise ValueError(f"source must be 'tree' or 'spheres'; got {source!r}.")
-    return named.manifold(targets, cloud, seed, **settings)
+    return factories.manifold(targets, cloud, seed, **settings)
 
 
 def shortened_pull(targets, cloud, seed, *, above=0.5, **settings):
@@ -49,7 +50,7 @@ def shortened_pull(targets, cloud, seed, *, above=0.5, **settings):
 
 def scheduled(level, *, rule, rate):
     """A strength of `mgd_helpers.guidance.strengths` by name, so that its rate is part of a cell's key."""
-    return getattr(schedules, rule)(rate)(level)
+    return getattr(mgd.schedules, rule)(rate)(level)
 
 
 # --- sets without a generator
@@ -100,14 +101,14 @@ def unguided(
 def guided(
     stand: Bench, images_per_class: int, seed: int, *, pull, steps: int = STEPS, sampler: str | None = None, **targets
 ) -> mgd.ImageSet:
-    """Under a guidance: `pull` is one of `mgd_helpers.guidance.named`, bound; the rest says where targets come from."""
+    """Under a guidance: `pull` is one of `guidance.factories`, bound; the rest says where targets come from."""
     found = targets_of(stand, images_per_class, seed, **targets)
     return sample(stand, found, pull, seed=seed, steps=steps, pipe=sampler and with_sampler(stand.pipe, sampler))
 
 
 def mgd3(stand: Bench, images_per_class: int, seed: int) -> mgd.ImageSet:
     """The mode guidance of MGD3 as published: 0.1 times a DDPM step's deviation, 50 steps, and not tuned."""
-    return guided(stand, images_per_class, seed, pull=named.mgd3, steps=50, sampler="DDPMScheduler")
+    return guided(stand, images_per_class, seed, pull=factories.mgd3, steps=50, sampler="DDPMScheduler")
 
 
 def with_sampler(pipe, name: str):

@@ -16,26 +16,26 @@ import statistics
 import protocol
 import rules
 
-from mgd_helpers.guidance import named
+from mgd_helpers.guidance import factories
 
 PER_CLASS, SETS = 10, 3
 
 # six candidates for each row; strengths about evenly spaced in their logarithm
 NEAR, WIDE = {"n_neighbors": 12, "rank": 3}, {"n_neighbors": 24, "rank": 8}
 CANDIDATES = {
-    "mode": [functools.partial(named.mode, strength=strength) for strength in (0.03, 0.06, 0.12, 0.25, 0.5, 1.0)],
+    "mode": [functools.partial(factories.mode, strength=strength) for strength in (0.03, 0.06, 0.12, 0.25, 0.5, 1.0)],
     "tangent": [
-        functools.partial(named.manifold, strength=strength, softness=1.0, **neighborhood)
+        functools.partial(factories.manifold, strength=strength, softness=1.0, **neighborhood)
         for neighborhood in (NEAR, WIDE)
         for strength in (0.12, 0.35, 1.0)
     ],
     "soft": [
-        functools.partial(named.manifold, strength=strength, softness=0.5, **neighborhood)
+        functools.partial(factories.manifold, strength=strength, softness=0.5, **neighborhood)
         for neighborhood in (NEAR, WIDE)
         for strength in (0.06, 0.2, 0.6)
     ],
     "released": [
-        functools.partial(named.released, strength=strength) for strength in (0.01, 0.03, 0.06, 0.1, 0.2, 0.5)
+        functools.partial(factories.released, strength=strength) for strength in (0.01, 0.03, 0.06, 0.1, 0.2, 0.5)
     ],
 }
 MATCHING = [

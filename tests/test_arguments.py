@@ -28,7 +28,7 @@ def test_numbers_come_back_as_pythons_own(value):
 def test_other_things_are_no_numbers(value):
     with pytest.raises(ValueError, match=r"scale must be a number from 0 to 1; got"):
         arguments.number("scale", value, at_least=0, at_most=1)
-    with pytest.raises(ValueError, match=r"rate must be a number above 0; got"):
+    with pytest.raises(ValueError, match=r"rate must be a number > 0; got"):
         arguments.number("rate", 0, above=0)
 
 
@@ -56,10 +56,14 @@ def test_flags_are_true_or_false(value):
 
 
 def test_remedies_and_open_ends_are_said():
-    with pytest.raises(ValueError, match=r"steps must be a whole number of at most 0; got 1\. Take none\.$"):
+    with pytest.raises(ValueError, match=r"steps must be a whole number <= 0; got 1\. Take none\.$"):
         arguments.whole("steps", 1, at_most=0, remedy="Take none.")
-    with pytest.raises(ValueError, match=r"share must be a number above 0 and below 1; got 1\.$"):
+    with pytest.raises(ValueError, match=r"share must be a number > 0 and < 1; got 1\.$"):
         arguments.number("share", 1, above=0, below=1)
+    with pytest.raises(ValueError, match=r"share must be a number >= 0 and < 1; got 1\.$"):
+        arguments.number("share", 1, at_least=0, below=1)
+    with pytest.raises(ValueError, match=r"steps must be a whole number; got 'many'\.$"):
+        arguments.whole("steps", "many")
 
 
 def test_functions_and_tensors_are_told_from_other_things():
@@ -67,7 +71,7 @@ def test_functions_and_tensors_are_told_from_other_things():
     with pytest.raises(ValueError, match="metric must be a function; got 'mmd'"):
         arguments.function("metric", "mmd")
     for value in ([1.0], np.zeros(2), None):
-        with pytest.raises(ValueError, match=rf"x must be a torch\.Tensor; got {type(value).__name__}\. torch\.as_te"):
+        with pytest.raises(ValueError, match=rf"x must be a torch\.Tensor; got {type(value).__name__}\. For a list "):
             arguments.tensor("x", value)
 
 
@@ -77,12 +81,15 @@ IMAGES = torch.zeros(3, 1, 2, 2)
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        (IMAGES.byte(), r"images must be floating-point .*; got torch.uint8, .*\. Of bytes make images / 127.5 - 1\.$"),
-        (IMAGES.bool(), r"got torch.bool, .*\. Of zeros and ones make 2.0 \* images - 1\.$"),
-        (IMAGES + 255, r"must lie in \[-1, 1\]; got \[255, 255\]\. Of pixels from 0 to 255 make images / 127.5 - 1\.$"),
-        (IMAGES + 65535, r"Of pixels from 0 to 65535 make images / 32767.5 - 1\.$"),
-        (IMAGES + 1.2, r"got \[1\.2, 1\.2\]\. Undo a standardisation, or cut off .*: images.clamp\(-1, 1\)\.$"),
-        (IMAGES - 2.5, r"got \[-2\.5, -2\.5\]\. Undo a standardisation"),
+        (
+            IMAGES.byte(),
+            r"images must be floating-point .*; got torch.uint8, .*\. For pixels 0 to 255 pass images / 127.5 - 1\.$",
+        ),
+        (IMAGES.bool(), r"got torch.bool, .*\. For zeros and ones pass 2.0 \* images - 1\.$"),
+        (IMAGES + 255, r"must lie in \[-1, 1\]; got \[255, 255\]\. For pixels 0 to 255 pass images / 127.5 - 1\.$"),
+        (IMAGES + 65535, r"For pixels 0 to 65535 pass images / 32767.5 - 1\.$"),
+        (IMAGES + 1.2, r"got \[1\.2, 1\.2\]\. Undo a standardization, or cut off .* with images.clamp\(-1, 1\)\.$"),
+        (IMAGES - 2.5, r"got \[-2\.5, -2\.5\]\. Undo a standardization"),
         (IMAGES * torch.nan, r"must lie in \[-1, 1\]; got NaN, in 3 of 3 images\. Find out"),
         (IMAGES.double() + torch.inf, r"got \[inf, inf\]"),
     ],

@@ -1,7 +1,6 @@
 """The contract of the book and of what surrounds it: pages, links, citations, figures, versions, and the one promise
 that a build must keep, that no cache hides a broken helper."""
 
-import importlib.util
 import os
 import re
 import shutil
@@ -16,6 +15,8 @@ import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from packaging.requirements import Requirement
 from pybtex.database import parse_file
+
+from tools import build_book
 
 ROOT = Path(__file__).parents[1]
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
@@ -106,7 +107,7 @@ def test_repository_has_one_address_and_badges_lead_to_files():
     where += [
         *(ROOT / "mgd_helpers").rglob("*.py"),
         *(ROOT / "mgd_helpers").rglob("*.md"),
-        *(ROOT / "tools").glob("*.py"),
+        *(ROOT / "tools").rglob("*.py"),
     ]
     assert {path.name: wrong for path in where if (wrong := foreign_urls(text_of(path)))} == {}
     assert yaml.safe_load(text_of(ROOT / "CITATION.cff"))["repository-code"] == REPOSITORY
@@ -208,16 +209,33 @@ def test_continuous_integration_runs_what_a_contributor_runs():
 # --- the execution cache hides no broken helper ----------------------------------------------------------------------
 
 
+TINY_PAGE = """---
+file_format: mystnb
+kernelspec:
+  name: python3
+  display_name: Python 3
+---
+# A tiny book
+
+```{code-cell} ipython3
+from studies import report
+
+print(report.ANSWER)
+```
+"""
+
+
 @pytest.fixture
 def tiny_book(tmp_path):
-    """The book's configuration around one page, one helper, and one lab that counts its own runs."""
+    """The book's configuration around one page that reads a study, one helper, and one lab that counts its own runs."""
     for name in ("_config.yml", "requirements.lock"):
         shutil.copy(ROOT / name, tmp_path)
     shutil.copytree(ROOT / "book" / "_static", tmp_path / "book" / "_static")
-    for folder in ("mgd_helpers", "notebooks"):
+    for folder in ("mgd_helpers", "notebooks", "studies"):
         (tmp_path / folder).mkdir()
     (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/intro\nchapters:\n  - file: notebooks/tiny\n")
-    (tmp_path / "book" / "intro.md").write_text("# A tiny book\n")
+    (tmp_path / "book" / "intro.md").write_text(TINY_PAGE)
+    (tmp_path / "studies" / "report.py").write_text("ANSWER = 42\n")
     (tmp_path / "book" / "references.bib").write_text("")
     # Stands for this project's helpers, under their name: the lab must find these and not the installed ones
     (tmp_path / "mgd_helpers" / "__init__.py").write_text("def answer():\n    return 42\n")
@@ -233,8 +251,8 @@ def tiny_book(tmp_path):
 
 def build(book):
     """Whether the book builds, and how often its lab ran in total."""
-    command = [sys.executable, str(ROOT / "tools" / "build_book.py"), str(book)]
-    result = subprocess.run(command, cwd=book, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "tools", "build", str(book)]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     index = book / "_build" / "html" / "index.html"
     assert (result.returncode == 0) == (f"The book: {index}" in result.stdout), result.stdout + result.stderr
     assert result.returncode or index.exists()
@@ -255,10 +273,28 @@ def test_execution_cache_is_reused_but_hides_no_broken_helper(tiny_book):
     assert build(tiny_book) == (False, 4), "and again, when it comes from the cache"
 
 
+@pytest.mark.parametrize("name", ["studies/report.py", "studies/results/main.json", "benchmarks/results/gpu/h.json"])
+def test_what_pages_read_belongs_to_the_state_of_the_cache(tiny_book, name):
+    before, file = build_book.fingerprint(tiny_book), tiny_book / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("{}")
+    after = build_book.fingerprint(tiny_book)
+    file.write_text("[]")
+    assert len({before, after, build_book.fingerprint(tiny_book)}) == 3
+    (file.parent / "__pycache__").mkdir()
+    (file.parent / "__pycache__" / "report.pyc").write_text("")
+    file.write_text("{}")
+    assert build_book.fingerprint(tiny_book) == after, "compiled files come and go"
+
+
+@pytest.mark.parametrize("lab", LABS, ids=lambda path: path.name)
+def test_labs_run_on_the_package_alone(lab):
+    code = "\n".join(cell.source for cell in nbformat.read(lab, as_version=4).cells if cell.cell_type == "code")
+    foreign = re.findall(r"^\s*(?:from|import) (?:studies|benchmarks|tools)\b", code, re.MULTILINE)
+    assert foreign == [], "Colab has the package and no more"
+
+
 def test_figures_without_alt_text_fail_the_build(tmp_path):
-    specification = importlib.util.spec_from_file_location("build_book", ROOT / "tools" / "build_book.py")
-    build_book = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(build_book)
     (tmp_path / "book").mkdir()
     good, path = (
         f'<img alt="{"A line. " * 8}" src="../_images/1.png" />',

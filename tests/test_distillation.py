@@ -321,14 +321,14 @@ class Unconditional:
     ("options", "message"),
     [
         ({"guidance": "magic"}, "guidance must be one of none, mode, mgd3, manifold, released, or a fact"),
-        ({"images_per_class": 0}, "images_per_class must be a whole number of at least 1; got 0"),
-        ({"batch_size": 0}, "batch_size must be a whole number of at least 1; got 0"),
-        ({"steps": -1}, "steps must be a whole number of at least 1; got -1"),
+        ({"images_per_class": 0}, "images_per_class must be a whole number >= 1; got 0"),
+        ({"batch_size": 0}, "batch_size must be a whole number >= 1; got 0"),
+        ({"steps": -1}, "steps must be a whole number >= 1; got -1"),
         ({"images_per_class": 7}, "images_per_class must not exceed the 6 images of class 'zero'; got 7"),
         ({"class_labels": [0]}, "class_labels must be one per class, 2; got 1"),
         (
             {"pipeline": Unconditional()},
-            r"pipeline must be latent and class-conditional .* got Unconditional. Others .* mgd.steer",
+            r"pipeline must be latent and class-conditional .* got Unconditional. Steer .* mgd.steer",
         ),
     ],
 )

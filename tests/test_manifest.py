@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mgd_helpers.data.datasets import Dataset, ImageSet
-from mgd_helpers.guidance import ModePull, named
+from mgd_helpers.guidance import ModePull, factories
 from mgd_helpers.manifest import check_settings, code_of, data_hash, describe, plain, tensor_hash
 
 
@@ -23,15 +23,15 @@ def test_a_function_is_described_with_its_bound_options():
 
 
 def test_names_of_this_package_do_not_depend_on_the_file_they_lie_in(tmp_path):
-    ours = functools.partial(named.manifold, strength=ModePull)
+    ours = functools.partial(factories.manifold, strength=ModePull)
     assert describe(ours) == "mgd_helpers.manifold(strength=mgd_helpers.ModePull)"
-    assert describe(named.manifold).startswith("mgd_helpers.")
+    assert describe(factories.manifold).startswith("mgd_helpers.")
     # a folder begun by a version that wrote the file goes on
     there = "mgd_helpers.guidances.manifold(strength=mgd_helpers.guidance.ModePull)"
     before = {"settings": {"classes": [], "guidance": there}, "images": []}
     check_settings(tmp_path, before, {"classes": [], "guidance": describe(ours)})
     with pytest.raises(ValueError, match="guidance differ"):
-        check_settings(tmp_path, before, {"classes": [], "guidance": describe(named.mode)})
+        check_settings(tmp_path, before, {"classes": [], "guidance": describe(factories.mode)})
 
 
 def test_what_json_cannot_hold_becomes_text():

@@ -172,7 +172,7 @@ def test_p_values_are_shares():
 
 def test_keys_of_generators_are_whole(unchecked):
     for value in (1.5, None, "a", True, math.nan, -1):
-        with pytest.raises(ValueError, match="each of seed, class and image must be a whole number of at least 0; got"):
+        with pytest.raises(ValueError, match="each of seed, class and image must be a whole number >= 0; got"):
             unchecked(seeding.generator)(0, value)
     numpy = unchecked(seeding.generator)(np.int64(3), np.uint8(1))
     assert numpy.initial_seed() == seeding.generator(3, 1).initial_seed()

@@ -175,7 +175,7 @@ def test_missing_images_are_made_without_a_warning(run):
 def test_an_unfinished_folder_is_not_evaluated(run, three):
     folder = run().folder
     (folder / "a/00001.png").unlink()
-    with pytest.raises(ValueError, match=r"must hold the 15 images of its manifest .*missing: a/00001.png\. Call what"):
+    with pytest.raises(ValueError, match=r"must hold the 15 images of its manifest .*missing: a/00001.png\. Repeat"):
         read_generated(folder, three)
 
 

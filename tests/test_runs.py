@@ -49,7 +49,7 @@ ODD = [True, 2.5, "3", None, float("nan"), [2], -1]
 @pytest.mark.parametrize("name", ["images_per_class", "steps", "batch_size", "seed"])
 @pytest.mark.parametrize("value", ODD)
 def test_other_things_are_no_counts(call, name, value):
-    with pytest.raises(ValueError, match=rf"{name} must be a whole number of at least [01]; got "):
+    with pytest.raises(ValueError, match=rf"{name} must be a whole number >= [01]; got "):
         call(**{name: value})
 
 

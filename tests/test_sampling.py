@@ -10,9 +10,10 @@ import torch
 from mgd_helpers import sampling
 from mgd_helpers.encoding import batching
 from mgd_helpers.encoding.latents import encode
-from mgd_helpers.guidance.pulls import ManifoldPull, ModePull, window
+from mgd_helpers.guidance.pulls import ManifoldPull, ModePull
 from mgd_helpers.guidance.steering import steer
 from mgd_helpers.guidance.toys import tiny_pipeline
+from mgd_helpers.guidance.windows import window
 from mgd_helpers.sampling import sample
 from mgd_helpers.seeding import generators
 
@@ -250,12 +251,12 @@ def test_images_that_are_not_finite_do_not_come_out(tiny, part):
         (["cat"], {}, r"for text pass \{'prompt': 'cat'\}"),
         ([0, {"prompt": "a"}], {}, "asked must hold entries of one kind"),
         ([{"prompt": "a"}], {}, r"pipe must take \['prompt'\]; DiTPipeline does not"),
-        ([0], {"steps": 0}, "steps must be a whole number of at least 1; got 0"),
-        ([0], {"batch_size": 0}, "batch_size must be a whole number of at least 1; got 0"),
-        ([0], {"guidance_scale": float("nan")}, "guidance_scale must be a number of at least 0; got nan"),
-        ([0], {"guidance_scale": -1.0}, "guidance_scale must be a number of at least 0; got -1"),
+        ([0], {"steps": 0}, "steps must be a whole number >= 1; got 0"),
+        ([0], {"batch_size": 0}, "batch_size must be a whole number >= 1; got 0"),
+        ([0], {"guidance_scale": float("nan")}, "guidance_scale must be a number >= 0; got nan"),
+        ([0], {"guidance_scale": -1.0}, "guidance_scale must be a number >= 0; got -1"),
         ([0], {"output": "image"}, "output must be one of images, latents; got 'image'. Did you mean 'images'"),
-        ([0], {"keys": [(0, -1)]}, "keys must be a whole number of at least 0; got -1"),
+        ([0], {"keys": [(0, -1)]}, "keys must be a whole number >= 0; got -1"),
         ([0], {"guidance": {3: lambda x, level: x}}, r"guidance must be for classes that .*, \[0\]; not \[3\]"),
     ],
 )  # fmt: skip

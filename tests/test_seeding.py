@@ -34,7 +34,7 @@ def test_generators_do_not_touch_the_global_state():
 
 
 def test_negative_keys_are_refused():
-    with pytest.raises(ValueError, match="each of seed, class and image must be a whole number of at least 0; got -1"):
+    with pytest.raises(ValueError, match="each of seed, class and image must be a whole number >= 0; got -1"):
         seeding.generator(0, -1, 2)
 
 

@@ -12,7 +12,7 @@ import torch
 
 import mgd_helpers as mgd
 from mgd_helpers.data.catalog import PROFILES
-from mgd_helpers.guidance import named
+from mgd_helpers.guidance import factories
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "studies"
@@ -40,7 +40,7 @@ def test_sampling_side_by_side_makes_the_images_of_distill(studies, tmp_path):
     from mgd_helpers.data.datasets import read_generated
 
     stand = studies.bench("digits")
-    pull = functools.partial(named.manifold, strength=0.5, n_neighbors=12, rank=3)
+    pull = functools.partial(factories.manifold, strength=0.5, n_neighbors=12, rank=3)
     images = rules.guided(stand, 2, 3, pull=pull, steps=2)
     mgd.distill(
         "digits", images_per_class=2, out=tmp_path / "set", guidance=pull, steps=2, seed=3, latents=stand.latents
@@ -62,7 +62,7 @@ def test_a_shortened_pull_has_the_length_of_the_manifold_pull_and_the_direction_
     level = NoiseLevel(torch.tensor(0.6), torch.tensor(0.8), 500, denoised)
     settings = {"strength": 0.7, "n_neighbors": 20, "rank": 4}
     found = rules.shortened_pull(targets, cloud, 0, **settings)(denoised, level) - denoised
-    manifold = named.manifold(targets, cloud, 0, **settings)(denoised, level) - denoised
+    manifold = factories.manifold(targets, cloud, 0, **settings)(denoised, level) - denoised
     straight = cloud[:3] - denoised
     torch.testing.assert_close(found.flatten(1).norm(dim=1), manifold.flatten(1).norm(dim=1))
     cosine = torch.cosine_similarity(found.flatten(1), straight.flatten(1))
@@ -206,7 +206,7 @@ def test_a_tangent_comes_from_a_known_source(studies):
     with pytest.raises(ValueError, match="source must be 'tree' or 'spheres'; got 'moon'"):
         rules.manifold_among(targets, cloud, 0, source="moon", **settings)
     level = NoiseLevel(torch.tensor(0.6), torch.tensor(0.8), 500, cloud[3:6])
-    pulls = [named.manifold(targets, cloud, 0, **settings)]
+    pulls = [factories.manifold(targets, cloud, 0, **settings)]
     pulls += [rules.manifold_among(targets, cloud, 0, source=source, **settings) for source in ("tree", "spheres")]
     moved = [pull(cloud[3:6], level) for pull in pulls]
     assert min((moved[a] - moved[b]).abs().max() for a, b in ((0, 1), (0, 2), (1, 2))) > 0.01

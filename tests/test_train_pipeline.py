@@ -1,38 +1,30 @@
-"""tools/train_pipeline.py: what makes the shipped pipelines."""
+"""tools.train_pipeline and tools.training: what makes the shipped pipelines."""
 
-import importlib.util
 import json
 import math
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from mgd_helpers.encoding.callers import NULL_CLASS
 from mgd_helpers.encoding.latents import decode, encode
 from mgd_helpers.encoding.pipelines import PRETRAINED, load_pipeline
-
-TOOL = Path(__file__).resolve().parent.parent / "tools" / "train_pipeline.py"
-
-
-@pytest.fixture(scope="module")
-def tool():
-    import sys
-
-    spec = importlib.util.spec_from_file_location("train_pipeline", TOOL)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["train_pipeline"] = module  # dataclasses look themselves up there
-    spec.loader.exec_module(module)
-    return module
+from tools import train_pipeline
+from tools.__main__ import main
+from tools.training.card import card
+from tools.training.measures import generate
+from tools.training.networks import make_dit, make_scheduler
+from tools.training.profiles import PROFILES
+from tools.training.resumable import train
+from tools.training.stages import train_dit, train_vae, whiten_channels
 
 
 @pytest.fixture
-def profile(tool):
-    return replace(
-        tool.PROFILES["digits"], vae_channels=(8, 8), vae_steps=4, vae_batch=4, layers=1, heads=2, head_dim=4,
-        dit_steps=4, dit_batch=4, ema_decay=0.5,
-    )  # fmt: skip
+def profile():
+    tiny = {"vae_channels": (8, 8), "layers": 1, "heads": 2, "head_dim": 4}
+    return replace(PROFILES["digits"], vae_steps=4, vae_batch=4, dit_steps=4, dit_batch=4, ema_decay=0.5, **tiny)
 
 
 def weights(module):
@@ -43,34 +35,34 @@ def silent(line):
     pass
 
 
-def test_whitening_gives_every_channel_zero_mean_and_unit_variance(tool, tiny, waves):
+def test_whitening_gives_every_channel_zero_mean_and_unit_variance(tiny, waves):
     images = waves.train.images
-    tool.whiten_channels(tiny.vae, images)
+    whiten_channels(tiny.vae, images)
     latents = encode(tiny.vae, images)
     torch.testing.assert_close(latents.mean((0, 2, 3)), torch.zeros(4), rtol=0, atol=1e-4)
     torch.testing.assert_close(latents.std((0, 2, 3)), torch.ones(4), rtol=1e-4, atol=0)
 
 
-def test_whitening_leaves_reconstructions_as_they_are(tool, tiny, waves):
+def test_whitening_leaves_reconstructions_as_they_are(tiny, waves):
     images = waves.train.images
     before = decode(tiny.vae, encode(tiny.vae, images))
     raw = encode(tiny.vae, images)
-    tool.whiten_channels(tiny.vae, images)
+    whiten_channels(tiny.vae, images)
     torch.testing.assert_close(decode(tiny.vae, encode(tiny.vae, images)), before, rtol=1e-4, atol=1e-4)
     assert not torch.allclose(encode(tiny.vae, images), raw, atol=1e-2)
 
 
 @torch.no_grad()
-def test_whitening_scales_the_spread_of_the_posterior_like_its_mean(tool, tiny, waves):
+def test_whitening_scales_the_spread_of_the_posterior_like_its_mean(tiny, waves):
     images = waves.train.images
     before = tiny.vae.encode(images).latent_dist
-    tool.whiten_channels(tiny.vae, images)
+    whiten_channels(tiny.vae, images)
     after = tiny.vae.encode(images).latent_dist
     scale = after.mean.std((0, 2, 3)) / before.mean.std((0, 2, 3))
     torch.testing.assert_close(after.std, before.std * scale.view(1, -1, 1, 1), rtol=1e-3, atol=1e-5)
 
 
-def trained(tool, work, *, steps, stop_at=None):
+def trained(work, *, steps, stop_at=None):
     """A linear layer that learns to add, interrupted where `stop_at` is given."""
     work.mkdir(exist_ok=True)
     torch.manual_seed(0)
@@ -84,31 +76,31 @@ def trained(tool, work, *, steps, stop_at=None):
         return (model(rows) - rows.sum(1, keepdim=True)).square().mean()
 
     options = {"steps": steps, "learning_rate": 0.1, "ema_decay": 0.9, "seed": 0, "work": work, "log": silent}
-    return tool.train("layer", torch.nn.Linear(3, 1), loss_of, **options)[0]
+    return train("layer", torch.nn.Linear(3, 1), loss_of, **options)[0]
 
 
-def test_a_resumed_training_gives_the_weights_of_an_uninterrupted_one(tool, tmp_path):
-    whole = trained(tool, tmp_path / "whole", steps=1010)
+def test_a_resumed_training_gives_the_weights_of_an_uninterrupted_one(tmp_path):
+    whole = trained(tmp_path / "whole", steps=1010)
     with pytest.raises(KeyboardInterrupt):
-        trained(tool, tmp_path / "cut", steps=1010, stop_at=700)
+        trained(tmp_path / "cut", steps=1010, stop_at=700)
     assert torch.load(tmp_path / "cut" / "layer.pt", weights_only=True)["step"] == 500
-    assert torch.equal(weights(trained(tool, tmp_path / "cut", steps=1010)), weights(whole))
+    assert torch.equal(weights(trained(tmp_path / "cut", steps=1010)), weights(whole))
 
 
-def test_a_finished_training_is_not_trained_again(tool, tmp_path):
-    whole = trained(tool, tmp_path, steps=5)
-    assert torch.equal(weights(trained(tool, tmp_path, steps=5, stop_at=1)), weights(whole))
+def test_a_finished_training_is_not_trained_again(tmp_path):
+    whole = trained(tmp_path, steps=5)
+    assert torch.equal(weights(trained(tmp_path, steps=5, stop_at=1)), weights(whole))
 
 
-def test_a_dit_resumed_from_a_checkpoint_is_the_dit_of_one_go(tool, profile, tmp_path, monkeypatch):
+def test_a_dit_resumed_from_a_checkpoint_is_the_dit_of_one_go(profile, tmp_path, monkeypatch):
     latents, labels = torch.randn(12, 4, 8, 8), torch.arange(12) % 2
     longer = replace(profile, dit_steps=502)
 
-    def train(name):
+    def dit_of(name):
         (tmp_path / name).mkdir(exist_ok=True)
-        return tool.train_dit(longer, latents, labels, tool.make_scheduler(), tmp_path / name, silent)[0]
+        return train_dit(longer, latents, labels, make_scheduler(), tmp_path / name, silent)[0]
 
-    whole = train("whole")
+    whole = dit_of("whole")
     mse_loss, calls = torch.nn.functional.mse_loss, []
 
     def power_cut(*args):
@@ -117,53 +109,60 @@ def test_a_dit_resumed_from_a_checkpoint_is_the_dit_of_one_go(tool, profile, tmp
             raise KeyboardInterrupt
         return mse_loss(*args)
 
-    monkeypatch.setattr(tool.F, "mse_loss", power_cut)
+    monkeypatch.setattr(torch.nn.functional, "mse_loss", power_cut)
     with pytest.raises(KeyboardInterrupt):
-        train("cut")
+        dit_of("cut")
     monkeypatch.undo()
     assert torch.load(tmp_path / "cut" / "dit.pt", weights_only=True)["step"] == 500
-    assert torch.equal(weights(train("cut")), weights(whole))
+    assert torch.equal(weights(dit_of("cut")), weights(whole))
 
 
-def test_training_the_vae_gives_a_white_latent_and_the_same_one_each_time(tool, profile, waves, tmp_path):
+def test_training_the_vae_gives_a_white_latent_and_the_same_one_each_time(profile, waves, tmp_path):
     images = waves.train.images
     vaes = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        vaes.append(tool.train_vae(profile, images, tmp_path / name, silent)[0])
+        vaes.append(train_vae(profile, images, tmp_path / name, silent)[0])
     assert torch.equal(weights(vaes[0]), weights(vaes[1]))
     torch.testing.assert_close(encode(vaes[0], images).std((0, 2, 3)), torch.ones(4), rtol=1e-3, atol=0)
 
 
-def test_label_dropout_of_the_blocks_is_off(tool, profile):
-    dit = tool.make_dit(profile, 8)
-    assert dit.config.num_embeds_ada_norm == tool.NULL_CLASS == 1000
+def test_label_dropout_of_the_blocks_is_off(profile):
+    dit = make_dit(profile, 8)
+    assert dit.config.num_embeds_ada_norm == NULL_CLASS == 1000
     assert [block.norm1.emb.class_embedder.dropout_prob for block in dit.transformer_blocks] == [0.0]
 
 
-def test_the_scheduler_starts_from_pure_noise_and_clamps_nothing(tool):
-    scheduler = tool.make_scheduler()
+def test_the_scheduler_starts_from_pure_noise_and_clamps_nothing():
+    scheduler = make_scheduler()
     scheduler.set_timesteps(50)
     assert scheduler.timesteps[0] == 999
     assert scheduler.config.clip_sample is False
     assert math.sqrt(scheduler.alphas_cumprod[999]) < 0.01
 
 
-def test_generated_sets_are_labelled_images_in_range(tool, profile, tiny):
+def test_generated_sets_are_labelled_images_in_range(profile, tiny):
     small = replace(profile, sampling_steps=2)
-    images = tool.generate(tiny, small, 2, per_class=3, seed=0)
+    images = generate(tiny, small, 2, per_class=3, seed=0)
     assert images.images.shape == (6, 1, 16, 16)
     assert images.images.abs().max() <= 1
     assert images.labels.tolist() == [0, 0, 0, 1, 1, 1]
 
 
 @pytest.mark.parametrize("name", sorted(path.parent.name for path in PRETRAINED.glob("*/model_index.json")))
-def test_shipped_cards_state_the_figures_of_their_weights(tool, name):
+def test_shipped_cards_state_the_figures_of_their_weights(name):
     folder = PRETRAINED / name
     metrics = json.loads((folder / "metrics.json").read_text())
-    assert metrics["profile"] == json.loads(json.dumps(asdict(tool.PROFILES[name])))
-    assert (folder / "README.md").read_text() == tool.card(name, tool.PROFILES[name], load_pipeline(name), metrics)
+    assert metrics["profile"] == json.loads(json.dumps(asdict(PROFILES[name])))
+    assert (folder / "README.md").read_text() == card(name, PROFILES[name], load_pipeline(name), metrics)
     assert sum(file.stat().st_size for file in folder.rglob("*.safetensors")) < 25e6
     stored = load_file(next((folder / "transformer").glob("*.safetensors")))
-    assert {weight.dtype for weight in stored.values()} == {getattr(torch, tool.PROFILES[name].stored_as)}
+    assert {weight.dtype for weight in stored.values()} == {getattr(torch, PROFILES[name].stored_as)}
     assert load_pipeline(name).transformer.dtype == torch.float32
+
+
+def test_the_command_line_knows_the_profiles(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["train", "digit"])
+    assert stopped.value.code == 2
+    assert f"{', '.join(train_pipeline.PROFILES)}; got 'digit'" in capsys.readouterr().err

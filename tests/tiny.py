@@ -246,6 +246,11 @@ def make(kind: str, scheduler, **options):
     return pipe
 
 
+def bare(scheduler):
+    """All of a pipeline that `steer` asks for, a scheduler and a call: no VAE, and not DiTPipeline."""
+    return type("Bare", (), {"scheduler": scheduler, "__call__": lambda self: None})()
+
+
 def imagenet_dit(**shrunk):
     """The denoiser of facebook/DiT-XL-2-256, random, or `shrunk` in layers and width; all else as in its config."""
     from diffusers import DiTTransformer2DModel

@@ -1,7 +1,8 @@
-"""Build the book: `python tools/build_book.py [root]`. Labs that ran before are taken from the execution cache.
+"""Build the book. Labs and pages that ran before are taken from the execution cache.
 
 jupyter-book keys that cache on a notebook's code alone, so a broken helper would pass unseen. Here the cache belongs to
-one state of everything a lab runs on, the package, the lock file and Python, and is dropped when that state changes.
+one state of everything they run on, and is dropped when that state changes. While they run, the root of the repository
+stands in PYTHONPATH, so that pages can `from studies import report`.
 """
 
 import hashlib
@@ -20,17 +21,22 @@ KERNEL_ENVIRONMENT = {
 }
 
 
+# What labs and pages run on, beside Python: the package with its weights, and code and results that pages read
+RUNS_ON = ("requirements.lock", "mgd_helpers", "studies", "benchmarks")
+
+
 def fingerprint(root: Path) -> str:
-    """A hash of what labs run on: every file of mgd_helpers (weights too), requirements.lock, the version of Python."""
+    """Hash what labs and pages run on: every file of `RUNS_ON`, and the version of Python."""
     digest = hashlib.sha256(sys.version.encode())
-    files = [path for path in (root / "mgd_helpers").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-    for path in [root / "requirements.lock", *sorted(files)]:
+    found = (path for name in RUNS_ON for path in (root / name, *(root / name).rglob("*")))
+    files = [path for path in found if path.is_file() and "__pycache__" not in path.parts]
+    for path in sorted(files):
         digest.update(f"{path.relative_to(root).as_posix()} {path.stat().st_size}\n".encode() + path.read_bytes())
     return digest.hexdigest()
 
 
 def poor_alt_texts(html: Path) -> list[str]:
-    """Figures of the built pages without an alt text of 40 to 250 characters (lacking one, Sphinx puts the path)."""
+    """List figures of the built pages without an alt text of 40 to 250 characters; Sphinx puts the path there."""
     figures = (
         (page, tag)
         for page in sorted(html.glob("*/*.html"))
@@ -41,17 +47,18 @@ def poor_alt_texts(html: Path) -> list[str]:
     return [f"{page.name}: {tag}" for page, tag, alt in alts if not alt or not 40 <= len(alt[1]) <= 250]
 
 
-def main(root: Path) -> int:
-    build = root / "_build"
-    html, cache = build / "html", build / ".jupyter_cache"
-    key, state = cache / "mgd_helpers.sha256", fingerprint(root)
+def build(root: Path) -> int:
+    """Build the book at `root` and say where it lies; returns 0 where all of it ran and every figure has a text."""
+    built = root / "_build"
+    html, cache = built / "html", built / ".jupyter_cache"
+    key, state = cache / "runs_on.sha256", fingerprint(root)
     if not key.exists() or key.read_text() != state:
-        print("The helpers or the lock file changed: every lab runs afresh.", flush=True)
+        print("What labs and pages run on has changed: all run afresh.", flush=True)
         shutil.rmtree(cache, ignore_errors=True)
         cache.mkdir(parents=True)
         # Before the build, not after: labs that fail are never cached, and those that pass belong to this state
         key.write_text(state)
-    for stale in (html, build / ".doctrees"):  # pages read before would not repeat their warnings
+    for stale in (html, built / ".doctrees"):  # pages read before would not repeat their warnings
         shutil.rmtree(stale, ignore_errors=True)
 
     python_path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
@@ -64,12 +71,8 @@ def main(root: Path) -> int:
 
     if fingerprint(root) != state:
         shutil.rmtree(cache)
-        print("The helpers changed while the labs ran: build again.")
+        print("What labs and pages run on changed meanwhile: build again.")
         return 1
     poor = [f"An alt text of 40 to 250 characters is wanted: {line}" for line in poor_alt_texts(html)]
     print("\n".join([*poor, "The book was not built." if status or poor else f"\nThe book: {html / 'index.html'}"]))
     return status or int(bool(poor))
-
-
-if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[1]).resolve()))

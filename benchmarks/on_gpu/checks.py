@@ -23,7 +23,7 @@ from on_gpu.stalls import stalls
 from on_gpu.worlds import LABEL, among_noise, digits
 
 from mgd_helpers import decode
-from mgd_helpers.guidance import named
+from mgd_helpers.guidance import factories
 from mgd_helpers.linalg import gram_eigh
 
 ROOT = Path(__file__).parents[2]
@@ -71,19 +71,19 @@ def source_lines(function) -> range:
 
 def by_class(targets, cloud, seed):
     """A mapping, as `distill` passes one, in place of one guidance for all."""
-    return {LABEL: named.manifold(targets, cloud, seed, above=0.0)}
+    return {LABEL: factories.manifold(targets, cloud, seed, above=0.0)}
 
 
 GUIDED = {
-    "none": named.none,
-    "mode": partial(named.mode, above=0.0),
-    "mgd3": named.mgd3,
-    "manifold": partial(named.manifold, above=0.0),
+    "none": factories.none,
+    "mode": partial(factories.mode, above=0.0),
+    "mgd3": factories.mgd3,
+    "manifold": partial(factories.manifold, above=0.0),
     "manifold, by class": by_class,
-    "manifold, auto": partial(named.manifold, above=0.0, n_neighbors="auto", rank="auto"),
-    "manifold, at the target": partial(named.manifold, above=0.0, tangent="target"),
-    "manifold, at the sample": partial(named.manifold, above=0.0, tangent="sample"),
-    "released": partial(named.released, above=0.0),
+    "manifold, auto": partial(factories.manifold, above=0.0, n_neighbors="auto", rank="auto"),
+    "manifold, at the target": partial(factories.manifold, above=0.0, tangent="target"),
+    "manifold, at the sample": partial(factories.manifold, above=0.0, tangent="sample"),
+    "released": partial(factories.released, above=0.0),
 }  # each at all steps, but for mgd3, whose window belongs to it
 STEPS = (4, 8)
 # torch.linalg.eigh looks at its own error code, and nobody can ask it not to: one wait each, known and told
@@ -106,8 +106,8 @@ def stall(options, left):
         run = partial(world.sample, guidance, images=images, seed=options.seed, steps=steps, output="latents")
         return stalls(run, device=options.device)
 
-    waits(named.manifold, 2)  # warms up
-    bare = {steps: waits(named.none, steps) for steps in STEPS}
+    waits(factories.manifold, 2)  # warms up
+    bare = {steps: waits(factories.none, steps) for steps in STEPS}
     for name, factory in (GUIDED | {CONTROL: reading}).items():
         guided = {steps: waits(factory, steps) for steps in STEPS}
         known = {steps: sum(guided[steps][place] for place in EIGH) for steps in STEPS}
@@ -127,7 +127,7 @@ def stall(options, left):
 # --- agreement -------------------------------------------------------------------------------------------------------
 
 AGREES = {"float16": 0.02, "bfloat16": 0.1, "float32 on the CPU": 0.01}  # of the bundled pipeline's latents
-STEERED = {"none": named.none, "manifold": named.manifold}
+STEERED = {"none": factories.none, "manifold": factories.manifold}
 
 
 def agreement(options, left):

@@ -17,7 +17,7 @@ from models import denoiser, dit_pipeline, working_dtype
 from on_gpu.worlds import among_noise
 
 from mgd_helpers import bisect, local_tangent, steer
-from mgd_helpers.guidance import named
+from mgd_helpers.guidance import factories
 from mgd_helpers.guidance.pulls import ManifoldPull
 from mgd_helpers.seeding import generator
 from mgd_helpers.students.training import Recipe, train_students
@@ -44,7 +44,7 @@ def batches(options, left):
         steps = 2 if options.quick else STEPS if needed < left() else FEWER
         took, peak, batch = {}, {}, asked
         for name in ("none", "manifold"):
-            guidance = world.guidance(named.GUIDANCES[name], seed=options.seed, images=asked)
+            guidance = world.guidance(factories.GUIDANCES[name], seed=options.seed, images=asked)
             run = partial(world.sample, guidance, images=asked, seed=options.seed)
             peak[name], batch = _within_memory(run, batch, options.device)
             run = partial(run, steps=steps, batch_size=batch)
@@ -102,7 +102,7 @@ def step(options, left):
         denoising = seconds(call, device=device, repeats=2 if options.quick else 15, warm_up=3)
         for name in ("none", "mode", "manifold", "released"):
             repeats = 2 if options.quick else 7 if name == "released" else 31  # that one draws on the CPU
-            with steer(SimpleNamespace(scheduler=scheduler), world.guidance(named.GUIDANCES[name], seed=0)):
+            with steer(SimpleNamespace(scheduler=scheduler), world.guidance(factories.GUIDANCES[name], seed=0)):
                 bare, guided = seconds_each([stepped, steered], device=device, repeats=repeats, warm_up=2)
             yield {
                 "batch": batch,

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from mgd_helpers import arguments
 from mgd_helpers._shapes import Float, Int, Tensor
 from mgd_helpers.data.datasets import ImageSet, image_set
+from mgd_helpers.encoding.callers import NULL_CLASS
 from mgd_helpers.encoding.latents import encode
-from mgd_helpers.guidance.dit import NULL_CLASS
 from mgd_helpers.guidance.noise import prediction_type
 from mgd_helpers.progress import progress
 from mgd_helpers.seeding import generator

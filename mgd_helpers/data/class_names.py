@@ -1,4 +1,4 @@
-"""Names of classes: checked, and as folders that every file system keeps apart and inside of where they belong."""
+"""Names of classes: checked, and turned into folder names that are safe and different on every file system."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
-SPLITS = {"train": ("train",), "test": ("test", "validation", "valid", "val")}  # by the names they go by
+SPLITS = {"train": ("train",), "test": ("test", "validation", "valid", "val")}  # and the names they are known by
 SPLIT_NAMES = {name for names in SPLITS.values() for name in names}
 LONGEST = 255  # bytes of a file's name, on all usual file systems
 # names of devices on Windows, with any ending
@@ -16,17 +17,19 @@ RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9
 FORBIDDEN = set('/\\<>:"|?*')
 
 
-def check_class_names(names, *, at_least: int = 0) -> tuple[str, ...]:
-    """The names as a tuple; raises `ValueError` unless they are texts, all different, and at least as many as labels.
+def check_class_names(names: Any, *, at_least: int = 0) -> tuple[str, ...]:
+    """The names as a tuple.
+
+    Raises `ValueError` unless they are strings, all different, and at least `at_least`.
 
     >>> check_class_names(["cat", "dog"], at_least=2)
     ('cat', 'dog')
     """
     if isinstance(names, str) or not isinstance(names, Sequence):
-        raise ValueError(f"class_names must be a sequence of texts, one per class; got {names!r}.")
+        raise ValueError(f"class_names must be a sequence of strings, one per class; got {names!r}.")
     odd = [name for name in names if not isinstance(name, str)]
     if odd:
-        raise ValueError(f"class_names must be texts; got {odd[0]!r}, a {type(odd[0]).__name__}. Take str(…) of it.")
+        raise ValueError(f"class_names must be strings; got {odd[0]!r}, a {type(odd[0]).__name__}. Pass str(…) of it.")
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise ValueError(f"class_names must all be different; got {twice[0]!r} {Counter(names)[twice[0]]} times.")
@@ -40,10 +43,10 @@ def check_class_names(names, *, at_least: int = 0) -> tuple[str, ...]:
 def folder_names(class_names: Sequence[str]) -> dict[str, str]:
     """The folder of each class, by its name: the name itself, where that is safe on every system.
 
-    Safe is a name of at most 255 bytes without separators, control characters and `<>:"|?*`, that is no device of
-    Windows, begins with no dot, ends with neither dot nor space, and does not differ from another one in case or in the
-    coding of accents alone; and the names together must not be those of splits. Others become what is left of them,
-    and a hash.
+    A name is safe if it has at most 255 bytes, no separators, control characters or `<>:"|?*`, is no device of Windows,
+    does not begin with a dot, and does not end with a dot or a space. Two names must not differ in case or in the
+    coding of accents alone, and the names together must not be those of splits. Names that are not safe become what is
+    left of them, and a hash.
 
     >>> folder_names(["cat", "../x"])
     {'cat': 'cat', '../x': 'x~d6b96a97'}
@@ -68,7 +71,7 @@ def _is_control(letter: str) -> bool:
 
 
 def _as_seen(folder: str) -> str:
-    """Equal for names that some file system takes for one."""
+    """Equal for names that some file system cannot tell apart."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", folder).casefold())
 
 

@@ -8,12 +8,14 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import torch
 
 from mgd_helpers.data.class_names import SPLIT_NAMES, SPLITS
 from mgd_helpers.data.files import PART, checksum, write
-from mgd_helpers.data.images import Part, read_images
+from mgd_helpers.data.image_sets import Dataset, ImageSet
+from mgd_helpers.data.images import read_images
 from mgd_helpers.data.lock import LOCK
 from mgd_helpers.provenance import package_versions
 
@@ -23,29 +25,34 @@ NOT_MADE = "not made yet"
 MISSING = "missing"
 
 
-def read_folder(
-    folder: Path, image_size: int | None, channels: int | None
-) -> tuple[str, Part, Part | None, tuple[str, ...]]:
-    """Name, training split, test split (or `None`) and class names.
+def read_folder(folder: Path, image_size: int | None, channels: int | None) -> Dataset:
+    """Read a folder with one sub-folder of images per class, or with splits `train` and `test` of such sub-folders.
 
     Where a manifest of this package lies in the folder, the images are exactly those that it lists, and classes have
-    the names and the order that it gives. Raises `ValueError` where one lacks, is damaged, or has company.
+    the names and the order that it gives.
+
+    Raises `ValueError` where one of these is missing or damaged, or others lie beside them.
     """
     manifest = read_manifest(folder)
     if manifest is not None and is_record(manifest):
         names = tuple(manifest["settings"]["classes"])
-        return folder.name, _read_listed(folder, manifest, names, image_size, channels), None, names
+        train = _read_listed(folder, manifest, names, image_size, channels)
+        return Dataset(folder.name, train, train.take([]), names)
     inside = {path.name for path in _sub_folders(folder)}
-    train, test = folder, None
-    if "train" in inside and inside <= SPLIT_NAMES:
-        train, test = folder / "train", next((folder / name for name in SPLITS["test"] if name in inside), None)
-    names = tuple(path.name for path in _sub_folders(train))
-    train, test = (part and _read_plain(part, names, image_size, channels) for part in (train, test))
-    return folder.name, train, test, names
+    has_splits = "train" in inside and inside <= SPLIT_NAMES
+    train_folder = folder / "train" if has_splits else folder
+    names = tuple(path.name for path in _sub_folders(train_folder))
+    train = _read_plain(train_folder, names, image_size, channels)
+    tests = [folder / name for name in SPLITS["test"] if has_splits and name in inside]
+    test = _read_plain(tests[0], names, image_size, channels) if tests else train.take([])
+    return Dataset(folder.name, train, test, names)
 
 
-def read_manifest(folder: Path):
-    """What `manifest.json` holds, or `None` where there is none; raises `ValueError` where it cannot be read."""
+def read_manifest(folder: Path) -> Any:
+    """What `manifest.json` holds, or `None` where there is none.
+
+    Raises `ValueError` where it cannot be read.
+    """
     file = folder / MANIFEST
     try:
         return json.loads(file.read_text(encoding="utf-8"))
@@ -53,38 +60,40 @@ def read_manifest(folder: Path):
         return None
     except (OSError, ValueError, RecursionError) as error:
         raise ValueError(
-            f"{str(file)!r} must be a manifest as this package writes it; it cannot be read: {error}. Take it out, or "
+            f"{str(file)!r} must be a manifest that this package wrote; it cannot be read: {error}. Take it out, or "
             "choose another folder."
         ) from error
 
 
 def write_manifest(folder: Path, manifest: dict) -> float:
-    """Into the folder, whole or not at all; the seconds it took."""
+    """Write the manifest into the folder, whole or not at all; gives the seconds that it took."""
     started = time.perf_counter()
     write(folder / MANIFEST, lambda path: path.write_text(json.dumps(manifest, indent=1), encoding="utf-8"))
     return time.perf_counter() - started
 
 
-def is_record(manifest) -> bool:
-    """Whether this package wrote it: it has two of settings, images, and whether it is complete. Raises `ValueError`
-    where these are not as written."""
+def is_record(manifest: object) -> bool:
+    """Whether this package wrote a manifest: it has two of settings, images, and whether it is complete.
+
+    Raises `ValueError` where these are not as this package writes them.
+    """
     if not isinstance(manifest, dict) or len({"settings", "images", "complete"} & set(manifest)) < 2:
         return False
     settings, images = manifest.get("settings"), manifest.get("images")
     classes = settings.get("classes") if isinstance(settings, dict) else None
-    sound = isinstance(classes, list) and isinstance(images, list) and all(isinstance(name, str) for name in classes)
-    if not sound or not all(isinstance(image, dict) and _is_sound(image, set(classes)) for image in images):
+    sound = isinstance(classes, list) and all(isinstance(name, str) for name in classes) and isinstance(images, list)
+    if not sound or not all(isinstance(image, dict) and _is_sound(image, classes) for image in images or ()):
         raise ValueError(
-            f"{MANIFEST} must say the classes, and of each image its class and a file inside the folder; this one does "
-            "not. Take it out, or choose another folder."
+            f"{MANIFEST} must name the classes, and for each image its class and a file inside the folder; this one "
+            "does not. Take it out, or choose another folder."
         )
     return True
 
 
 def faults(folder: Path, manifest: dict) -> dict[str, str]:
-    """The files of a record that are not as they were made, and why: missing, damaged, or not made yet.
+    """The listed files that are not as they were made, each with the reason: missing, damaged, or not made yet.
 
-    Of a manifest without checksums, as earlier versions wrote them, all that can be opened are as they were made.
+    Earlier versions wrote manifests without checksums: there, every file that can be opened counts as it was made.
     """
     has_checksums = "made_by" in manifest
     found = {image["file"]: _fault(folder / image["file"], image, has_checksums) for image in manifest["images"]}
@@ -92,10 +101,11 @@ def faults(folder: Path, manifest: dict) -> dict[str, str]:
 
 
 def check_unused(folder: Path, *, name: str = "out") -> None:
-    """Raise `ValueError` where `folder` holds anything but what a run that was killed early left there."""
+    """Raise `ValueError` where `folder` holds more than what a run that was killed early left there."""
     if folder.exists() and any(path.name != LOCK and not PART.fullmatch(path.name) for path in folder.iterdir()):
         raise ValueError(
-            f"{name} must be a new or empty folder, or one made by the same call; {str(folder)!r} holds other files."
+            f"{name} must be a new or empty folder, or one made by the same call; {str(folder)!r} holds other files. "
+            "Choose another folder."
         )
 
 
@@ -105,7 +115,7 @@ def maker(device: str, *, images: int) -> dict:
     return {"versions": package_versions(), "device": device, "date": now, "images": images}
 
 
-def _is_sound(image: dict, classes: set[str]) -> bool:
+def _is_sound(image: dict, classes: Any) -> bool:
     file, sha = image.get("file"), image.get("sha256")
     if not isinstance(file, str) or image.get("class") not in classes or not isinstance(sha, str | None):
         return False
@@ -142,7 +152,9 @@ def _opens(content: bytes) -> bool:
     return True
 
 
-def _read_listed(folder: Path, manifest: dict, names: tuple[str, ...], image_size, channels) -> Part:
+def _read_listed(
+    folder: Path, manifest: dict, names: tuple[str, ...], image_size: int | None, channels: int | None
+) -> ImageSet:
     wrong, records = faults(folder, manifest), manifest["images"]
     lacking = [file for file, why in wrong.items() if why in (MISSING, NOT_MADE)]
     damaged = [f"{file} ({why})" for file, why in wrong.items() if why not in (MISSING, NOT_MADE)]
@@ -151,13 +163,13 @@ def _read_listed(folder: Path, manifest: dict, names: tuple[str, ...], image_siz
         kinds = (("missing", lacking), ("damaged", damaged), ("not of this run", foreign))
         said = "; ".join(f"{kind}: {', '.join(some[:3])}{_rest(some)}" for kind, some in kinds if some)
         raise ValueError(
-            f"folder {str(folder)!r} must hold the {len(records)} images of its manifest and no others; {said}. Call "
-            f"what made it again with the same settings, take out others, or take out {MANIFEST} to read all that lies "
-            "there."
+            f"folder {str(folder)!r} must hold the {len(records)} images of its manifest and no others; {said}. Repeat "
+            f"the call that made it with the same settings, take out other images, or take out {MANIFEST} to read all "
+            "images there."
         )
     files = ((image["file"], folder / image["file"]) for image in records)
-    labels = torch.tensor([names.index(image["class"]) for image in records])
-    return read_images(files, len(records), folder, image_size=image_size, channels=channels), labels
+    images = read_images(files, len(records), folder, image_size=image_size, channels=channels)
+    return ImageSet(images, torch.tensor([names.index(image["class"]) for image in records]))
 
 
 def _rest(some: list) -> str:
@@ -180,7 +192,7 @@ def _pictures(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
 
 
-def _read_plain(folder: Path, class_names: tuple[str, ...], image_size: int | None, channels: int | None) -> Part:
+def _read_plain(folder: Path, class_names: tuple[str, ...], image_size: int | None, channels: int | None) -> ImageSet:
     inside = [path.name for path in _sub_folders(folder)]
     unknown = [name for name in inside if name not in class_names]
     if unknown:
@@ -190,8 +202,9 @@ def _read_plain(folder: Path, class_names: tuple[str, ...], image_size: int | No
     if bare or not files:
         raise ValueError(
             f"source must hold images in one sub-folder per class; {str(folder)!r} holds none"
-            f"{f' of {bare[:5]}' if bare else ''}. Read are {', '.join(IMAGE_SUFFIXES)}."
+            f"{f' of {bare[:5]}' if bare else ''}. Use {', '.join(IMAGE_SUFFIXES)} files."
         )
     labels = [class_names.index(name) for name in inside for _ in files[name]]
     found = ((f"{path.parent.name}/{path.name}", path) for name in inside for path in files[name])
-    return read_images(found, len(labels), folder, image_size=image_size, channels=channels), torch.tensor(labels)
+    images = read_images(found, len(labels), folder, image_size=image_size, channels=channels)
+    return ImageSet(images, torch.tensor(labels))

@@ -5,20 +5,23 @@ from __future__ import annotations
 import contextlib
 import io
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from mgd_helpers.data.catalog import Profile
 from mgd_helpers.data.class_names import SPLITS
-from mgd_helpers.data.images import Part, check_memory, read_images
+from mgd_helpers.data.image_sets import Dataset, ImageSet
+from mgd_helpers.data.images import check_memory, read_images
 from mgd_helpers.progress import is_quiet
 
 JPEG_COPY = "The images are a JPEG copy, not the original bytes: figures do not compare with published ones."
 
 
-def read_named(profile: Profile, image_size: int) -> tuple[Part, Part, str]:
-    """Training split, test split, and what a table made with them has to say; from the local mirror or from the hub."""
+def read_named(profile: Profile, image_size: int) -> Dataset:
+    """Read a set of the catalogue, from the local mirror or from the hub, and check that it is what its name says."""
     check_memory(sum(profile.sizes), (image_size, image_size, profile.channels), profile.name)
     with _quiet_datasets() as datasets:
         local = profile.local()
@@ -34,13 +37,12 @@ def read_named(profile: Profile, image_size: int) -> tuple[Part, Part, str]:
     parts = [found[split] for split in profile.splits]
     train, test = (_read(part, profile.columns, image_size, profile.channels, profile.name) for part in parts)
     copied = profile.lossless and _encoded(parts[0], profile.columns[0])[:2] == b"\xff\xd8"
-    return train, test, " ".join(filter(None, [profile.note, JPEG_COPY if copied else ""]))
+    note = " ".join(filter(None, [profile.note, JPEG_COPY if copied else ""]))
+    return Dataset(profile.name, train, test, profile.class_names, note)
 
 
-def read_hugging_face(
-    source, image_size: int | None, channels: int | None
-) -> tuple[str, Part, Part | None, tuple[str, ...]]:
-    """Name, training split, test split (or `None`) and class names of a `datasets.Dataset` or `DatasetDict`.
+def read_hugging_face(source: Any, image_size: int | None, channels: int | None) -> Dataset:
+    """Read a `datasets.Dataset`, as the training split, or a `DatasetDict`.
 
     The test split is the first of `test`, `validation`, … that has labels.
     """
@@ -48,60 +50,63 @@ def read_hugging_face(
 
     if not isinstance(source, datasets.Dataset | datasets.DatasetDict):
         raise ValueError(
-            f"source must be a datasets.Dataset or DatasetDict; got {type(source).__name__}. Of a stream, pass what "
-            "load_dataset(…) gives without streaming=True."
+            f"source must be a datasets.Dataset or DatasetDict; got {type(source).__name__}. For a stream, call "
+            "load_dataset(…) without streaming=True."
         )
     splits = source if isinstance(source, dict) else {"train": source}
     train = splits.get("train")
     if not train:
         sizes = {split: len(part) for split, part in splits.items()}
-        raise ValueError(f"source must have a split 'train' with images in it; got {sizes}, by split. Rename one.")
+        raise ValueError(
+            f"source must have a split 'train' with images in it; got the splits (and sizes) {sizes}. Rename one."
+        )
     kinds = {column: type(feature).__name__ for column, feature in train.features.items()}
     images, labels = ([column for column in kinds if kinds[column] == kind] for kind in ("Image", "ClassLabel"))
     if len(images) != 1 or len(labels) != 1:
         raise ValueError(
             "source must have one column of images and one of class labels (datasets.Image, datasets.ClassLabel); got "
-            f"{kinds}. dataset.cast_column(…) declares them, class_encode_column(…) makes labels of text, "
-            "remove_columns(…) takes away others."
+            f"{kinds}. Declare them with dataset.cast_column(…), turn text to labels with class_encode_column(…), or "
+            "take other columns out with remove_columns(…)."
         )
     columns, name = (images[0], labels[0]), train.info.dataset_name or "dataset"
     found = [splits[split] for split in SPLITS["test"] if split in splits]
-    test = next((part for part in found if _is_labelled(part, columns[1])), None)
+    test = next((part for part in found if _is_labeled(part, columns[1])), None)
     class_names = _class_names(train, columns[1])
     if test is not None and columns[0] not in test.features:
         raise ValueError(
             f"source must have its images in column {columns[0]!r} in both splits; got {list(test.features)} for "
-            "testing. dataset.rename_column(…) makes them alike."
+            "testing. Rename one with dataset.rename_column(…)."
         )
     if test is not None and _class_names(test, columns[1]) != class_names:
         raise ValueError(
             f"source must have the same classes in the same order in both splits; got {list(class_names)[:10]} for "
-            f"training and {list(_class_names(test, columns[1]))[:10]} for testing. test.cast_column({columns[1]!r}, "
-            "train.features[…]) names plain numbers, test.align_labels_with_mapping(…) puts other names in order."
+            f"training and {list(_class_names(test, columns[1]))[:10]} for testing. Give names to plain numbers with "
+            f"test.cast_column({columns[1]!r}, train.features[…]), or put names in order with "
+            "test.align_labels_with_mapping(…)."
         )
-    train, test = (part and _read(part, columns, image_size, channels, name) for part in (train, test))
-    return name, train, test, class_names
+    train_set = _read(train, columns, image_size, channels, name)
+    test_set = train_set.take([]) if test is None else _read(test, columns, image_size, channels, name)
+    return Dataset(name, train_set, test_set, class_names)
 
 
 def _missing(profile: Profile, local: Path | None, error: Exception) -> str:
     # one that says no more than "An error occurred while generating the dataset" has the reason beneath it
-    reason = (type(error).__name__ == "DatasetGenerationError" and error.__cause__) or error
-    reason = str(reason).partition("\n")[0] or type(reason).__name__
+    cause = (type(error).__name__ == "DatasetGenerationError" and error.__cause__) or error
+    reason = str(cause).partition("\n")[0] or type(cause).__name__
     if local:
         return (
-            f"{profile.name!r} could not be read from the local copy {str(local)!r}: {reason!r}. Fetch "
-            f"{profile.hub_id!r} into that folder anew, or remove the folder, and it is read from the hub."
+            f"{profile.name!r} could not be read from the local copy {str(local)!r}: {reason!r}. Download "
+            f"{profile.hub_id!r} into that folder again, or remove the folder to read it from the hub."
         )
     return (
         f"{profile.name!r} could not be read from the hub: {reason!r}. It is a download of about {profile.megabytes} "
-        f"MB (licence: {profile.licence}). Connect to the network once, or put a copy of the data set "
+        f"MB (license: {profile.license}). Connect to the network once, or put a copy of the data set "
         f"{profile.hub_id!r} into a folder {profile.name!r} and name its parent in MGD_DATA_DIR."
     )
 
 
-def _check_contents(found, profile: Profile, where: str) -> None:
-    """Splits and columns by name, sizes, the classes in one of the ways that copies of the set name them, and that
-    each is there, equally often where the original has them so."""
+def _check_contents(found: Any, profile: Profile, where: str) -> None:
+    """Check splits, columns, sizes, the names of the classes and their order, and how often each class is there."""
     wanted = {split: profile.columns for split in profile.splits}
     got = {split: tuple(part.features) for split, part in found.items()}
     if any(not set(columns) <= set(got.get(split, ())) for split, columns in wanted.items()):
@@ -122,8 +127,8 @@ def _check_contents(found, profile: Profile, where: str) -> None:
             position = next((i for i, pair in enumerate(zip(names, known[0], strict=False)) if pair[0] != pair[1]), 0)
             raise ValueError(
                 f"{profile.name!r} must have the {len(known[0])} classes {list(known[0])[:10]}, in this order; split "
-                f"{split!r} of {where!r} has {len(names)}, and class {position} is {names[position]!r}. Labels of "
-                "another order would mean other classes: pass it as a datasets.Dataset instead."
+                f"{split!r} of {where!r} has {len(names)}, and class {position} is {names[position]!r}. Its "
+                "labels would mean other classes. Pass it as a datasets.Dataset instead."
             )
         counts = Counter(_labels(found[split], profile.columns[1]))
         if set(counts) != set(labels) or (profile.balanced and len(set(counts.values())) > 1):
@@ -135,13 +140,13 @@ def _check_contents(found, profile: Profile, where: str) -> None:
             )
 
 
-def _class_names(part, column: str) -> tuple[str, ...]:
+def _class_names(part: Any, column: str) -> tuple[str, ...]:
     """Names that can be folders, too."""
     names = getattr(part.features[column], "names", None) or ()
     return tuple(name.replace(" / ", " or ").replace("/", " or ") for name in names)
 
 
-def _encoded(part, column: str) -> bytes:
+def _encoded(part: Any, column: str) -> bytes:
     """The file of the first image, as it is stored."""
     import datasets
 
@@ -149,28 +154,28 @@ def _encoded(part, column: str) -> bytes:
     return first["bytes"] or Path(first["path"]).read_bytes()
 
 
-def _labels(part, column: str) -> list:
+def _labels(part: Any, column: str) -> list:
     """Read without the images."""
     return part.with_format(None).select_columns([column])[:][column]
 
 
-def _is_labelled(part, column: str) -> bool:
+def _is_labeled(part: Any, column: str) -> bool:
     return column in part.features and not set(_labels(part, column)) <= {None, -1}
 
 
-def _read(part, columns: tuple[str, str], image_size: int | None, channels: int | None, name: str) -> Part:
+def _read(part: Any, columns: tuple[str, str], image_size: int | None, channels: int | None, name: str) -> ImageSet:
     labels = _labels(part, columns[1])
     bare = [row for row, label in enumerate(labels) if label is None or label < 0]
     if bare:
         raise ValueError(
-            f"every image of {name!r} must have a label from 0 on; row {bare[0]} has {labels[bare[0]]}, as have "
-            f"{len(bare) - 1} others. dataset.filter(…) takes them out."
+            f"every image of {name!r} must have a label >= 0; row {bare[0]} has {labels[bare[0]]}, as have "
+            f"{len(bare) - 1} others. Take them out with dataset.filter(…)."
         )
     images = read_images(_files(part, columns[0]), len(part), name, image_size=image_size, channels=channels)
-    return images, torch.tensor(labels)
+    return ImageSet(images, torch.tensor(labels))
 
 
-def _files(part, column: str):
+def _files(part: Any, column: str) -> Iterator[tuple[str, Any]]:
     """Name and file of each image, by the thousand: reading row by row takes five times as long."""
     import datasets
 
@@ -181,7 +186,7 @@ def _files(part, column: str):
 
 
 @contextlib.contextmanager
-def _quiet_datasets():
+def _quiet_datasets() -> Iterator[Any]:
     """The package `datasets`, with its progress bars only where ours are shown."""
     try:
         import datasets

@@ -1,4 +1,7 @@
-"""Image files to tensors: bytes 0..255 become float32 in [-1, 1]; and back."""
+"""Image files to tensors and back. Bytes 0 to 255 stand for float32 from -1 to 1:
+
+from_uint8: x / 127.5 - 1; to_uint8: (x + 1) * 127.5, rounded.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import io
 import math
 import os
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,46 +18,69 @@ import torch
 from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.progress import progress
 
-Part = tuple[Tensor, Tensor]  # images [N, C, H, W] in [-1, 1], labels [N]
+
+def from_uint8(pixels: Tensor) -> Float[Tensor, ...]:
+    """Pixels 0 to 255 (uint8) as float32 in [-1, 1]; `to_uint8` gives them back exactly.
+
+    >>> from_uint8(torch.tensor([0, 51, 255], dtype=torch.uint8))
+    tensor([-1.0000, -0.6000,  1.0000])
+    """
+    return pixels.float().div_(127.5).sub_(1)
+
+
+def to_uint8(images: Float[Tensor, ...]) -> Tensor:
+    """Images in [-1, 1] as pixels 0 to 255 (uint8), rounded as diffusers rounds them; what lies outside is cut off.
+
+    >>> to_uint8(torch.tensor([-1.0, -0.6, 1.01]))
+    tensor([  0,  51, 255], dtype=torch.uint8)
+    """
+    return ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
 def read_images(
-    files: Iterable[tuple], count: int, where, *, image_size: int | None = None, channels: int | None = None
+    files: Iterable[tuple[str, Any]],
+    count: int,
+    where: str | Path,
+    *,
+    image_size: int | None = None,
+    channels: int | None = None,
 ) -> Float[Tensor, "n c h w"]:
-    """The `count` images of `files`, pairs of a name and what PIL opens; the names, and `where`, are for messages.
+    """Read the `count` images of `files`, pairs of a name and what PIL opens; names and `where` are for messages.
 
     Raises `ValueError` for a file that is no image, or not one of 8 bits, and for images of different sizes;
     `MemoryError` where the first one shows that all together do not fit.
     """
     from PIL import Image
 
-    images = []
+    images: list[np.ndarray] = []
     for name, file in progress(files, f"read {where}", unit="image", total=count):
         try:
             with Image.open(file) as image:
-                images.append(pixels(image, image_size, channels))
+                images.append(pixels_of(image, image_size, channels))
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # SyntaxError: a broken PNG
             raise ValueError(
-                f"{name} of {str(where)!r} must be an image that PIL reads. Mend it or take it out: {error}"
+                f"{name} of {str(where)!r} must be an image that PIL reads; got: {error} Repair the file, or take it "
+                "out."
             ) from error
         if len(images) == 1:
             check_memory(count, images[0].shape, where)
     return stack(images, where)
 
 
-def pixels(image, image_size: int | None, channels: int | None = None) -> np.ndarray:
-    """An image of PIL as bytes; a 28x28 one gets a border of two pixels to 32, so that its own pixels stay exact.
+def pixels_of(image: Any, image_size: int | None, channels: int | None = None) -> np.ndarray:
+    """The pixels 0 to 255 of an image of PIL, [H, W] or [H, W, 3], resized where `image_size` says so.
 
-    Of a transparent image the colours are kept that lie beneath, whatever would show through.
+    A 28x28 image gets a border of two pixels to 32, so that its own pixels stay exact. Of a transparent image the
+    colors beneath are kept, whatever would show through.
     """
     from PIL import Image, ImageOps
 
     if image.mode[0] in "IF":  # "I;16", "I" and "F": PIL would clip at 255 and make nearly all white
         raise ValueError(
-            f"images must have 8 bits per channel; got mode {image.mode!r}. Of 16 bits keep pixels // 257."
+            f"images must have 8 bits per channel; got mode {image.mode!r}. For 16 bits save pixels // 257."
         )
-    grey = channels == 1 if channels else image.mode in ("1", "L", "LA")
-    image = image.convert("L" if grey else "RGB")
+    gray = channels == 1 if channels else image.mode in ("1", "L", "LA")
+    image = image.convert("L" if gray else "RGB")
     if image_size == 32 and image.size == (28, 28):
         image = ImageOps.expand(image, 2)
     if image_size is not None and image.size != (image_size, image_size):
@@ -60,36 +88,36 @@ def pixels(image, image_size: int | None, channels: int | None = None) -> np.nda
     return np.array(image)
 
 
-def stack(images: list[np.ndarray], where) -> Float[Tensor, "n c h w"]:
-    """Pixels 0 to 255, [H, W] or [H, W, 3] each, to one tensor in [-1, 1]; in colour if any of them is."""
+def stack(images: list[np.ndarray], where: str | Path) -> Float[Tensor, "n c h w"]:
+    """Stack pixels 0 to 255, [H, W] or [H, W, 3] each, to one tensor in [-1, 1]; in color if any of them is."""
     sizes = {image.shape[:2] for image in images}
     if len(sizes) > 1:
         raise ValueError(
-            f"images of {str(where)!r} must have one size; found {sorted(sizes)[:4]} (height, width). "
-            "Pass image_size=…, or resize the odd ones."
+            f"images of {str(where)!r} must have one size; got {sorted(sizes)[:4]} (height, width). Pass "
+            "image_size=…, or resize the odd ones."
         )
     if len({image.ndim for image in images}) > 1:
         images = [image if image.ndim == 3 else np.stack([image] * 3, -1) for image in images]
     stacked = torch.from_numpy(np.stack(images))
     stacked = stacked[:, None] if stacked.ndim == 3 else stacked.permute(0, 3, 1, 2)
-    return stacked.contiguous().float().div_(127.5).sub_(1)
+    return from_uint8(stacked.contiguous())
 
 
 def png(image: Float[Tensor, "c h w"]) -> bytes:
-    """An image in [-1, 1], grey or coloured, as a PNG file; its bytes are those that diffusers gives."""
+    """An image in [-1, 1], gray or in color, as the content of a PNG file; it has the pixels that diffusers gives."""
     from PIL import Image
 
     if image.ndim != 3 or len(image) not in (1, 3):
-        raise ValueError(f"images must have one channel (grey) or three (colour) to be PNGs; got {list(image.shape)}.")
+        raise ValueError(f"images must have one channel (gray) or three (color) to be PNGs; got {list(image.shape)}.")
     if not image.isfinite().all():
         raise ValueError("images must be finite to be PNGs; got NaN or infinite values.")
-    values = (image.detach().cpu().float() / 2 + 0.5).clamp(0, 1).mul(255).round().to(torch.uint8)
+    pixels = to_uint8(image.detach().cpu())
     file = io.BytesIO()
-    Image.fromarray(values[0].numpy() if len(values) == 1 else values.permute(1, 2, 0).numpy()).save(file, format="PNG")
+    Image.fromarray(pixels[0].numpy() if len(pixels) == 1 else pixels.permute(1, 2, 0).numpy()).save(file, format="PNG")
     return file.getvalue()
 
 
-def check_memory(count: int, shape: tuple[int, ...], where) -> None:
+def check_memory(count: int, shape: tuple[int, ...], where: str | Path) -> None:
     """Raise `MemoryError` where `count` images of `shape`, in float32, take more memory than this machine has."""
     need = 4 * count * math.prod(shape)
     have = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else need

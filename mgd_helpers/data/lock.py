@@ -1,4 +1,4 @@
-"""One run per folder: a file that names the process at work, and that counts for nothing once that process is gone."""
+"""One run per folder: a file names the process at work there, and is void once that process has ended."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+from mgd_helpers.data.files import write
+
 LOCK = ".lock"
-GRACE = 60  # seconds after which an empty or torn lock is nobody's: it is written right after it has been made
+GRACE = 60  # seconds after which an empty or broken lock is void: it is written right after it has been made
 
 
 @contextlib.contextmanager
 def locked(folder: Path, *, name: str = "out") -> Iterator[None]:
-    """Within the context, `folder` belongs to this process; it is made where it lacks, and taken away if left empty.
+    """Within the context, `folder` belongs to this process; it is made if it is missing, and removed if left empty.
 
-    Raises `ValueError`, with the process that is at work there, where there is one; `name` is the argument's, for that.
-    The lock of a process that is gone is taken over; on another machine that cannot be seen, and the message says which
-    file to delete.
+    The lock of a process that has ended is taken over. Whether a process of another machine has ended cannot be seen:
+    then the message says which file to delete. `name` is the argument's, for messages.
+
+    Raises `ValueError`, naming the process, where another one is at work in the folder.
     """
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     lock = folder / LOCK
@@ -43,10 +46,10 @@ def locked(folder: Path, *, name: str = "out") -> Iterator[None]:
 
 
 def _acquire(lock: Path, name: str) -> bytes:
-    """Make the lock, or take over a dead one's; its content."""
-    now, pid = datetime.now().astimezone().isoformat("T", "seconds"), os.getpid()
-    holder = {"pid": pid, "host": socket.gethostname(), "since": now, "started": _started(pid), "key": uuid.uuid4().hex}
-    mine = json.dumps(holder).encode()
+    """Make the lock, or take over that of a process that has ended; gives its content."""
+    now, pid, host = datetime.now().astimezone().isoformat("T", "seconds"), os.getpid(), socket.gethostname()
+    own = {"pid": pid, "host": host, "since": now, "started": _started(pid), "key": uuid.uuid4().hex}
+    mine = json.dumps(own).encode()
     for _ in range(100):
         try:
             handle = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
@@ -69,12 +72,11 @@ def _acquire(lock: Path, name: str) -> bytes:
         finally:
             os.close(handle)
         return mine
-    raise ValueError(f"{name} {str(lock.parent)!r} is fought over by other runs. Wait for them to end.")
+    raise ValueError(f"{name} must be free; other runs keep taking {str(lock.parent)!r}. Wait until they have ended.")
 
 
 def _take_over(lock: Path, content: bytes, mine: bytes) -> bool:
-    """Put `mine` in the place of a dead lock, unless another process was faster: the path is never free in between."""
-    part = lock.with_name(f".{LOCK}.{uuid.uuid4().hex[:12]}.part")
+    """Put `mine` in the place of a void lock, unless another process was faster: the path is never free in between."""
     try:
         handle = os.open(lock, os.O_RDONLY)
     except FileNotFoundError:
@@ -86,14 +88,12 @@ def _take_over(lock: Path, content: bytes, mine: bytes) -> bool:
             fcntl.flock(handle, fcntl.LOCK_EX)
         if not os.path.samestat(os.fstat(handle), lock.stat()) or lock.read_bytes() != content:
             return False
-        part.write_bytes(mine)
-        part.replace(lock)
+        write(lock, lambda path: path.write_bytes(mine))
         return True
     except FileNotFoundError:
         return False
     finally:
         os.close(handle)
-        part.unlink(missing_ok=True)
 
 
 def _holder(content: bytes) -> dict | None:
@@ -140,6 +140,6 @@ def _refusal(lock: Path, name: str, holder: dict | None) -> str:
         f"process {holder['pid']} on {holder['host']}, since {holder.get('since')}" if holder else "a run just started"
     )
     return (
-        f"{name} {str(lock.parent)!r} is in use by another run ({who}). Wait for its end, or choose another folder; if "
-        f"it runs no more, delete {str(lock)!r}."
+        f"{name} {str(lock.parent)!r} is in use by another run ({who}). Wait until it has ended, or choose another "
+        f"folder; if it no longer runs, delete {str(lock)!r}."
     )

@@ -1,14 +1,15 @@
-"""Image sets written as folders, such as those of the baselines: what `load_data` and `evaluate` read."""
+"""Image sets written as folders, which `load_data` and `evaluate` read; for instance those of the baselines."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from mgd_helpers.data.class_names import check_class_names, folder_names
-from mgd_helpers.data.datasets import ImageSet
 from mgd_helpers.data.files import check_folder, checksum, remove_parts, write
 from mgd_helpers.data.folders import check_unused, faults, is_record, maker, read_manifest, write_manifest
+from mgd_helpers.data.image_sets import ImageSet
 from mgd_helpers.data.images import png
 from mgd_helpers.data.lock import locked
 
@@ -16,9 +17,11 @@ from mgd_helpers.data.lock import locked
 def write_images(folder: str | Path, images: ImageSet, *, class_names: Sequence[str]) -> Path:
     """Write a set as an image folder, `<class>/<index>.png`, with a manifest; `load_data(folder)` reads it back.
 
-    Values are rounded to bytes, once; images come back class after class, in their order within the class. Names that
-    are no safe folders become such, and stand in the manifest as they are. A second call mends what is missing or
-    damaged. Raises `ValueError` where the folder holds anything else.
+    Values are rounded to bytes, once. Images come back class after class, in their order within the class. Names that
+    are not safe as folder names are changed, and the manifest keeps them as they are. A second call writes again what
+    is missing or damaged.
+
+    Raises `ValueError` where the folder holds anything else.
     """
     folder, names = check_folder("folder", folder), check_class_names(class_names)
     check_class_names(names, at_least=int(images.labels.max()) + 1 if len(images) else 0)
@@ -35,9 +38,12 @@ def write_images(folder: str | Path, images: ImageSet, *, class_names: Sequence[
         if before is None:
             check_unused(folder, name="folder")
         elif not is_record(before) or any(before[key] != manifest[key] for key in ("settings", "images")):
-            raise ValueError(f"folder must be new, empty, or hold these very images; {str(folder)!r} holds others.")
+            raise ValueError(
+                f"folder must be new, empty, or hold exactly these images; {str(folder)!r} holds others. Choose "
+                "another folder."
+            )
         remove_parts(folder)
         write_manifest(folder, before or manifest)  # first: what it lists and what is not there yet is missing
         for file in faults(folder, manifest):
-            write(folder / file, lambda path, file=file: path.write_bytes(contents[file]))
+            write(folder / file, partial(Path.write_bytes, data=contents[file]))
     return folder

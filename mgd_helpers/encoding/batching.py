@@ -1,31 +1,32 @@
 """A pipeline's networks in smaller batches than the pipeline calls them with, and a look at what a DiT decodes.
 
-The rows of a network do not know of each other: a call of 2n rows and two calls of n differ by rounding alone.
+A network treats each row on its own: one call with 2n rows and two calls with n differ by rounding alone.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
 
 from mgd_helpers._shapes import Tensor
+from mgd_helpers.encoding.pipelines import LatentPipeline, Pipeline
 
 NETWORKS = ("transformer", "unet")
 UNBATCHED = ("txt_ids", "img_ids")  # positions of tokens: the same for all rows, however many tokens there are
 
-
-_locks = WeakKeyDictionary()  # one for each network that is in use
+_locks: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # one for each network that is in use
 _guard = threading.Lock()
 
 
 @contextmanager
-def alone(pipe) -> Iterator[None]:
-    """Within the context no other thread samples with the networks of this pipeline: it waits for its turn."""
+def alone(pipe: Pipeline) -> Iterator[None]:
+    """Within the context no other thread samples with the networks of this pipeline; other threads wait their turn."""
     networks = [getattr(pipe, name, None) for name in (*NETWORKS, "vae")]
     with _guard:
         locks = [_locks.setdefault(one, threading.RLock()) for one in networks if one is not None]
@@ -36,25 +37,27 @@ def alone(pipe) -> Iterator[None]:
 
 
 @contextmanager
-def in_batches(pipe, images: int, batch_size: int) -> Iterator[None]:
+def in_batches(pipe: Pipeline, images: int, batch_size: int) -> Iterator[None]:
     """Within the context, denoiser and decoder take at most `batch_size` of the `images` of a call at once."""
     parts = -(-images // batch_size)
+    methods = [(getattr(pipe, name, None), "forward") for name in NETWORKS] + [(getattr(pipe, "vae", None), "decode")]
     with ExitStack() as stack:
-        for network in (getattr(pipe, name, None) for name in NETWORKS):
+        for network, method in methods:
             if network is not None and parts > 1:
-                stack.enter_context(replaced(network, "forward", _split(network.forward, parts)))
-        if getattr(pipe, "vae", None) is not None and parts > 1:
-            stack.enter_context(replaced(pipe.vae, "decode", _split(pipe.vae.decode, parts)))
+                stack.enter_context(replaced(network, method, _split(getattr(network, method), parts)))
         yield
 
 
 @contextmanager
-def latents_decoded(pipe, *, skip: bool) -> Iterator[list[Tensor]]:
-    """Within the context a list of what the VAE decodes, in float32 on the CPU; with `skip` of the scaled latents that
-    it is handed, and it decodes nothing."""
-    seen, decode = [], pipe.vae.decode
+def latents_decoded(pipe: LatentPipeline, *, skip: bool) -> Iterator[list[Tensor]]:
+    """Within the context, a list that fills with the images that the VAE decodes, in float32 on the CPU.
 
-    def look(latents, *args, **kwargs):
+    With `skip` it fills with the scaled latents that the VAE is called with, and nothing is decoded.
+    """
+    seen: list[Tensor] = []
+    decode = pipe.vae.decode
+
+    def look(latents: Tensor, *args: Any, **kwargs: Any) -> SimpleNamespace:
         if skip:
             seen.append((latents * pipe.vae.config.scaling_factor).float().cpu())
         else:
@@ -67,11 +70,11 @@ def latents_decoded(pipe, *, skip: bool) -> Iterator[list[Tensor]]:
 
 
 @contextmanager
-def replaced(thing, name: str, function) -> Iterator[None]:
-    """Within the context, and in this thread, a method of this one object is another function."""
+def replaced(thing: object, name: str, function: Callable[..., Any]) -> Iterator[None]:
+    """Within the context, and in this thread only, another function takes the place of a method of this one object."""
     before, original, owner = vars(thing).get(name), getattr(thing, name), threading.get_ident()
 
-    def here(*args, **kwargs):  # another thread that calls the pipeline itself finds it as it was
+    def here(*args: Any, **kwargs: Any) -> Any:  # another thread that calls the pipeline itself finds it as it was
         return (function if threading.get_ident() == owner else original)(*args, **kwargs)
 
     setattr(thing, name, here)
@@ -84,13 +87,14 @@ def replaced(thing, name: str, function) -> Iterator[None]:
             setattr(thing, name, before)
 
 
-def _split(function, parts: int):
-    def in_parts(*args, **kwargs):
+def _split(function: Callable[..., Any], parts: int) -> Callable[..., Any]:
+    def in_parts(*args: Any, **kwargs: Any) -> Any:
         given = [value for value in (*args, *kwargs.values()) if torch.is_tensor(value) and value.ndim > 1]
         if not given:
             raise ValueError(
-                f"pipe calls {type(getattr(function, '__self__', function)).__name__} without a tensor of rows, so it "
-                "cannot take its images in smaller batches. Pass batch_size=… of all images."
+                f"pipe must call its networks with a tensor of rows; it calls "
+                f"{type(getattr(function, '__self__', function)).__name__} without one, so batches cannot be made "
+                "smaller. Pass a batch_size that holds all images."
             )
         rows = len(given[0])
         size = -(-rows // parts)
@@ -103,8 +107,8 @@ def _split(function, parts: int):
     return in_parts
 
 
-def _rows(value, rows, start, size):
-    """These rows of whatever has a row for each image; anything else as it is."""
+def _rows(value: Any, rows: int, start: int, size: int) -> Any:
+    """These rows of anything that has a row for each image; anything else as it is."""
     if torch.is_tensor(value):
         return value[start : start + size] if value.ndim and len(value) == rows else value
     if isinstance(value, Mapping):
@@ -118,7 +122,7 @@ def _rows(value, rows, start, size):
     return value
 
 
-def _joined(answers):
+def _joined(answers: list) -> Any:
     first = answers[0]
     if torch.is_tensor(first):
         return torch.cat(answers)

@@ -1,22 +1,25 @@
-"""Who calls, and what kind of thing it is by its name: diffusers need not be imported for either.
+"""Which pipeline calls, and what kind of thing it is by the name of its class: diffusers need not be imported for it.
 
-Methods of diffusers are wrapped while a pipeline is steered, and other pipelines may share what they belong to.
+While a pipeline is steered, methods of its parts are wrapped, and other pipelines may share these parts.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Collection
+from types import FrameType
+from typing import Any
 
 PIPELINES = ("DiffusionPipeline", "PointCloudPipeline")
+NULL_CLASS = 1000  # DiTPipeline's own label for no class
 
 
-def calling_pipeline(part: str, thing, *, most: int = 12):
-    """The pipeline up the stack whose `part`, such as its scheduler, is this thing; `None` where none is near.
+def calling_pipeline(part: str, thing: object, *, most: int = 12) -> Any:
+    """The pipeline up the stack whose `part`, such as its scheduler, is this thing; `None` where there is none.
 
-    A loop of one's own, or an object that merely holds the same thing, is no pipeline.
+    Looks `most` frames up. A loop of one's own, or an object that merely holds the same thing, is no pipeline.
     """
-    frame = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(2)
     while frame is not None and most:
         owner = frame.f_locals.get("self")
         if getattr(owner, part, None) is thing and is_a(owner, PIPELINES):
@@ -25,11 +28,11 @@ def calling_pipeline(part: str, thing, *, most: int = 12):
     return None
 
 
-def is_a(thing, names: Collection[str]) -> bool:
-    """Whether a class of one of these names is among the thing's ancestors."""
+def is_a(thing: object, names: Collection[str]) -> bool:
+    """Whether one of the thing's classes, or of their base classes, has one of these names."""
     return any(cls.__name__ in names for cls in type(thing).__mro__)
 
 
-def is_dit(pipe) -> bool:
+def is_dit(pipe: object) -> bool:
     """Whether the pipeline is a DiTPipeline."""
     return is_a(pipe, ("DiTPipeline",))

@@ -5,6 +5,8 @@ z = (E(x) - shift) * scale: the posterior *mean* of the VAE, so that one image a
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from mgd_helpers import arguments
@@ -14,11 +16,11 @@ from mgd_helpers.threads import for_decoding, for_encoding
 
 
 @torch.no_grad()
-def encode(vae, images: Float[Tensor, "n c h w"], *, batch_size: int = 64) -> Float[Tensor, "n lc lh lw"]:
+def encode(vae: Any, images: Float[Tensor, "n c h w"], *, batch_size: int = 64) -> Float[Tensor, "n lc lh lw"]:
     """Encode images in [-1, 1] to scaled posterior means, in batches on the VAE's device; float32 on the images' own.
 
     `vae` is a diffusers `AutoencoderKL`: its `scaling_factor` gives latents of roughly unit variance, as its denoiser
-    expects them; a `shift_factor` is subtracted first where it has one.
+    expects them. Where the VAE has a `shift_factor`, it is subtracted first.
 
     Raises `ValueError` where the images do not fit the VAE or leave [-1, 1].
     """
@@ -35,13 +37,13 @@ def encode(vae, images: Float[Tensor, "n c h w"], *, batch_size: int = 64) -> Fl
 
 
 @torch.no_grad()
-def decode(vae, latents: Float[Tensor, "n lc lh lw"], *, batch_size: int = 64) -> Float[Tensor, "n c h w"]:
+def decode(vae: Any, latents: Float[Tensor, "n lc lh lw"], *, batch_size: int = 64) -> Float[Tensor, "n c h w"]:
     """Decode scaled latents to images in [-1, 1], in batches on the VAE's device; float32 on the latents' device."""
     channels, batch_size = vae.config.latent_channels, arguments.whole("batch_size", batch_size, at_least=1)
     if arguments.tensor("latents", latents).ndim != 4 or latents.shape[1] != channels:
         raise ValueError(f"latents must be [N, {channels}, h, w] for this VAE; got {list(latents.shape)}.")
     if not (latents.is_meta or latents.isfinite().all()):
-        raise ValueError("latents must be finite; got NaN or infinite values. Find out where they arise.")
+        raise ValueError("latents must be finite; got NaN or infinite values. Find out where they come from.")
     images = []
     with for_decoding(vae, latents[:batch_size]):
         for block in progress(latents.split(batch_size), "decode", unit="batch"):
@@ -62,5 +64,5 @@ def pack(latents: Float[Tensor, "n c h w"]) -> Float[Tensor, "n tokens packed"]:
     return patches.reshape(count, height // 2 * (width // 2), 4 * channels)
 
 
-def _shift(vae) -> float:
+def _shift(vae: Any) -> float:
     return getattr(vae.config, "shift_factor", None) or 0.0

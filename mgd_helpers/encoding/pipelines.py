@@ -1,4 +1,4 @@
-"""Pipelines: the shipped ones, local folders and hub ids, all as stock diffusers pipelines; and their fingerprint."""
+"""Pipelines: shipped ones, local folders and hub ids, as stock diffusers pipelines; and a hash of their weights."""
 
 from __future__ import annotations
 
@@ -34,11 +34,14 @@ class LatentPipeline(Pipeline, Protocol):
 
     vae: Any
     transformer: Any
+    components: Any
     device: Any
 
 
-def load_pipeline(name: str | Path, *, device: str | torch.device | None = None, dtype: torch.dtype | None = None):
-    """A stock diffusers pipeline, ready to sample: by a shipped name (`"digits"`), a local folder, or a hub id.
+def load_pipeline(
+    name: str | Path, *, device: str | torch.device | None = None, dtype: torch.dtype | None = None
+) -> LatentPipeline:
+    """Load a stock diffusers pipeline, ready to sample: by a shipped name (`"digits"`), a local folder, or a hub id.
 
     The name of a data set of `mgd_helpers.data.catalog` stands for its pipeline: `"imagenette"` for
     `"facebook/DiT-XL-2-256"`. Shipped pipelines and folders need no network. `device` defaults to CUDA where there is
@@ -46,14 +49,14 @@ def load_pipeline(name: str | Path, *, device: str | torch.device | None = None,
 
     Raises `ValueError` where the name is neither shipped, nor a folder, nor shaped like a hub id, for a data set
     without a pipeline, and for a folder that lacks a part or holds a broken one; `FileNotFoundError`, with the remedy,
-    where the hub does not give it.
+    where it cannot be downloaded.
     """
     device = arguments.device("device", device or ("cuda" if torch.cuda.is_available() else "cpu"))
     if str(name) in PROFILES:
         profile = PROFILES[str(name)]
         if not profile.pipeline:
             raise ValueError(
-                f"{profile.name!r} is a data set without a pipeline of its own. Train one, or name a class-conditional "
+                f"{profile.name!r} is a data set without a pipeline of its own. Train one, or pass a class-conditional "
                 f"one that knows its classes: distill({profile.name!r}, pipeline=…, class_labels=…)."
             )
         name = profile.pipeline
@@ -96,12 +99,12 @@ def load_pipeline(name: str | Path, *, device: str | torch.device | None = None,
     return pipe
 
 
-def _not_loaded(name, local: bool, error: Exception) -> Exception:
+def _not_loaded(name: str | Path, local: bool, error: Exception) -> Exception:
     reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     if local:
         return ValueError(
-            f"pipeline {str(name)!r} must be a folder as pipe.save_pretrained(…) writes it, with whole weights as "
-            f"safetensors; it cannot be loaded: {reason!r}. Save or copy it anew."
+            f"pipeline {str(name)!r} must be a folder that pipe.save_pretrained(…) wrote, with complete weights as "
+            f"safetensors; it cannot be loaded: {reason!r}. Save or copy it again."
         )
     return FileNotFoundError(
         f"pipeline {str(name)!r} could not be loaded from the hub: {reason!r}. Check its name, and that it has weights "
@@ -109,13 +112,13 @@ def _not_loaded(name, local: bool, error: Exception) -> Exception:
     )
 
 
-def modules(pipe) -> dict[str, torch.nn.Module]:
+def modules(pipe: LatentPipeline) -> dict[str, torch.nn.Module]:
     """The pipeline's networks by name, in alphabetical order."""
     return {name: part for name, part in sorted(pipe.components.items()) if isinstance(part, torch.nn.Module)}
 
 
-def weights_hash(pipe) -> str:
-    """SHA-256 over the names and values of all weights of a pipeline: which model made an image."""
+def weights_hash(pipe: LatentPipeline) -> str:
+    """SHA-256 of the names and values of all weights of a pipeline: it tells which model made an image."""
     digest = hashlib.sha256()
     for name, module in modules(pipe).items():
         for key, tensor in sorted(module.state_dict().items()):

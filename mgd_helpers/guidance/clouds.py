@@ -11,10 +11,9 @@ from collections.abc import Sequence
 
 import torch
 
-from mgd_helpers import arguments
+from mgd_helpers import arguments, seeding
 from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.guidance.noise import NoiseLevel
-from mgd_helpers.seeding import generator
 
 
 def sphere_points(
@@ -26,20 +25,20 @@ def sphere_points(
     keys: Sequence[int] | None = None,
     step: int | None = None,
 ) -> Float[Tensor, "k m ..."]:
-    """`n_points` points around each target [K, ...] in random directions, [K, n_points, ...]: a cloud per target.
+    """Draw `n_points` points around each target [K, ...] in random directions: a cloud per target, [K, n_points, ...].
 
-    As the released code has it, half of the distances are evenly spaced from 0.1 to `radius`, half uniform in
-    [0, radius]. Drawn on the CPU per target from `seed`, the target's key (by default its position) and `step`, so
+    As in the released code, half of the distances are evenly spaced from 0.1 to `radius`, half uniform in [0, radius].
+    Each target's points are drawn on the CPU from `seed`, the target's key (by default its position) and `step`, so
     that a cloud depends on neither the batch nor the device.
     """
     radius = arguments.number("radius", radius, above=0)
-    draws = draws_of(targets, keys, seed, *(() if step is None else (step, 0)))
-    directions = _normal(draws, (n_points, targets[0].numel()))
+    generators = generators_for(targets, keys, seed, *(() if step is None else (step, 0)))
+    directions = _normal(generators, (n_points, targets[0].numel()))
     half = n_points // 2
-    even = torch.linspace(0.1, radius, half).expand(len(draws), half)
-    uniform = radius * torch.stack([torch.rand(n_points - half, generator=draw) for draw in draws])
+    even = torch.linspace(0.1, radius, half).expand(len(generators), half)
+    uniform = radius * torch.stack([torch.rand(n_points - half, generator=generator) for generator in generators])
     offsets = torch.cat([even, uniform], 1)[..., None] * directions / directions.norm(dim=-1, keepdim=True)
-    return targets[:, None] + sent(offsets, targets).view(len(draws), n_points, *targets.shape[1:])
+    return targets[:, None] + to_device_of(offsets, targets).view(len(generators), n_points, *targets.shape[1:])
 
 
 def diffuse(
@@ -50,37 +49,37 @@ def diffuse(
     seed: int = 0,
     keys: Sequence[int] | None = None,
 ) -> Float[Tensor, ...]:
-    """A cloud at the noise of a level, in float32, every point under noise of its own.
+    """Add the noise of a level to a cloud, in float32: every point gets noise of its own.
 
-    A cloud [M, ...] for all images draws from `seed` and the timestep, [K, M, ...] (`per_target`) from the key of each
-    target as well.
+    For a cloud [M, ...] that all images share, the noise is drawn from `seed` and the timestep; for one cloud per
+    target, [K, M, ...] (`per_target`), from the key of each target as well.
     """
-    step = step_of(level)
+    step = timestep_key(level)
     if per_target:
-        epsilon = _normal(draws_of(cloud, keys, seed, step), cloud.shape[1:])
+        epsilon = _normal(generators_for(cloud, keys, seed, step), cloud.shape[1:])
     else:
-        epsilon = torch.randn(cloud.shape, generator=generator(seed, step))
-    return level.signal * cloud.float() + level.noise * sent(epsilon, cloud.float())
+        epsilon = torch.randn(cloud.shape, generator=seeding.generator(seed, step))
+    return level.signal * cloud.float() + level.noise * to_device_of(epsilon, cloud.float())
 
 
-def sent(tensor: Tensor, where: Tensor) -> Tensor:
-    """What was drawn on the CPU, in the dtype and on the device of another tensor; a GPU does not wait for it."""
+def to_device_of(tensor: Tensor, where: Tensor) -> Tensor:
+    """Copy what was drawn on the CPU to the dtype and device of another tensor, without making a GPU wait."""
     if where.device.type == "cuda" and torch.cuda.is_available():
         tensor = tensor.pin_memory()  # from other memory a copy waits for all that the GPU has still to do
     return tensor.to(where, non_blocking=True)
 
 
-def step_of(level: NoiseLevel) -> int:
+def timestep_key(level: NoiseLevel) -> int:
     """A timestep as an integer that can key a generator; flow schedulers have fractional ones."""
     return int(1000 * float(level.timestep))
 
 
-def draws_of(targets: Tensor, keys: Sequence[int] | None, seed: int, *more: int) -> list[torch.Generator]:
+def generators_for(targets: Tensor, keys: Sequence[int] | None, seed: int, *more: int) -> list[torch.Generator]:
     """One generator per target, keyed by (seed, key, more); by default a target's key is its position."""
     if keys is not None and len(keys) != len(targets):
         raise ValueError(f"keys must be one per target; got {len(keys)} for {len(targets)} targets.")
-    return [generator(seed, key, *more) for key in (range(len(targets)) if keys is None else keys)]
+    return [seeding.generator(seed, key, *more) for key in (range(len(targets)) if keys is None else keys)]
 
 
-def _normal(draws, shape):
-    return torch.stack([torch.randn(shape, generator=draw) for draw in draws])
+def _normal(generators: Sequence[torch.Generator], shape: tuple[int, ...]) -> Tensor:
+    return torch.stack([torch.randn(shape, generator=generator) for generator in generators])

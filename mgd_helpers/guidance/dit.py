@@ -1,4 +1,4 @@
-"""What DiTPipeline leaves out of the original DiT sampler, and what it does not tell: seen at its denoiser.
+"""What DiTPipeline leaves out of the original DiT sampler, and does not tell: read from its denoiser by a hook.
 
 The denoiser predicts noise and variance, [B, 2C, ...]. DiTPipeline hands the first half to the scheduler and drops the
 second, which a DDPM step with a learned variance needs; its classifier-free guidance acts on all C channels, where the
@@ -11,24 +11,26 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
 from mgd_helpers._shapes import Tensor
-from mgd_helpers.encoding.callers import calling_pipeline
-
-NULL_CLASS = 1000  # DiTPipeline's own label for no class
+from mgd_helpers.encoding.callers import NULL_CLASS, calling_pipeline
+from mgd_helpers.encoding.pipelines import LatentPipeline
 
 
 class Watch:
     """What the denoiser of a DiTPipeline was last asked and answered."""
 
-    def __init__(self, pipe, *, variance: bool, cfg_channels: int | None):
+    def __init__(self, pipe: LatentPipeline, *, variance: bool, cfg_channels: int | None):
         self.pipe, self.variance, self.cfg_channels = pipe, variance, cfg_channels
-        self._doubled, self._called, self._run, self._last = False, False, None, None
         self.thread = threading.get_ident()
+        self._doubled, self._called = False, False
+        self._run: Any = None  # the timesteps of the run whose labels were read
+        self._last: Any = None  # the variance that was predicted last
 
-    def look(self, module, args, kwargs, output):
+    def look(self, module: torch.nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> Any:
         """A forward hook of the denoiser."""
         if self.thread != threading.get_ident() or calling_pipeline("transformer", module) not in (None, self.pipe):
             return None  # others, and a copy made within the context
@@ -49,14 +51,16 @@ class Watch:
         return output
 
     def complete(self, model_output: Tensor) -> Tensor:
-        """`model_output` with the variance behind it that was predicted last, where the scheduler asks for one."""
+        """Append to `model_output` the variance that was predicted last, where the scheduler asks for one."""
         if not self.variance or model_output.shape[1] > self._channels:  # in nested contexts the first has done it
             return model_output
         return torch.cat([model_output, self._last], 1)
 
     def take_doubled(self) -> bool:
-        """Whether every image has two rows in the step that follows the denoiser's last call; asked once a step, since
-        a loop of one's own may take steps without it."""
+        """Whether every image has two rows in the step that follows the denoiser's last call.
+
+        Ask once in each step: a second step without a call of the denoiser is that of a loop of one's own.
+        """
         called, self._called = self._called, False
         return called and self._doubled
 
@@ -66,9 +70,13 @@ class Watch:
 
 
 @contextmanager
-def watched(pipe, *, variance: bool, cfg_channels: int | None) -> Iterator[Watch]:
-    """Within the context the denoiser of a DiTPipeline is watched, and classifier-free guidance acts on the first
-    `cfg_channels` channels only (all of them where it is None)."""
+def watched(pipe: LatentPipeline, *, variance: bool, cfg_channels: int | None) -> Iterator[Watch]:
+    """Within the context, watch the denoiser of a DiTPipeline.
+
+    Classifier-free guidance acts on the first `cfg_channels` channels only, or on all of them where it is `None`.
+
+    Raises `ValueError` for a number of channels that the latents do not have.
+    """
     channels = pipe.transformer.config.in_channels
     if cfg_channels is not None and not 1 <= cfg_channels <= channels:
         raise ValueError(f"cfg_channels must lie between 1 and the latents' {channels} channels; got {cfg_channels}.")

@@ -8,7 +8,9 @@ Both numbers are asked of the scheduler itself, never of a table of our own.
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy
 import torch
@@ -36,11 +38,11 @@ class NoiseLevel:
     following: tuple[Float[Tensor, ""], Float[Tensor, ""]] | None = None
     step: int | None = None
     variance: Tensor | None = None
-    share: float | None = None
+    share: float = math.nan
     is_pure: bool | None = None
 
-    def __post_init__(self):
-        if self.share is None:
+    def __post_init__(self) -> None:
+        if math.isnan(self.share):
             object.__setattr__(self, "share", (self.noise / self.norm).item())
         if self.is_pure is None:
             object.__setattr__(self, "is_pure", bool(self.signal == 0))
@@ -50,10 +52,10 @@ class NoiseLevel:
         return (self.signal**2 + self.noise**2).sqrt()
 
 
-def noise_level(scheduler, timestep, sample: Tensor) -> NoiseLevel:
+def noise_level(scheduler: Any, timestep: Tensor | float | int, sample: Tensor) -> NoiseLevel:
     """Ask a diffusers scheduler for signal and noise at `timestep`; call it before the scheduler's own `step`.
 
-    For one level. Whoever takes many steps on a GPU asks `noise_levels` once, which stops it once.
+    This is for one level. For many steps on a GPU ask `noise_levels` once, which stops the GPU once.
     """
     asked = _on_cpu(scheduler)
     timesteps = torch.as_tensor(timestep).cpu().reshape(1)
@@ -63,7 +65,7 @@ def noise_level(scheduler, timestep, sample: Tensor) -> NoiseLevel:
     return replace(_levels(asked, timesteps, signal, noise)[0], sample=sample)
 
 
-def noise_levels(scheduler) -> list[NoiseLevel]:
+def noise_levels(scheduler: Any) -> list[NoiseLevel]:
     """The levels of all steps in `scheduler.timesteps`, in their order, on the CPU, with an empty `sample`."""
     asked, found = _on_cpu(scheduler), []
     for index, timestep in enumerate(asked.timesteps):
@@ -77,14 +79,16 @@ def noise_levels(scheduler) -> list[NoiseLevel]:
     return _levels(asked, asked.timesteps, *(torch.cat(column) for column in zip(*found, strict=True)))
 
 
-class Run:
-    """Where a denoising run stands. Its levels are one table on the CPU, made when the first step asks."""
+class LevelTable:
+    """The noise levels of a sampling run and the place in it: one table on the CPU, made when the first step asks."""
 
-    def __init__(self, scheduler):
+    def __init__(self, scheduler: Any):
         self.scheduler = scheduler
-        self.levels, self.timesteps, self.place = [], None, None
+        self.levels: list[NoiseLevel] = []
+        self.timesteps: Any = None
+        self.place: int | None = None
 
-    def at(self, timestep, sample: Tensor) -> tuple[NoiseLevel, bool]:
+    def at(self, timestep: Tensor | float | int, sample: Tensor) -> tuple[NoiseLevel, bool]:
         """The level of a step, and whether it is the first that is asked of a run."""
         is_first = self.scheduler.timesteps is not self.timesteps  # every run sets its timesteps anew
         if is_first:
@@ -94,12 +98,12 @@ class Run:
             return noise_level(self.scheduler, timestep, sample), is_first
         return replace(self.levels[self.place], sample=sample), is_first
 
-    def _find(self, timestep) -> int | None:
+    def _find(self, timestep: Tensor | float | int) -> int | None:
         """Which entry of the scheduler's list this is, without a look at its value, which may lie on a GPU."""
         if torch.is_tensor(timestep) and torch.is_tensor(self.timesteps):
             storages = [times.untyped_storage()._cdata for times in (timestep, self.timesteps)]
             if storages[0] == storages[1]:  # an entry of the list itself
-                return timestep.storage_offset() - self.timesteps.storage_offset()
+                return int(timestep.storage_offset() - self.timesteps.storage_offset())
         counted = getattr(self.scheduler, "step_index", None)
         if counted is not None:
             return counted
@@ -109,12 +113,12 @@ class Run:
         return next((place for place, level in enumerate(self.levels) if float(level.timestep) == value), None)
 
 
-def _knows_no_midpoints(scheduler) -> bool:
+def _knows_no_midpoints(scheduler: Any) -> bool:
     """Whether `add_noise` answers for the end of a step where the scheduler stands in its middle."""
     return is_a(scheduler, ("KDPM2DiscreteScheduler",))
 
 
-def _on_cpu(scheduler):
+def _on_cpu(scheduler: Any) -> Any:
     """A shallow copy with its tables on the CPU: asking moves nothing of the original."""
     asked = copy.copy(scheduler)
     for name, value in vars(scheduler).items():
@@ -124,7 +128,7 @@ def _on_cpu(scheduler):
     return asked
 
 
-def _ask(scheduler, timesteps):
+def _ask(scheduler: Any, timesteps: Tensor) -> tuple[Tensor, Tensor]:
     """Signal and noise [n] at these timesteps; all at once only for schedulers that do not count steps."""
     one = torch.ones(len(timesteps))
     if hasattr(scheduler, "add_noise"):
@@ -134,7 +138,7 @@ def _ask(scheduler, timesteps):
     return signal.float(), noise.float()
 
 
-def _levels(asked, timesteps, signals, noises) -> list[NoiseLevel]:
+def _levels(asked: Any, timesteps: Tensor, signals: Tensor, noises: Tensor) -> list[NoiseLevel]:
     """The levels of these timesteps; their numbers are read as arrays, for each look at a single one costs as much."""
     shares, times, listed = noises / (signals**2 + noises**2).sqrt(), timesteps.numpy(), asked.timesteps.numpy()
     steps = (listed[None] > times[:, None]).sum(1).tolist()
@@ -147,7 +151,9 @@ def _levels(asked, timesteps, signals, noises) -> list[NoiseLevel]:
     ]
 
 
-def _following(asked, times, signals, noises) -> list[tuple[Float[Tensor, ""], Float[Tensor, ""]]]:
+def _following(
+    asked: Any, times: numpy.ndarray, signals: Tensor, noises: Tensor
+) -> list[tuple[Float[Tensor, ""], Float[Tensor, ""]]]:
     """For each level the next lower one of the scheduler's own list, or a clean sample after the last.
 
     Schedulers that keep a list of sigmas answer `add_noise` for the step they stand at, whatever timestep they are
@@ -158,21 +164,26 @@ def _following(asked, times, signals, noises) -> list[tuple[Float[Tensor, ""], F
     values, bounds = listed.numpy(), times
     if by_sigma:
         bounds = ((1 - 1e-4) * (noises if flow else noises / signals)).numpy()
-    places = [numpy.where(values < bound, values, -numpy.inf).argmax() if (values < bound).any() else None
-              for bound in bounds]  # fmt: skip
+    places = [_largest_below(bound, values) for bound in bounds]
     one, zero = torch.ones(()), torch.zeros(())
     if not by_sigma:
         lower = _ask(asked, listed)
         return [(one, zero) if place is None else (lower[0][place], lower[1][place]) for place in places]
     found = []
     for place, exploding in zip(places, (signals == 1).tolist(), strict=True):
-        sigma = zero if place is None else listed[int(place)]
+        sigma = zero if place is None else listed[place]
         norm = one if exploding else (1 + sigma**2).sqrt()
         found.append((one - sigma, sigma) if flow else (one / norm, sigma / norm))
     return found
 
 
-def prediction_type(scheduler) -> str:
+def _largest_below(bound: numpy.number, values: numpy.ndarray) -> int | None:
+    """The place of the largest value below a bound, if there is one."""
+    below = values < bound
+    return int(numpy.where(below, values, -numpy.inf).argmax()) if below.any() else None
+
+
+def prediction_type(scheduler: Any) -> str:
     """What the model predicts: `epsilon`, `v_prediction`, `sample`, or `flow_prediction` (flow matching has no key)."""
     return getattr(scheduler.config, "prediction_type", None) or "flow_prediction"
 

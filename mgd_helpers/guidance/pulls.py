@@ -1,4 +1,4 @@
-"""Guidances: functions `(denoised, level) -> denoised`, as frozen dataclasses. None of them knows a scheduler.
+"""Pulls to a target: guidances `(denoised, level) -> denoised`, as frozen dataclasses. None knows a scheduler.
 
 mode       x̂₀ + λ g                                  g = target - denoised
 manifold   x̂₀ + λ (g - β P_N g)                      β = 1: Eq. 4 of the paper, λ P_T g;  β = 0: mode
@@ -6,8 +6,7 @@ manifold   x̂₀ + λ (g - β P_N g)                      β = 1: Eq. 4 of the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -40,9 +39,9 @@ class ModePull:
 
     targets: Float[Tensor, "k ..."]
     strength: Strength = 0.3
-    _copies: dict = field(default_factory=dict, init=False, repr=False)
+    _copies: dict[tuple, Tensor] = field(default_factory=dict, init=False, repr=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_targets(self.targets)
         check_strength(self.strength)
 
@@ -50,14 +49,14 @@ class ModePull:
     def preset(cls, name: str, targets: Float[Tensor, "k ..."]) -> ModePull:
         """`"mgd3"`: the baseline as published, 0.1 times the deviation of a DDPM step added to the step's mean.
 
-        To be used with 50 DDPM steps, inside `window(…, above=mgd_helpers.released.WINDOW)`.
+        Use it with 50 DDPM steps, inside `window(…, above=mgd_helpers.guidance.released.WINDOW)`.
         """
         if name != "mgd3":
             raise ValueError(f"name must be 'mgd3'; got {name!r}.")
         return cls(targets, strength=posterior(0.1))
 
     def __call__(self, denoised: Tensor, level: NoiseLevel) -> Tensor:
-        targets = for_images(self.targets, denoised, self._copies)
+        targets = targets_for(self.targets, denoised, self._copies)
         return denoised + value_at(self.strength, level) * (targets - denoised)
 
 
@@ -83,19 +82,19 @@ class ManifoldPull:
     cloud: Float[Tensor, ...] | None = None
     strength: Strength = 1.0
     softness: float = 1.0
-    n_neighbors: int | str = 24
-    rank: int | float | str = 8
+    n_neighbors: int | str = tangent_at.N_NEIGHBORS
+    rank: int | float | str = tangent_at.RANK
     groups: tuple[Int[Tensor, " k"], Int[Tensor, " m"]] | None = None
     tangent: tangent_at.Tangent | None = None
-    _tangent: tangent_at.Tangent | None = field(default=None, init=False, repr=False)
-    _copies: dict = field(default_factory=dict, init=False, repr=False)
+    _tangent: tangent_at.Tangent = field(init=False, repr=False)
+    _copies: dict[tuple, Tensor] = field(default_factory=dict, init=False, repr=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_targets(self.targets)
         check_strength(self.strength)
         arguments.number("softness", self.softness, at_least=0, at_most=1)
         if (self.cloud is None) == (self.tangent is None):
-            raise ValueError("cloud or tangent must be given, and not both: a tangent brings the points it needs.")
+            raise ValueError("cloud or tangent must be given, one of the two: a tangent brings the points it needs.")
         if self.cloud is None:
             object.__setattr__(self, "_tangent", arguments.function("tangent", self.tangent))
             return
@@ -114,85 +113,21 @@ class ManifoldPull:
                 f"groups must label the {len(self.targets)} targets and the {len(self.cloud)} points of one cloud; got "
                 f"{len(self.groups[0])} and {len(self.groups[1])} labels."
             )
-        options = {"n_neighbors": self.n_neighbors, "rank": self.rank, "groups": self.groups}
-        object.__setattr__(self, "_tangent", tangent_at.denoised(self.cloud, **options))
+        at = tangent_at.denoised(self.cloud, n_neighbors=self.n_neighbors, rank=self.rank, groups=self.groups)
+        object.__setattr__(self, "_tangent", at)
 
     def __call__(self, denoised: Tensor, level: NoiseLevel) -> Tensor:
-        pull = for_images(self.targets, denoised, self._copies) - denoised
+        pull = targets_for(self.targets, denoised, self._copies) - denoised
         if self.softness > 0:
             pull = pull - self.softness * self._tangent(denoised, level).normal_part(pull)
         return denoised + value_at(self.strength, level) * pull
 
 
-@dataclass(frozen=True, eq=False)
-class Window:
-    """A guidance that acts only while the noise share lies in (above, below]; see `window`."""
+def check_answer(moved: object, denoised: Tensor) -> Tensor:
+    """What a guidance answered, if it is a tensor like the one that it was given.
 
-    guidance: Guidance
-    above: float
-    below: float
-
-    def __call__(self, denoised: Tensor, level: NoiseLevel) -> Tensor:
-        return self.guidance(denoised, level) if self.opens(level.share) else denoised
-
-    def opens(self, share: float) -> bool:
-        """Whether the guidance acts at this noise share."""
-        return self.above < share <= self.below + 1e-6 and acts(self.guidance, share)
-
-
-def window(guidance: Guidance, *, above: float = 0.0, below: float = 1.0) -> Guidance:
-    """`guidance` only while the noise share lies in (above, below]; elsewhere the step stays as it is.
-
-    The noise share, not the step number, is what schedulers have in common.
+    Raises `ValueError` for any other answer.
     """
-    for name, value in (("above", above), ("below", below)):
-        arguments.number(name, value)
-    if not 0 <= above < below <= 1:
-        raise ValueError(f"above and below must satisfy 0 <= above < below <= 1; got above={above}, below={below}.")
-    return Window(guidance, above, below)
-
-
-def acts(guidance, share: float) -> bool:
-    """Whether a guidance moves anything at a noise share, as far as it says; those that say nothing do."""
-    return guidance is not None and getattr(guidance, "opens", lambda share: True)(share)
-
-
-class PerClass:
-    """One guidance per class, each of which sees the images of its own class alone, all of them at every step.
-
-    `classes` names the class of every image, in the order of the images; classes without a guidance stay as they are.
-    """
-
-    def __init__(self, guidances: Mapping[object, Guidance | None], classes: Sequence):
-        self._parts = []
-        for one in dict.fromkeys(classes):
-            rows = [row for row, other in enumerate(classes) if other == one]
-            if guidances.get(one) is not None:
-                self._parts.append((guidances[one], torch.tensor(rows)))
-        self.count, self._rows = len(classes), {}
-
-    def opens(self, share: float) -> bool:
-        """Whether any of the guidances acts at this noise share."""
-        return any(acts(guidance, share) for guidance, _ in self._parts)
-
-    def __call__(self, denoised: Tensor, level: NoiseLevel) -> Tensor:
-        if len(denoised) != self.count:
-            raise ValueError(f"images must be the {self.count} that the guidances were given for; got {len(denoised)}.")
-        if denoised.device not in self._rows:
-            self._rows[denoised.device] = [rows.to(denoised.device) for _, rows in self._parts]
-        moved = denoised
-        for (guidance, _), rows in zip(self._parts, self._rows[denoised.device], strict=True):
-            if not acts(guidance, level.share):
-                continue
-            moved = moved.clone() if moved is denoised else moved
-            variance = level.variance if level.variance is None else level.variance[rows]
-            part = denoised[rows]
-            moved[rows] = checked(guidance(part, replace(level, sample=level.sample[rows], variance=variance)), part)
-        return moved
-
-
-def checked(moved, denoised: Tensor) -> Tensor:
-    """What a guidance answered, or the `ValueError` that says what it should have."""
     if not isinstance(moved, Tensor):
         raise ValueError(f"guidance must answer with a tensor, the moved samples; got {type(moved).__name__}.")
     wanted, got = ((x.shape, x.dtype, x.device) for x in (denoised, moved))
@@ -205,7 +140,10 @@ def checked(moved, denoised: Tensor) -> Tensor:
 
 
 def check_targets(targets: Tensor) -> None:
-    """Raise `ValueError` unless `targets` are `[K, *latent]` and finite."""
+    """Check that `targets` are `[K, *latent]` and finite.
+
+    Raises `ValueError` where they are not.
+    """
     if not isinstance(targets, Tensor):
         raise ValueError(f"targets must be a tensor [K, *latent]; got {type(targets).__name__}.")
     if targets.ndim < 2 or len(targets) == 0:
@@ -214,12 +152,15 @@ def check_targets(targets: Tensor) -> None:
         raise ValueError("targets must be finite; got NaN or infinite values. Check the latents they were made from.")
 
 
-def for_images(targets: Tensor, denoised: Tensor, copies: dict) -> Tensor:
-    """The targets in the dtype and on the device of `denoised`, kept in `copies`; one per image, or `ValueError`."""
+def targets_for(targets: Tensor, denoised: Tensor, copies: dict[tuple, Tensor]) -> Tensor:
+    """The targets in the dtype and on the device of `denoised`, kept in `copies`.
+
+    Raises `ValueError` unless there is one target per image, of the image's shape.
+    """
     if denoised.shape[1:] != targets.shape[1:]:
         raise ValueError(
-            f"targets are {list(targets.shape[1:])} each, but the pipeline denoises {list(denoised.shape[1:])}; "
-            "encode them with this pipeline's own VAE."
+            f"targets must be {list(denoised.shape[1:])} each, as the pipeline denoises them; got "
+            f"{list(targets.shape[1:])}. Encode them with this pipeline's own VAE."
         )
     if len(denoised) != len(targets):
         raise ValueError(

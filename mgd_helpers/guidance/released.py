@@ -11,9 +11,9 @@ import torch
 
 from mgd_helpers import arguments
 from mgd_helpers._shapes import Float, Tensor
-from mgd_helpers.guidance.clouds import diffuse, draws_of, sphere_points, step_of
+from mgd_helpers.guidance.clouds import diffuse, generators_for, sphere_points, timestep_key
 from mgd_helpers.guidance.noise import NoiseLevel
-from mgd_helpers.guidance.pulls import check_targets, for_images
+from mgd_helpers.guidance.pulls import check_targets, targets_for
 from mgd_helpers.guidance.strengths import Strength, annealed, check_strength, mean, posterior, value_at
 from mgd_helpers.tangent.local_pca import TangentSpaces, check_neighborhood
 
@@ -30,8 +30,10 @@ WINDOW = 0.965
 
 @dataclass(frozen=True, eq=False)
 class ReleasedPull:
-    """What the authors' released code does, which is not Eq. 4: an unprojected mode pull, plus a pull of unit length
-    along the normal of a cloud of random points around the target, diffused to the noise of the step.
+    """The rule of the authors' released code, which is not Eq. 4 of the paper.
+
+    It is an unprojected mode pull, plus a pull of unit length along the normal of a cloud of random points around the
+    target, diffused to the noise of the step:
 
     strength * g - normal_strength * tanh(s / bandwidth) * P_N(x_t - m) / ‖P_N(x_t - m)‖, with m the mean of the
     `n_neighbors` cloud points nearest to the noisy sample x_t and s its distance to the nearest of them. Constant
@@ -53,13 +55,13 @@ class ReleasedPull:
     rank: int = 3
     seed: int = 0
     keys: tuple[int, ...] | None = None
-    _copies: dict = field(default_factory=dict, init=False, repr=False)
+    _copies: dict[tuple, Tensor] = field(default_factory=dict, init=False, repr=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_targets(self.targets)
         for name in ("strength", "normal_strength"):
             check_strength(getattr(self, name), name)
-        draws_of(self.targets, self.keys, self.seed)
+        generators_for(self.targets, self.keys, self.seed)
         check_neighborhood(self.n_points, self.n_neighbors, self.rank)
         if not callable(self.radius):
             arguments.number("radius", self.radius, above=0)
@@ -67,11 +69,13 @@ class ReleasedPull:
 
     @classmethod
     def preset(cls, name: str, targets: Float[Tensor, "k ..."], *, update: str = "ddpm") -> ReleasedPull:
-        """The released settings for `"imagenette"`, `"imagewoof"`, `"imagenet100"` or `"imagenet1k"`, with the
-        strengths of the released `"ddpm"` or `"ddim"` update.
+        """The released settings of a data set, with the strengths of the released `"ddpm"` or `"ddim"` update.
 
-        To be used with 50 steps, classifier-free guidance 4.0 on three channels (`steer(…, cfg_channels=3)`), inside
+        The data sets are `"imagenette"`, `"imagewoof"`, `"imagenet100"` and `"imagenet1k"`. Use a preset with 50 steps
+        and classifier-free guidance 4.0 on three channels (`steer(…, cfg_channels=3)`), inside
         `window(…, above=WINDOW)`.
+
+        Raises `ValueError` for other names.
         """
         if name not in SETTINGS:
             raise ValueError(f"name must be one of {', '.join(SETTINGS)}; got {name!r}.")
@@ -82,7 +86,7 @@ class ReleasedPull:
         return cls(targets, strength, normal_strength, annealed(radius), bandwidth)
 
     def __call__(self, denoised: Tensor, level: NoiseLevel) -> Tensor:
-        targets = for_images(self.targets, denoised, self._copies)
+        targets = targets_for(self.targets, denoised, self._copies)
         sample = level.sample.float()
         cloud = self._diffused_cloud(targets.float(), level).flatten(2)
         space = TangentSpaces(cloud, n_neighbors=self.n_neighbors, rank=self.rank)(sample)
@@ -93,13 +97,13 @@ class ReleasedPull:
         mode = value_at(self.strength, level) * (targets - denoised)
         return denoised + mode + value_at(self.normal_strength, level) * pull
 
-    def _diffused_cloud(self, targets, level) -> Float[Tensor, "k m ..."]:
+    def _diffused_cloud(self, targets: Tensor, level: NoiseLevel) -> Float[Tensor, "k m ..."]:
         points = sphere_points(
             targets,
             radius=float(value_at(self.radius, level)),
             n_points=self.n_points,
             seed=self.seed,
             keys=self.keys,
-            step=step_of(level),
+            step=timestep_key(level),
         )
         return diffuse(points, level, per_target=True, seed=self.seed, keys=self.keys)

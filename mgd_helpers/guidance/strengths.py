@@ -1,8 +1,8 @@
 """Numbers that follow the noise level: strengths of guidances, and the annealed radius of the released code.
 
-A strength is what a guidance multiplies its pull on the clean prediction with; here are the rules of the literature in
-that one currency. With ᾱ = (signal / norm)², and s the level that the step from t leads to, a DDPM step has the mean
-coef x̂₀ + … with coef = √ᾱ_s β / (1 - ᾱ_t), β = 1 - ᾱ_t / ᾱ_s.
+A guidance multiplies its pull on the clean prediction with its strength. The rules of the literature act elsewhere, on
+the score or on the mean of a step; here each is written as such a strength. With ᾱ = (signal / norm)², and s the level
+that the step from t leads to, a DDPM step has the mean coef x̂₀ + … with coef = √ᾱ_s β / (1 - ᾱ_t), β = 1 - ᾱ_t / ᾱ_s.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ Strength = float | Schedule
 
 
 def check_strength(strength: Strength, name: str = "strength") -> None:
-    """Raise `ValueError` unless a strength is a finite number or a function of the noise level."""
+    """Check that a strength is a finite number or a function of the noise level.
+
+    Raises `ValueError` where it is neither.
+    """
     if not callable(strength):
         arguments.number(name, strength)
 
@@ -34,22 +37,24 @@ def value_at(strength: Strength, level: NoiseLevel) -> float | Tensor:
 def score(strength: float) -> Schedule:
     """strength * noise² / signal: what adding strength * pull to the score does to the clean prediction (Tweedie).
 
-    Stated for noise levels of unit norm, so that it is one rule under variance-preserving and exploding schedulers.
-    Without bound as the noise grows.
+    It is stated for noise levels of unit norm, so that it is one rule under variance-preserving and exploding
+    schedulers. It grows without bound with the noise.
     """
-    check_strength(strength)
+    _check_number(strength)
     return lambda level: strength * level.noise**2 / (level.signal * level.norm)
 
 
 def posterior(strength: float) -> Schedule:
-    """strength * sigma / coef: what adding strength * sigma * pull to the mean of a DDPM step does; sigma² is the
-    variance of that step. The rule of MGD³ and of the released DDPM code; it depends on the number of steps.
+    """strength * sigma / coef: what adding strength * sigma * pull to the mean of a DDPM step does.
+
+    sigma² is the variance of that step. This is the rule of MGD³ and of the released DDPM code; it depends on the
+    number of steps.
 
     With a learned variance (`level.variance`) sigma is the model's, one number per entry.
     """
-    check_strength(strength)
+    _check_number(strength)
 
-    def rule(level: NoiseLevel):
+    def rule(level: NoiseLevel) -> Tensor:
         coef, low, high = _ddpm(level)
         if level.variance is None:
             return strength * low.sqrt() / coef
@@ -61,23 +66,25 @@ def posterior(strength: float) -> Schedule:
 
 
 def mean(strength: float) -> Schedule:
-    """strength / coef: what adding strength * pull to the mean of a DDPM step does, as the released DDPM code does with
-    its pull along the normal."""
-    check_strength(strength)
+    """strength / coef: what adding strength * pull to the mean of a DDPM step does.
+
+    The released DDPM code does so with its pull along the normal.
+    """
+    _check_number(strength)
     return lambda level: strength / _ddpm(level)[0]
 
 
 def per_log_snr(rate: float) -> Schedule:
     """The strength with which a step pulls in proportion to the log signal-to-noise ratio d that it gains.
 
-    (1 - exp(-rate d)) / (1 - exp(-d/2)): under DDIM, were the denoiser silent, a step shrinks the distance of
-    sample / signal to the target by exp(-rate d), so that a path shrinks it by the same factor however it is cut into
-    steps. As steps get short it tends to the constant 2 rate. The last step, down to no noise, goes all the way: use
-    a window that leaves it out.
+    (1 - exp(-rate d)) / (1 - exp(-d/2)). Under DDIM, if the denoiser only repeated sample / signal, each step would
+    shrink the distance of sample / signal to the target by exp(-rate d), so that a path shrinks it by the same factor
+    into however many steps it is cut. For short steps the strength tends to the constant 2 rate. The last step, down
+    to no noise, goes all the way: use a window that leaves it out.
     """
     arguments.number("rate", rate, at_least=0)
 
-    def rule(level: NoiseLevel):
+    def rule(level: NoiseLevel) -> Tensor:
         signal, noise = _after(level)
         ratio = (noise / signal) / (level.noise / level.signal)  # exp(-d/2)
         return (1 - ratio ** (2 * rate)) / (1 - ratio)
@@ -106,18 +113,23 @@ def annealed(radius: float, *, multiplier: float = 2.0, warm_up: int = 5, kind: 
 
     def rule(level: NoiseLevel) -> float:
         if level.step is None:
-            raise ValueError("level must know its step, as levels from mgd_helpers.noise.noise_level do.")
+            raise ValueError("level must have its step; got None. Make it with mgd.noise.noise_level, as steer does.")
         left = max(0.0, 1 - level.step / warm_up) if warm_up else 0.0
         return radius * (1 + (multiplier - 1) * shapes[kind](left))
 
     return rule
 
 
-def _after(level: NoiseLevel):
+def _check_number(strength: object) -> None:
+    """Unlike a guidance, a rule takes no function of the noise level: it makes one."""
+    arguments.number("strength", strength, remedy="Pass the number that the rule turns into a function of the level.")
+
+
+def _after(level: NoiseLevel) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
     if level.following is None:
         raise ValueError(
-            "level must know the level that follows it, as levels from mgd_helpers.noise.noise_level do; "
-            "this strength depends on the length of the step."
+            "level must have the one that follows it, since this strength depends on the length of the step; got None. "
+            "Make it with mgd.noise.noise_level, as steer does."
         )
     return level.following
 

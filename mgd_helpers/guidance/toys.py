@@ -1,12 +1,13 @@
 """Small worlds where everything is known: point clouds with their exact denoiser, and random tiny pipelines.
 
-For a cloud of points p_i, each as likely, the best prediction of the clean sample is their weighted mean with weights
-softmax(-‖x_t - signal p_i‖² / (2 noise²)): no training, no error.
+For a cloud of points p_i, all equally likely, the best prediction of the clean sample is their weighted mean with
+weights softmax(-‖x_t - signal p_i‖² / (2 noise²)): no training, no error.
 """
 
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import torch
 
@@ -19,8 +20,8 @@ def spiral(n_points: int, *, noise: float = 0.0, seed: int = 0) -> Float[Tensor,
     """Points on a spiral of about one turn in the plane, evenly spaced in angle, at most 2 from the origin."""
     angle = torch.linspace(0.25, 1.0, n_points) * 3 * torch.pi
     points = angle[:, None] / (1.5 * torch.pi) * torch.stack([angle.cos(), angle.sin()], 1)
-    draw = torch.Generator().manual_seed(seed)
-    return points + noise * torch.randn(points.shape, generator=draw)
+    generator = torch.Generator().manual_seed(seed)
+    return points + noise * torch.randn(points.shape, generator=generator)
 
 
 class PointCloudPipeline:
@@ -29,7 +30,7 @@ class PointCloudPipeline:
     Call it like a diffusers pipeline; `.images` are the samples, `.trajectory` all samples from noise on.
     """
 
-    def __init__(self, points: Float[Tensor, "n ..."], scheduler):
+    def __init__(self, points: Float[Tensor, "n ..."], scheduler: Any):
         self.points, self.scheduler = points, scheduler
 
     def denoise(self, sample: Tensor, *, signal: float | Tensor, noise: float | Tensor) -> Tensor:
@@ -38,16 +39,17 @@ class PointCloudPipeline:
         weights = torch.softmax(-squares / (2 * noise**2), dim=1)
         return (weights @ self.points.flatten(1)).view_as(sample)
 
-    def __call__(self, n_images: int, num_inference_steps: int = 50, *, generator: torch.Generator | None = None):
+    def __call__(
+        self, n_images: int, num_inference_steps: int = 50, *, generator: torch.Generator | None = None
+    ) -> SimpleNamespace:
         self.scheduler.set_timesteps(num_inference_steps)
         scale = float(getattr(self.scheduler, "init_noise_sigma", 1.0))
         sample = scale * torch.randn(n_images, *self.points.shape[1:], generator=generator)
         trajectory, prediction = [sample], prediction_type(self.scheduler)
         for timestep in self.scheduler.timesteps:
             if hasattr(self.scheduler, "scale_model_input"):
-                self.scheduler.scale_model_input(
-                    sample, timestep
-                )  # some insist; our denoiser takes samples as they are
+                # some schedulers insist on it; our denoiser takes samples as they are
+                self.scheduler.scale_model_input(sample, timestep)
             level = noise_level(self.scheduler, timestep, sample)
             denoised = self.denoise(sample, signal=level.signal, noise=level.noise)
             rest = denoised - to_denoised(torch.zeros_like(sample), level, prediction)  # what the output has to add
@@ -56,8 +58,8 @@ class PointCloudPipeline:
         return SimpleNamespace(images=sample, trajectory=torch.stack(trajectory))
 
 
-def tiny_pipeline(scheduler=None, *, image_size: int = 16, out_channels: int = 4, seed: int = 0):
-    """A stock DiTPipeline with random weights, a few thousand of them: runs in a moment, and makes no sense.
+def tiny_pipeline(scheduler: Any = None, *, image_size: int = 16, out_channels: int = 4, seed: int = 0) -> Any:
+    """A stock DiTPipeline with a few thousand random weights: it runs in a moment, and its images mean nothing.
 
     Its latents have four channels; with `out_channels=8` it predicts a variance as well.
     """

@@ -203,8 +203,8 @@ def test_what_does_not_fit_is_refused(tiny, waves):
 
 @pytest.mark.parametrize("name", ["steps", "batch_size", "memory"])
 def test_numbers_below_one_are_refused(start, tiny, waves, name):
-    with pytest.raises(ValueError, match=f"{name} must be a whole number of at least 1; got 0"):
+    with pytest.raises(ValueError, match=f"{name} must be a whole number >= 1; got 0"):
         finetune_minimax(tiny, waves.train, **({"steps": 1} | {name: 0}))
     if name != "memory":
-        with pytest.raises(ValueError, match=f"{name} must be a whole number of at least 1; got 0"):
+        with pytest.raises(ValueError, match=f"{name} must be a whole number >= 1; got 0"):
             matched(start, waves, **{name: 0})

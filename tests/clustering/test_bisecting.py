@@ -157,7 +157,7 @@ def test_half_precision_latents_are_clustered_in_float32(mixture):
     ("options", "message"),
     [
         ({"n_leaves": 2, "split_by": "sse"}, "split_by must be one of inertia, variance; got 'sse'"),
-        ({"n_leaves": 2, "n_init": 0}, "n_init must be a whole number of at least 1; got 0"),
+        ({"n_leaves": 2, "n_init": 0}, "n_init must be a whole number >= 1; got 0"),
         (
             {"n_leaves": 4},
             "n_leaves must be a whole number from 1 to 3; got 4. Of 4 latents, 3 are distinct",

@@ -85,7 +85,7 @@ def test_equal_latents_are_never_parted(patches, device, options):
         ((9, 4), {"space": "fourier"}, "space must be one of raw, pooled, pca; got 'fourier'"),
         ((9, 4), {"space": "pooled"}, r"latents must be \[N, C, H, W\] for space='pooled'; got \[9, 4\]"),
         ((9, 1, 6, 4), {"space": "pooled", "pool": 4}, "pool must divide .* height and width, 6 and 4; got 4"),
-        ((9, 1, 6, 4), {"space": "pooled", "pool": 0}, "pool must be a whole number of at least 1; got 0"),
+        ((9, 1, 6, 4), {"space": "pooled", "pool": 0}, "pool must be a whole number >= 1; got 0"),
         (
             (9, 4),
             {"space": "pca", "n_components": 5},

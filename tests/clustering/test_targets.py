@@ -70,7 +70,7 @@ def test_nearest_member_is_the_real_latent_nearest_to_the_centroid(tree):
         ({"scan": "down"}, "scan must be one of to_leaves, to_root; got 'down'"),
         ({"start_level": 99}, r"start_level must be a whole number from 0 to \d; got 99. 0 is the root"),
         ({"start_level": -1}, "start_level must be a whole .* got -1"),
-        ({"images_per_class": 0}, "images_per_class must be a whole number of at least 1; got 0"),
+        ({"images_per_class": 0}, "images_per_class must be a whole number >= 1; got 0"),
         (
             {"images_per_class": 99},
             "images_per_class must be a .* got 99. Grow the tree with n_leaves=images_per_class",

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from mgd_helpers.data.catalog import DIT, LISTS, PROFILES
+from mgd_helpers.data.catalog import CATALOG, PIPELINE_REVISIONS, PROFILES
 
+(DIT,) = PIPELINE_REVISIONS
 IMAGENET = [profile for profile in PROFILES.values() if profile.pipeline == DIT]
+ROWS = {name: entry["classes"] for name, entry in CATALOG["profiles"].items() if "classes" in entry}
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
@@ -15,7 +17,7 @@ def test_profiles_are_whole(profile):
     assert len({name.lower() for name in profile.class_names}) == len(profile.class_names)
     assert profile.labels is None or len(profile.labels) == len(profile.class_names)
     assert {len(names) for names in profile.other_names} <= {len(profile.class_names)}
-    assert profile.licence
+    assert profile.license
     assert not profile.balanced or {size % len(profile.class_names) for size in profile.sizes} == {0}
     assert (profile.hub_id is None) == (profile.megabytes == 0)
 
@@ -42,14 +44,25 @@ def test_names_and_sizes_of_the_ten_class_sets():
     assert woof.class_names[0] == "Shih-Tzu"
 
 
+def test_rows_of_classes_become_names_labels_and_numbers():
+    assert set(ROWS) == {profile.name for profile in IMAGENET}
+    for name, rows in ROWS.items():
+        profile = PROFILES[name]
+        assert list(zip(profile.class_names, profile.labels, strict=True)) == [(row[0], row[1]) for row in rows]
+        by_number = tuple(row[2] for row in rows) in profile.other_names
+        assert by_number == (name != "imagenet100")
+
+
+def test_an_entry_is_frozen_all_through():
+    for profile in PROFILES.values():
+        hash(profile)
+
+
 def numbers():
     """WordNet number to ImageNet index, wherever the catalogue has both."""
-    found = {wnid: index for wnid, (_, index) in LISTS["imagenet100"].items()}
-    for name in ("imagenette", "imagewoof"):
-        profile = PROFILES[name]
-        pairs = zip(profile.other_names[-1], profile.labels, strict=True)
-        for wnid, index in pairs:
-            assert found.setdefault(wnid, index) == index
+    found = {}
+    for _, index, number in (row for rows in ROWS.values() for row in rows):
+        assert found.setdefault(number, index) == index
     return found
 
 
@@ -74,9 +87,9 @@ def test_the_hub_names_of_imagewoof_are_the_same_breeds_in_another_order():
 
 
 def test_imagenet100_is_in_the_order_of_its_labels():
-    classes = LISTS["imagenet100"]
-    assert len(classes) == 100
-    assert list(classes)[:3] == ["n02869837", "n01749939", "n02488291"]
+    numbers = [number for _, _, number in ROWS["imagenet100"]]
+    assert len(set(numbers)) == 100
+    assert numbers[:3] == ["n02869837", "n01749939", "n02488291"]
     known = {"bonnet": 452, "Shih-Tzu": 155, "goose": 99, "borzoi": 169, "gyromitra": 993, "tub": 876}
     profile = PROFILES["imagenet100"]
     assert known.items() <= dict(zip(profile.class_names, profile.labels, strict=True)).items()
@@ -126,7 +139,7 @@ def rows():
             f"{profile.megabytes:,} MB, `{profile.hub_id}`" if profile.hub_id else "none, it is bundled",
             f"{size:.0f} MiB" if size < 1000 else f"{size / 1024:.0f} GiB",
             f"`{profile.pipeline}`" if profile.pipeline else "none",
-            profile.licence,
+            profile.license,
         )
         table.append(f"| {' | '.join(cells)} |")
         if profile.note:
@@ -147,7 +160,7 @@ def test_the_page_of_the_book_says_what_the_catalogue_says():
     table, notes = rows()
     assert re.findall(r"^\| `.*$", text, re.MULTILINE) == table
     assert re.findall(r"^- `.*$", text, re.MULTILINE) == notes
-    assert written(text) == text, "python tests/test_catalog.py writes the page"
+    assert written(text) == text, "python tests/data/test_catalog.py writes the page"
 
 
 if __name__ == "__main__":

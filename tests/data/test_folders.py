@@ -5,8 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
-from mgd_helpers.data.datasets import ImageSet, load_data, read_generated
+from mgd_helpers.data.datasets import load_data, read_generated
 from mgd_helpers.data.folders import MANIFEST, check_unused, faults, read_manifest
+from mgd_helpers.data.image_sets import ImageSet
 from mgd_helpers.data.saving import write_images
 
 
@@ -51,7 +52,7 @@ def test_damaged_images_are_named(folder, waves, why):
     DAMAGE[why](folder / "one/00002.png")
     assert faults(folder, read_manifest(folder)) == {"one/00002.png": why}
     for read in (load_data, lambda folder: read_generated(folder, waves)):
-        with pytest.raises(ValueError, match=rf"12 images of its manifest .*; damaged: one/00002.png \({why}\)\. Call"):
+        with pytest.raises(ValueError, match=rf"12 images of its .*; damaged: one/00002.png \({why}\)\. Repeat"):
             read(folder)
 
 
@@ -138,14 +139,14 @@ def test_a_manifest_does_not_lead_out_of_its_folder(folder, file):
 @pytest.mark.parametrize("key", ["settings", "images"])
 def test_a_manifest_that_lost_a_part_is_none_of_others(folder, key):
     edit(folder, lambda manifest: manifest.pop(key))
-    with pytest.raises(ValueError, match=r"manifest\.json must say the classes"):
+    with pytest.raises(ValueError, match=r"manifest\.json must name the classes"):
         load_data(folder)
 
 
 @pytest.mark.parametrize("settings", [None, 5, {}, {"classes": "ab"}, {"classes": [1]}, {"classes": ["zero"]}])
 def test_a_manifest_says_its_classes(folder, settings):
     edit(folder, lambda manifest: manifest.update(settings=settings))
-    with pytest.raises(ValueError, match=r"manifest\.json must say the classes"):
+    with pytest.raises(ValueError, match=r"manifest\.json must name the classes"):
         load_data(folder)
 
 

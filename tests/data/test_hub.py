@@ -47,16 +47,16 @@ def test_the_test_split_is_the_first_that_has_labels(test):
 
 
 @pytest.mark.parametrize("first", [0, 1])
-def test_images_are_coloured_if_any_is(first):
+def test_images_are_colored_if_any_is(first):
     red = Image.new("RGB", (8, 8), (255, 0, 0))
     mixed = datasets.Dataset.from_dict(
         {"picture": [red, Image.new("L", (8, 8), 51)][:: 1 - 2 * first], "kind": [0, 1]}, rows(2).features
     )
     images = load_data(mixed).train.images[:, :, 0, 0]
     torch.testing.assert_close(images, torch.tensor([[1.0, -1, -1], [-0.6, -0.6, -0.6]]).roll(first, 0))
-    grey = load_data(mixed, channels=1).train.images[:, :, 0, 0]
-    torch.testing.assert_close((grey + 1) * 127.5, torch.tensor([[76.0], [51.0]]).roll(first, 0))  # luma of red
-    with pytest.raises(ValueError, match=r"training have \[3, 8, 8\], those for testing \[1, 8, 8\]. .*channels="):
+    gray = load_data(mixed, channels=1).train.images[:, :, 0, 0]
+    torch.testing.assert_close((gray + 1) * 127.5, torch.tensor([[76.0], [51.0]]).roll(first, 0))  # luma of red
+    with pytest.raises(ValueError, match=r"got \[3, 8, 8\] for training and \[1, 8, 8\] for testing. .*channels="):
         load_data(datasets.DatasetDict(train=mixed, test=rows(2)))
 
 
@@ -74,7 +74,7 @@ def test_columns_of_which_only_one_could_be_meant_are_refused(kind):
 def test_images_without_a_label_are_refused(split, bare):
     splits = {"train": rows(4), "test": rows(4)} | {split: rows(4, labels=[0, 1, bare, bare])}
     with pytest.raises(
-        ValueError, match=rf"'dataset' must have a label .* row 2 has {bare}, as have 1 others. .*filter"
+        ValueError, match=rf"'dataset' must have a label >= 0; row 2 has {bare}, as have 1 others. .*filter"
     ):
         load_data(datasets.DatasetDict(splits))
 
@@ -120,7 +120,7 @@ def test_a_row_that_is_no_image_is_named():
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_channels_makes_a_dataset_grey_or_coloured(channels):
+def test_channels_makes_a_dataset_gray_or_colored(channels):
     assert load_data(rows(6), channels=channels).train.images.shape == (6, channels, 8, 8)
 
 
@@ -132,7 +132,7 @@ def test_a_dataset_without_declared_columns_is_refused():
 def test_a_missing_set_says_how_to_get_it(tmp_path, monkeypatch):
     (tmp_path / "cifar10").mkdir()
     monkeypatch.setenv("MGD_DATA_DIR", str(tmp_path))
-    text = r"'cifar10' could not be read from the local copy '.*cifar10': .*contain any data files.* Fetch 'uoft-cs/"
+    text = r"'cifar10' could not be read from the local copy '.*cifar10': .*contain any data files.* Download 'uoft-cs/"
     with pytest.raises(FileNotFoundError, match=text):
         load_data("cifar10")
 
@@ -143,7 +143,7 @@ def test_a_broken_copy_is_not_called_a_missing_network(mirror, broken):
     content = np.frombuffer(file.read_bytes(), np.uint8).copy()
     content[broken] = 120
     file.write_bytes(content.tobytes())
-    with pytest.raises(FileNotFoundError, match=r"the local copy .*: .*(magic bytes|deserialize).* Fetch") as caught:
+    with pytest.raises(FileNotFoundError, match=r"the local copy .*: .*(magic bytes|deserialize).* Download") as caught:
         load_data("cifar10")
     assert "network" not in str(caught.value)
 

@@ -5,45 +5,61 @@ import pytest
 import torch
 from PIL import Image
 
-from mgd_helpers.data.images import pixels, png, read_images, stack
+from mgd_helpers.data.images import from_uint8, pixels_of, png, read_images, stack, to_uint8
+
+
+def test_every_byte_comes_back():
+    pixels = torch.arange(256, dtype=torch.uint8)
+    images = from_uint8(pixels)
+    assert (images.dtype, images[0], images[-1]) == (torch.float32, -1, 1)
+    assert torch.equal(to_uint8(images), pixels)
+    assert torch.equal(images, pixels.float() / 127.5 - 1)  # to the bit
+
+
+def test_numbers_are_rounded_as_diffusers_rounds_them_and_cut_off_outside():
+    values = torch.rand(100_000, generator=torch.Generator().manual_seed(0)) * 2.2 - 1.1
+    for images in (values, values.half(), values.double()):
+        theirs = (images.float() / 2 + 0.5).clamp(0, 1).mul(255).round().to(torch.uint8)
+        assert torch.equal(to_uint8(images), theirs)
+    assert to_uint8(torch.tensor([-7.0, -1, 1, 7])).tolist() == [0, 0, 255, 255]
 
 
 def test_bytes_become_numbers_from_minus_one_to_one():
-    grey = np.array([[0, 255], [51, 204]], dtype=np.uint8)
-    assert torch.allclose(stack([grey], "here"), torch.tensor([[[[-1, 1], [-0.6, 0.6]]]]))
-    colour = np.stack([grey, grey, 255 - grey], -1)
-    images = stack([colour, colour], "here")
+    gray = np.array([[0, 255], [51, 204]], dtype=np.uint8)
+    assert torch.allclose(stack([gray], "here"), torch.tensor([[[[-1, 1], [-0.6, 0.6]]]]))
+    color = np.stack([gray, gray, 255 - gray], -1)
+    images = stack([color, color], "here")
     assert images.shape == (2, 3, 2, 2)
     assert torch.allclose(images[0, 2], -images[0, 0])
 
 
-def test_small_grey_images_get_a_border_and_keep_their_pixels():
+def test_small_gray_images_get_a_border_and_keep_their_pixels():
     inside = np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8)
-    framed = pixels(Image.fromarray(inside), 32)
+    framed = pixels_of(Image.fromarray(inside), 32)
     assert framed.shape == (32, 32)
     assert np.array_equal(framed[2:-2, 2:-2], inside)
     assert framed.sum() == inside.sum()
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA"])
-def test_grey_images_stay_grey_whatever_their_mode(mode):
+def test_gray_images_stay_gray_whatever_their_mode(mode):
     image = Image.new("L", (6, 4), 255).convert(mode)
-    assert np.array_equal(pixels(image, None), np.full((4, 6), 255))
-    assert np.array_equal(pixels(image, None, 3), np.full((4, 6, 3), 255))
+    assert np.array_equal(pixels_of(image, None), np.full((4, 6), 255))
+    assert np.array_equal(pixels_of(image, None, 3), np.full((4, 6, 3), 255))
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "CMYK"])
-def test_other_images_are_in_colour_and_become_grey_by_their_luma(mode):
+def test_other_images_are_in_color_and_become_gray_by_their_luma(mode):
     image = Image.new("RGB", (6, 4), (255, 0, 0)).convert(mode)
-    assert np.array_equal(pixels(image, None), np.full((4, 6, 3), (255, 0, 0)))
-    assert np.array_equal(pixels(image, 4, 1), np.full((4, 4), 76))
+    assert np.array_equal(pixels_of(image, None), np.full((4, 6, 3), (255, 0, 0)))
+    assert np.array_equal(pixels_of(image, 4, 1), np.full((4, 4), 76))
 
 
-@pytest.mark.parametrize(("mode", "colour"), [("RGBA", (9, 8, 7)), ("LA", (9,))])
-def test_of_transparent_images_the_colours_beneath_are_kept(mode, colour):
+@pytest.mark.parametrize(("mode", "color"), [("RGBA", (9, 8, 7)), ("LA", (9,))])
+def test_of_transparent_images_the_colors_beneath_are_kept(mode, color):
     for opacity in (0, 128, 255):
-        found = pixels(Image.new(mode, (1, 1), (*colour, opacity)), None)
-        assert found.ravel().tolist() == list(colour)
+        found = pixels_of(Image.new(mode, (1, 1), (*color, opacity)), None)
+        assert found.ravel().tolist() == list(color)
 
 
 @pytest.mark.parametrize("mode", ["I;16", "I", "F"])
@@ -74,7 +90,7 @@ def test_images_that_PIL_takes_for_a_bomb_are_named(tmp_path, monkeypatch):
 
 
 def test_images_of_different_sizes_are_refused():
-    with pytest.raises(ValueError, match=r"images of 'here' must have one size; found .* Pass image_size"):
+    with pytest.raises(ValueError, match=r"images of 'here' must have one size; got .* Pass image_size"):
         stack([np.zeros((2, 2), np.uint8), np.zeros((2, 3), np.uint8)], "here")
 
 
@@ -90,9 +106,9 @@ def test_a_png_has_the_bytes_that_diffusers_gives(channels):
 
 
 def test_every_byte_comes_back_from_a_png():
-    grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    with Image.open(io.BytesIO(png(stack([grey], "here")[0]))) as image:
-        assert np.array_equal(np.asarray(image), grey)
+    gray = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    with Image.open(io.BytesIO(png(stack([gray], "here")[0]))) as image:
+        assert np.array_equal(np.asarray(image), gray)
 
 
 @pytest.mark.parametrize("image", [torch.zeros(2, 4, 4), torch.zeros(4, 4, 4), torch.zeros(4, 4)])
@@ -101,6 +117,6 @@ def test_what_png_cannot_hold_is_refused(image, unchecked):
         unchecked(png)(image)
 
 
-def test_nan_is_no_colour():
+def test_nan_is_no_color():
     with pytest.raises(ValueError, match="images must be finite to be PNGs"):
         png(torch.full((1, 4, 4), torch.nan))

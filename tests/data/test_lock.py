@@ -87,7 +87,7 @@ def test_a_process_that_is_killed_leaves_no_lock_for_good(tmp_path):
 
 def test_of_another_machine_nothing_is_known(tmp_path):
     leave(tmp_path, host="elsewhere", pid=dead_pid())
-    with pytest.raises(ValueError, match=r"on elsewhere, .* if it runs no more, delete .*\.lock"), locked(tmp_path):
+    with pytest.raises(ValueError, match=r"on elsewhere, .* if it no longer runs, delete .*\.lock"), locked(tmp_path):
         pass
 
 

@@ -3,12 +3,14 @@ import json
 import pytest
 import torch
 
-from mgd_helpers.data.datasets import ImageSet, load_data, read_generated
+from mgd_helpers.data.datasets import load_data, read_generated
+from mgd_helpers.data.image_sets import ImageSet
+from mgd_helpers.data.images import from_uint8, to_uint8
 from mgd_helpers.data.saving import write_images
 
 
 def on_the_grid(images):
-    return ((images + 1) * 127.5).round() / 127.5 - 1
+    return from_uint8(to_uint8(images))
 
 
 def test_reading_is_the_inverse(digits, tmp_path):
@@ -22,7 +24,7 @@ def test_reading_is_the_inverse(digits, tmp_path):
     assert again.class_names == digits.class_names
 
 
-def test_colours_come_back(tmp_path):
+def test_colors_come_back(tmp_path):
     images = on_the_grid(torch.rand(3, 3, 4, 5, generator=torch.Generator().manual_seed(0)) * 2 - 1)
     write_images(tmp_path, ImageSet(images, torch.tensor([0, 1, 1])), class_names=["a", "b"])
     torch.testing.assert_close(load_data(tmp_path).train.images, images, rtol=0, atol=1e-6)
@@ -61,7 +63,7 @@ def test_a_second_call_mends(waves, tmp_path):
 def test_other_images_go_elsewhere(waves, tmp_path):
     write_images(tmp_path, waves.train, class_names=waves.class_names)
     for images, names in ((waves.test, waves.class_names), (waves.train, ("a", "b"))):
-        with pytest.raises(ValueError, match="folder must be new, empty, or hold these very images"):
+        with pytest.raises(ValueError, match="folder must be new, empty, or hold exactly these images"):
             write_images(tmp_path, images, class_names=names)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/thesis.txt").write_text("")
@@ -86,7 +88,7 @@ def test_baselines_can_be_evaluated_from_a_folder(digits, tmp_path):
 
 @pytest.mark.parametrize(
     ("names", "message"),
-    [(("zero",), "at least 2 for labels up to 1; got 1"), (("a", "a"), "must all be different"), ((0, 1), "texts")],
+    [(("zero",), "at least 2 for labels up to 1; got 1"), (("a", "a"), "must all be different"), ((0, 1), "strings")],
 )
 def test_names_are_checked_before_anything_is_written(waves, tmp_path, names, message, unchecked):
     with pytest.raises(ValueError, match=message):

@@ -43,7 +43,7 @@ def test_a_method_comes_back_in_every_case():
 
 def test_a_network_without_rows_is_named():
     split = batching._split(lambda rows: rows, 2)
-    with pytest.raises(ValueError, match=r"without a tensor of rows, .* Pass batch_size="):
+    with pytest.raises(ValueError, match=r"with a tensor of rows; it calls .* Pass a batch_size that"):
         split([torch.ones(3), torch.ones(3)])
 
 

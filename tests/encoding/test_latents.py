@@ -77,7 +77,7 @@ def test_no_gradient_is_kept(vae, images):
         (torch.zeros(1, 16, 16), r"images must be \[N, 1, H, W\] for this VAE; got \[1, 16, 16\]"),
         (
             torch.full((2, 1, 16, 16), 255.0),
-            r"images must lie in \[-1, 1\]; got \[255, 255\]. Of pixels from 0 to 255 make images / 127.5 - 1",
+            r"images must lie in \[-1, 1\]; got \[255, 255\]. For pixels 0 to 255 pass images / 127.5 - 1",
         ),
         (torch.zeros(2, 1, 16, 16).byte(), r"images must be floating-point .*; got torch.uint8.* images / 127.5 - 1"),
         ([[0.0]], "images must be a torch.Tensor; got list"),

@@ -8,7 +8,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from mgd_helpers.data.catalog import DIT, PIPELINE_REVISIONS, PROFILES
+from mgd_helpers.data.catalog import PIPELINE_REVISIONS, PROFILES
 from mgd_helpers.data.datasets import ImageSet
 from mgd_helpers.encoding import pipelines
 from mgd_helpers.encoding.latents import decode, encode
@@ -18,6 +18,7 @@ from mgd_helpers.guidance.toys import tiny_pipeline
 from mgd_helpers.seeding import generators
 
 SHIPPED = PRETRAINED / "digits"
+(DIT,) = PIPELINE_REVISIONS
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +84,7 @@ BROKEN = {
 def test_a_broken_folder_is_refused_with_the_remedy(tiny, tmp_path, how):
     tiny.save_pretrained(tmp_path)
     BROKEN[how](tmp_path)
-    with pytest.raises(ValueError, match=r"must be a folder as pipe\.save_pretrained.* it cannot be loaded"):
+    with pytest.raises(ValueError, match=r"must be a folder that pipe\.save_pretrained.* it cannot be loaded"):
         load_pipeline(tmp_path, device="cpu")
 
 

@@ -226,7 +226,7 @@ def test_data_that_cannot_be_audited_are_refused(little):
     for members in ([], [-1], [1500], [False] * 1500):
         with pytest.raises(ValueError, match="members must be rows of the training split, 0 to 1499, or 1500 booleans"):
             audit(part, against=little, members=members)
-    with pytest.raises(ValueError, match="rounds must be a whole number of at least 1; got 0"):
+    with pytest.raises(ValueError, match="rounds must be a whole number >= 1; got 0"):
         audit(part, against=little, rounds=0)
 
 
@@ -253,5 +253,5 @@ def test_members_that_are_neither_rows_nor_a_mask_are_refused(little, unchecked,
 
 @pytest.mark.parametrize("rounds", ["a", 0, 2.5, None])
 def test_rounds_that_are_no_number_are_refused(little, unchecked, rounds):
-    with pytest.raises(ValueError, match="rounds must be a whole number of at least 1; got"):
+    with pytest.raises(ValueError, match="rounds must be a whole number >= 1; got"):
         unchecked(audit)(rows_of(little.train, range(12)), against=little, rounds=rounds)

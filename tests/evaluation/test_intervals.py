@@ -20,7 +20,7 @@ def test_wilson_mirrors_and_narrows():
 
 @pytest.mark.parametrize(("share", "n"), [(-0.1, 5), (1.1, 5), (0.5, 0), (float("nan"), 5)])
 def test_wilson_refuses_what_is_no_share(share, n):
-    with pytest.raises(ValueError, match=r"(share must be a number from 0 to 1|n must be a number above 0); got"):
+    with pytest.raises(ValueError, match=r"(share must be a number from 0 to 1|n must be a number > 0); got"):
         wilson(share, n)
 
 

@@ -214,7 +214,7 @@ def test_other_values_that_make_no_sense_are_refused():
     with pytest.raises(ValueError, match="a and b must be finite"):
         paired_difference(two, two + float("nan"))
     for confidence in (0.0, 1.0, 95.0):
-        with pytest.raises(ValueError, match="confidence must be a number above 0 and below 1"):
+        with pytest.raises(ValueError, match="confidence must be a number > 0 and < 1"):
             paired_difference(two, two, confidence=confidence)
     with pytest.raises(ValueError, match="method must be one of t, bootstrap; got 'z'"):
         paired_difference(two, two, method="z")

@@ -166,7 +166,7 @@ def test_too_few_rows_are_refused(draw):
 
 
 def test_wrong_numbers_are_refused(draw):
-    with pytest.raises(ValueError, match="n_neighbors must be a whole number of at least 1; got 0"):
+    with pytest.raises(ValueError, match="n_neighbors must be a whole number >= 1; got 0"):
         precision_recall(generated=draw(5, 2), real=draw(9, 2), n_neighbors=0)
     with pytest.raises(ValueError, match=r"quantile must be a number from 0 to 1; got 95"):
         diversity(generated=draw(3, 2), quantile=95.0)

@@ -55,8 +55,8 @@ def test_the_device_is_checked_and_used(waves, device, unchecked):
         (5, r"generated must be an ImageSet or a folder of images; got int"),
         (None, r"generated must be an ImageSet or a folder of images; got NoneType"),
         ({"mine": 5}, r"generated 'mine' must be an ImageSet or a folder of images; got int"),
-        ("nowhere", r"generated must be a folder of images, .*; got 'nowhere', which is none. Check the spelling"),
-        ("digits", r"generated must be a folder of images, .*; got 'digits', which is none"),
+        ("nowhere", r"generated must be a folder of images, .*; got 'nowhere', which is no folder. Check the spelling"),
+        ("digits", r"generated must be a folder of images, .*; got 'digits', which is no folder"),
         ({}, "generated must hold at least one set; got none"),
     ],
 )
@@ -115,5 +115,5 @@ def test_a_folder_that_lacks_images_of_its_manifest_is_refused(waves, tmp_path):
 def test_data_by_name_are_loaded_and_unknown_ones_refused(digits, unchecked):
     assert read_sets(digits.test, against="digits").data.name == "digits"
     for against in ("digit", 5):
-        with pytest.raises(ValueError, match=f"^against: source must be one of digits, .*; got '{against}', which is"):
+        with pytest.raises(ValueError, match=f"^against: source must be one of digits, .*; got '{against}'. Check"):
             unchecked(read_sets)(digits.test, against=against)

@@ -5,10 +5,11 @@ import pytest
 import tiny
 import torch
 
+from mgd_helpers import seeding
 from mgd_helpers.encoding.latents import pack
-from mgd_helpers.guidance.pulls import ManifoldPull, ModePull, window
+from mgd_helpers.guidance.pulls import ManifoldPull, ModePull
 from mgd_helpers.guidance.steering import steer
-from mgd_helpers.seeding import generators
+from mgd_helpers.guidance.windows import window
 
 STEPS = 5
 
@@ -23,14 +24,14 @@ def scheduler_of(kind, name=None, **config):
 
 
 def run(kind, pipe, guidance, *, images=(0, 1, 2), **options):
-    draws = generators(0, 0, images)
-    with steer(pipe, guidance, generators=draws):
-        return tiny.KINDS[kind].call(pipe, draws, num_inference_steps=STEPS, **options)
+    generators = seeding.generators(0, 0, images)
+    with steer(pipe, guidance, generators=generators):
+        return tiny.KINDS[kind].call(pipe, generators, num_inference_steps=STEPS, **options)
 
 
 def targets_of(kind, count=3):
-    draw = torch.Generator().manual_seed(3)
-    return torch.randn(count, *tiny.KINDS[kind].latent, generator=draw).clamp(-0.9, 0.9)
+    generator = torch.Generator().manual_seed(3)
+    return torch.randn(count, *tiny.KINDS[kind].latent, generator=generator).clamp(-0.9, 0.9)
 
 
 DRAWING = [  # pipelines under samplers that draw noise at every step
@@ -120,7 +121,9 @@ def test_denoising_may_start_from_the_noised_target(name):
     assert len(seen) == int(0.6 * STEPS)  # the first steps are left out
     assert seen[0].share < 0.999
     # what the first step is given is the target under the noise of that level, and of the image's own generator
-    noise = torch.cat([torch.randn(1, *targets.shape[1:], generator=draw) for draw in generators(0, 0, range(3))])
+    noise = torch.cat(
+        [torch.randn(1, *targets.shape[1:], generator=generator) for generator in seeding.generators(0, 0, range(3))]
+    )
     torch.testing.assert_close(seen[0].sample, seen[0].signal * targets + seen[0].noise * noise, rtol=1e-3, atol=1e-3)
     found = run(kind, pipe, ModePull(targets, strength=1.0), image=targets)
     torch.testing.assert_close(found, targets, rtol=0, atol=1e-5)
@@ -134,7 +137,7 @@ def test_flux_is_guided_by_packed_targets():
     pipe = tiny.make("FluxPipeline", scheduler_of("FluxPipeline"))
     found = run("FluxPipeline", pipe, ModePull(packed, strength=1.0))
     torch.testing.assert_close(found, packed, rtol=0, atol=1e-5)
-    with pytest.raises(ValueError, match=r"targets are \[4, 8, 8\] each, but the pipeline denoises \[16, 16\]"):
+    with pytest.raises(ValueError, match=r"targets must be \[16, 16\] each, .*; got \[4, 8, 8\]"):
         run("FluxPipeline", pipe, ModePull(latents))
 
 
@@ -155,7 +158,9 @@ def test_a_pixel_model_with_a_learned_variance_is_steered_through_its_own_pipeli
 def test_a_dit_decodes_whatever_one_asks_for():
     """Its latents are to be had from what its VAE is given, as here, or not at all."""
     pipe = tiny.make("DiTPipeline", scheduler_of("DiTPipeline"))
-    images = pipe(class_labels=[1], num_inference_steps=2, output_type="latent", generator=generators(0, 0, [0])).images
+    images = pipe(
+        class_labels=[1], num_inference_steps=2, output_type="latent", generator=seeding.generators(0, 0, [0])
+    ).images
     assert images.shape[1:] == (16, 16, 1)  # an image, under another name
 
 
@@ -163,8 +168,7 @@ def test_videos_have_one_more_axis_and_are_steered_like_images(draw):
     sample, output, targets = draw(3, 2, 4, 3, 8, 8)  # batch, channels, frames, height, width
     scheduler = diffusers.DDIMScheduler(clip_sample=False, timestep_spacing="trailing")
     scheduler.set_timesteps(4)
-    pipe = type("Bare", (), {"scheduler": scheduler})()
-    with steer(pipe, ModePull(targets, strength=1.0)):
+    with steer(tiny.bare(scheduler), ModePull(targets, strength=1.0)):
         for timestep in scheduler.timesteps:
             sample = scheduler.step(output, timestep, sample).prev_sample
     torch.testing.assert_close(sample, targets, rtol=0, atol=1e-5)

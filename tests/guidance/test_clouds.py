@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mgd_helpers.guidance.clouds import diffuse, sphere_points, step_of
+from mgd_helpers.guidance.clouds import diffuse, sphere_points, timestep_key
 from mgd_helpers.guidance.noise import NoiseLevel
 
 
@@ -66,11 +66,11 @@ def test_half_precision_points_are_diffused_in_float32(targets):
 
 
 def test_fractional_timesteps_have_keys_of_their_own():
-    assert len({step_of(level_of(0.6, timestep)) for timestep in (0.0, 0.25, 0.5, torch.tensor(999.0), 998)}) == 5
+    assert len({timestep_key(level_of(0.6, timestep)) for timestep in (0.0, 0.25, 0.5, torch.tensor(999.0), 998)}) == 5
 
 
 def test_what_makes_no_cloud_is_refused(targets):
-    with pytest.raises(ValueError, match=r"radius must be a number above 0; got 0.0"):
+    with pytest.raises(ValueError, match=r"radius must be a number > 0; got 0.0"):
         sphere_points(targets, radius=0.0)
     with pytest.raises(ValueError, match="keys must be one per target; got 1 for 3 targets"):
         sphere_points(targets, radius=0.1, keys=(1,))

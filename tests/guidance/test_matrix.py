@@ -1,6 +1,7 @@
 """Every pipeline under every scheduler: what `steer` promises, measured pair by pair, and kept as book/schedulers.md.
 
-`python tests/test_matrix.py` measures all pairs and writes the page; the tests measure each pair again and compare.
+`PYTHONPATH=tests python tests/guidance/test_matrix.py` measures all pairs and writes the page; the tests measure each
+pair again and compare.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ import pytest
 import tiny
 import torch
 
+from mgd_helpers import seeding
 from mgd_helpers.guidance import schedulers
 from mgd_helpers.guidance.pulls import ModePull
 from mgd_helpers.guidance.steering import steer
-from mgd_helpers.seeding import generators
 
 PAGE = Path(__file__).parents[2] / "book" / "schedulers.md"
 STEPS, IMAGES = 5, 2
@@ -88,13 +89,13 @@ def scheduler_for(kind, name):
 
 
 def targets_for(kind):
-    draw = torch.Generator().manual_seed(3)
-    return torch.randn(IMAGES, *tiny.KINDS[kind].latent, generator=draw).clamp(-0.9, 0.9)
+    generator = torch.Generator().manual_seed(3)
+    return torch.randn(IMAGES, *tiny.KINDS[kind].latent, generator=generator).clamp(-0.9, 0.9)
 
 
 def sample(kind, pipe, guidance):
-    with steer(pipe, guidance, generators=generators(0, 0, range(IMAGES))):
-        return tiny.KINDS[kind].call(pipe, generators(0, 0, range(IMAGES)), num_inference_steps=STEPS)
+    with steer(pipe, guidance, generators=seeding.generators(0, 0, range(IMAGES))):
+        return tiny.KINDS[kind].call(pipe, seeding.generators(0, 0, range(IMAGES)), num_inference_steps=STEPS)
 
 
 def predicted(kind, pipe):
@@ -132,7 +133,7 @@ def measured(kind, name):
     except ValueError:
         return "refused"
     try:
-        stock = tiny.KINDS[kind].call(pipe, generators(0, 0, range(IMAGES)), num_inference_steps=STEPS)
+        stock = tiny.KINDS[kind].call(pipe, seeding.generators(0, 0, range(IMAGES)), num_inference_steps=STEPS)
     except (TypeError, ValueError):
         return "—"
     assert stock.isfinite().all()
@@ -151,14 +152,14 @@ def test_a_pair_keeps_its_promises(kind, name):
     assert measured(kind, name) == on_page()[kind, name]
     cls = name.split(",")[0]
     if measured(kind, name) == "exact":
-        assert cls in schedulers.EXACT + schedulers.NEAR
+        assert cls in schedulers.ON_TARGET + schedulers.NEAR_TARGET
     elif measured(kind, name).endswith("off"):
-        assert cls in schedulers.NEAR or "dpmsolver" in name or "Img2Img" in kind
+        assert cls in schedulers.NEAR_TARGET or "dpmsolver" in name or "Img2Img" in kind
 
 
 def test_every_scheduler_that_is_steered_was_tried_somewhere():
     tried = {name.split(",")[0] for (_, name), said in on_page().items() if said not in ("refused", "—")}
-    assert tried == set(schedulers.EXACT + schedulers.NEAR)
+    assert tried == set(schedulers.ON_TARGET + schedulers.NEAR_TARGET)
 
 
 def label(name):

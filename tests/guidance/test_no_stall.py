@@ -17,15 +17,16 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode, unset_fake_temporarily
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from mgd_helpers import sampling
+from mgd_helpers import sampling, seeding
 from mgd_helpers.clustering.targets import Targets
-from mgd_helpers.guidance import named, noise, tangent_at
-from mgd_helpers.guidance.pulls import ManifoldPull, ModePull, PerClass, window
+from mgd_helpers.guidance import factories, noise, tangent_at
+from mgd_helpers.guidance.per_class import PerClass
+from mgd_helpers.guidance.pulls import ManifoldPull, ModePull
 from mgd_helpers.guidance.released import ReleasedPull
 from mgd_helpers.guidance.steering import steer
 from mgd_helpers.guidance.strengths import mean, per_log_snr, posterior, score
 from mgd_helpers.guidance.toys import tiny_pipeline
-from mgd_helpers.seeding import generators
+from mgd_helpers.guidance.windows import window
 
 # operations whose result, or whose shape, depends on values: a GPU is waited for
 WAITS = ("_local_scalar_dense", "nonzero", "masked_select", "unique", "bincount", "equal", "repeat_interleave.Tensor")
@@ -51,16 +52,16 @@ class Looks(TorchDispatchMode):
 
 def guidances_for(latent, count=3, targets=None, cloud=None):
     """Every guidance, place of a tangent and kind of neighbourhood, for `count` images."""
-    draw = torch.Generator().manual_seed(0)
-    targets = torch.randn(count, *latent, generator=draw).clamp(-0.9, 0.9) if targets is None else targets
-    cloud = torch.randn(40, *latent, generator=draw) if cloud is None else cloud
+    generator = torch.Generator().manual_seed(0)
+    targets = torch.randn(count, *latent, generator=generator).clamp(-0.9, 0.9) if targets is None else targets
+    cloud = torch.randn(40, *latent, generator=generator) if cloud is None else cloud
     with unset_fake_temporarily():  # labels lie on the host, and are looked at once
         groups = (torch.arange(count) % 2, torch.arange(40) % 2)
     few = {"n_neighbors": 12, "rank": 3}
     members = tuple(torch.tensor([0]) for _ in range(count))
     found = {
         name: make(Targets(targets, tuple(range(count)), members), cloud, 0)
-        for name, make in named.GUIDANCES.items()
+        for name, make in factories.GUIDANCES.items()
         if name != "none"
     }
     return (
@@ -109,13 +110,13 @@ def pipeline(kind, scheduler):
 
 def looks(kind, scheduler, guidance, steps):
     """How often values are looked at in a run of the stock pipeline under a guidance."""
-    pipe, draws = pipeline(kind, scheduler), generators(0, 0, range(3))
-    with Looks() as seen, steer(pipe, guidance, generators=draws):
-        kinds.KINDS[kind].call(pipe, draws, num_inference_steps=steps)
+    pipe, generators = pipeline(kind, scheduler), seeding.generators(0, 0, range(3))
+    with Looks() as seen, steer(pipe, guidance, generators=generators):
+        kinds.KINDS[kind].call(pipe, generators, num_inference_steps=steps)
     return seen.counts.total()
 
 
-@pytest.mark.filterwarnings("ignore:guidance acts at no step")  # of those that are for DDPM
+@pytest.mark.filterwarnings("ignore:guidance acted at no step")  # of those that are for DDPM
 @pytest.mark.parametrize(("kind", "scheduler"), [pair[:2] for pair in PAIRS])
 def test_a_guided_run_looks_no_more_often_than_the_bare_run_plus_a_constant(kind, scheduler):
     bare = {steps: looks(kind, scheduler, None, steps) for steps in (3, 6)}
@@ -205,7 +206,7 @@ class OnTheHost(diffusers.DDIMScheduler):
 
 
 def fake_run(make, steps, monkeypatch):
-    """Sample under `make(draw)`, a guidance whose tensors `draw` puts on the fake GPU; looks, and where tensors lay."""
+    """Sample under `make(on_gpu)`, a guidance whose tensors `on_gpu` puts on the fake GPU, which counts the looks."""
     levels = noise.noise_levels
 
     def real_levels(scheduler):
@@ -228,7 +229,7 @@ def fake_run(make, steps, monkeypatch):
 KINDS_OF_GUIDANCE = list(guidances_for((1, 1, 1)))
 
 
-@pytest.mark.filterwarnings("ignore:guidance acts at no step")
+@pytest.mark.filterwarnings("ignore:guidance acted at no step")
 @pytest.mark.parametrize("name", KINDS_OF_GUIDANCE)
 def test_on_a_gpu_that_is_not_there_every_tensor_stays_where_it_is(name, monkeypatch):
     seen = []

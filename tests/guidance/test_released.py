@@ -4,11 +4,12 @@ import pytest
 import tiny
 import torch
 
+from mgd_helpers import seeding
 from mgd_helpers.guidance.noise import NoiseLevel, noise_level
-from mgd_helpers.guidance.pulls import ModePull, window
+from mgd_helpers.guidance.pulls import ModePull
 from mgd_helpers.guidance.released import WINDOW, ReleasedPull
 from mgd_helpers.guidance.steering import steer
-from mgd_helpers.seeding import generator, generators
+from mgd_helpers.guidance.windows import window
 
 LATENT = (4, 8, 8)
 TRAINED = {"beta_start": 1e-4, "beta_end": 2e-2, "beta_schedule": "linear", "clip_sample": False}
@@ -33,9 +34,9 @@ def radius_by_hand(step, radius, multiplier=2.0, warm_up=5):
     return radius * (1 + (multiplier - 1) * (np.exp(progress) - 1) / (np.e - 1))
 
 
-def cloud_by_hand(target, signal, noise, radius, draws, n_points=300):
+def cloud_by_hand(target, signal, noise, radius, numbers, n_points=300):
     """Points on spheres around the target, half at even and half at random distances, then diffused."""
-    directions, uniform, epsilon = draws
+    directions, uniform, epsilon = numbers
     half = n_points // 2
     points = []
     for index in range(n_points):
@@ -57,16 +58,16 @@ def normal_by_hand(x, cloud, bandwidth, k=12, rank=3, ridge=1e-5):
     return np.tanh(distances.min() / bandwidth) * normal / (np.linalg.norm(normal) + 1e-8)
 
 
-def draws_by_hand(seed, key, timestep, n_points=300, dim=256):
+def numbers_by_hand(seed, key, timestep, n_points=300, dim=256):
     """The same random numbers that ReleasedPull uses: only these are taken from the package."""
     step = int(1000 * float(timestep))
-    spheres, noise = generator(seed, key, step, 0), generator(seed, key, step)
+    spheres, noise = seeding.generator(seed, key, step, 0), seeding.generator(seed, key, step)
     directions = torch.randn(n_points, dim, generator=spheres).double().numpy()
     uniform = torch.rand(n_points - n_points // 2, generator=spheres).double().numpy()
     return directions, uniform, torch.randn(n_points, dim, generator=noise).double().numpy()
 
 
-def ddpm_by_hand(x, epsilon, said, target, alphas, steps, index, settings, draws, noise):
+def ddpm_by_hand(x, epsilon, said, target, alphas, steps, index, settings, numbers, noise):
     """mean + λ σ g + μ w n + σ noise, with the learned variance between its two bounds."""
     now, then = alphas[steps[index]], alphas[steps[index + 1]]
     beta = 1 - now / then
@@ -75,17 +76,17 @@ def ddpm_by_hand(x, epsilon, said, target, alphas, steps, index, settings, draws
     share = (said + 1) / 2
     sigma = np.exp(0.5 * (share * np.log(beta) + (1 - share) * np.log(beta * (1 - then) / (1 - now))))
     radius, bandwidth = settings
-    cloud = cloud_by_hand(target, np.sqrt(now), np.sqrt(1 - now), radius_by_hand(index, radius), draws)
+    cloud = cloud_by_hand(target, np.sqrt(now), np.sqrt(1 - now), radius_by_hand(index, radius), numbers)
     mode = -(clean - target) * 0.1 * sigma
     return mean + mode + 0.1 * normal_by_hand(x, cloud, bandwidth) + sigma * noise
 
 
-def ddim_by_hand(x, epsilon, target, alphas, steps, index, settings, draws):
+def ddim_by_hand(x, epsilon, target, alphas, steps, index, settings, numbers):
     """Both pulls are added to the clean prediction; epsilon is computed again from it."""
     now, then = alphas[steps[index]], alphas[steps[index + 1]]
     clean = (x - np.sqrt(1 - now) * epsilon) / np.sqrt(now)
     radius, bandwidth = settings
-    cloud = cloud_by_hand(target, np.sqrt(now), np.sqrt(1 - now), radius_by_hand(index, radius), draws)
+    cloud = cloud_by_hand(target, np.sqrt(now), np.sqrt(1 - now), radius_by_hand(index, radius), numbers)
     clean = clean - 0.1 * (clean - target)
     clean = clean + 0.1 * normal_by_hand(x, cloud, bandwidth)
     epsilon = (x - np.sqrt(now) * clean) / np.sqrt(1 - now)
@@ -110,16 +111,16 @@ def test_the_preset_is_the_released_update_to_a_millionth(targets, draw, name, i
     said = said.tanh()
     x = float(alphas[steps[index]] ** 0.5) * clean + float((1 - alphas[steps[index]]) ** 0.5) * epsilon
     predicted = epsilon + 0.001 * wrong
-    pipe = type("Bare", (), {"scheduler": scheduler})()
+    pipe = tiny.bare(scheduler)
     output = torch.cat([predicted, said], 1) if update == "ddpm" else predicted
-    with steer(pipe, ReleasedPull.preset(name, targets, update=update), generators=generators(0, 0, range(3))):
+    with steer(pipe, ReleasedPull.preset(name, targets, update=update), generators=seeding.generators(0, 0, range(3))):
         found = scheduler.step(output, timestep, x).prev_sample.double().numpy()
     for row in range(3):
         flat = [value[row].flatten().double().numpy() for value in (x, predicted, said, targets)]
-        draws = draws_by_hand(0, row, timestep)
-        common = (alphas, steps, index, SETTINGS[name], draws)
+        numbers = numbers_by_hand(0, row, timestep)
+        common = (alphas, steps, index, SETTINGS[name], numbers)
         if update == "ddpm":
-            noise = torch.randn(1, *LATENT, generator=generators(0, 0, [row])[0]).flatten().double().numpy()
+            noise = torch.randn(1, *LATENT, generator=seeding.generators(0, 0, [row])[0]).flatten().double().numpy()
             expected = ddpm_by_hand(*flat, *common, noise)
         else:
             expected = ddim_by_hand(flat[0], flat[1], flat[3], *common)
@@ -145,8 +146,8 @@ def test_released_pull_is_its_formula_with_other_settings(targets, draw, device,
     found = guidance(denoised.to(device), level).cpu()
     for row in range(3):
         x, c, z = (values[row].flatten().double().numpy() for values in (sample, targets, denoised))
-        draws = draws_by_hand(3, row if keys is None else keys[row], 0, n_points=50)
-        cloud = cloud_by_hand(c, float(level.signal), float(level.noise), 0.3, draws, n_points=50)
+        numbers = numbers_by_hand(3, row if keys is None else keys[row], 0, n_points=50)
+        cloud = cloud_by_hand(c, float(level.signal), float(level.noise), 0.3, numbers, n_points=50)
         expected = z + 0.2 * (c - z) + 0.7 * normal_by_hand(x, cloud, 5.0, k=9, rank=4)
         np.testing.assert_allclose(found[row].flatten(), expected, atol=1e-4)
 
@@ -219,9 +220,9 @@ def test_a_released_run_as_a_whole(targets):
         "mgd3": window(ModePull.preset("mgd3", targets), above=WINDOW),
         "released": window(ReleasedPull.preset("imagenette", targets), above=WINDOW),
     }.items():
-        draws = generators(0, 0, range(3))
-        with steer(pipe, pull, generators=draws, cfg_channels=3):
-            found[name] = tiny.call_dit(pipe, draws, num_inference_steps=50, guidance_scale=4.0)
+        generators = seeding.generators(0, 0, range(3))
+        with steer(pipe, pull, generators=generators, cfg_channels=3):
+            found[name] = tiny.call_dit(pipe, generators, num_inference_steps=50, guidance_scale=4.0)
         assert found[name].isfinite().all()
     assert not torch.equal(found["none"], found["mgd3"])
     assert not torch.equal(found["mgd3"], found["released"])
@@ -231,8 +232,8 @@ def test_a_released_run_as_a_whole(targets):
     ("make", "message"),
     [
         (lambda t: ReleasedPull(t, keys=(1, 2)), "keys must be one per target; got 2 for 3 targets"),
-        (lambda t: ReleasedPull(t, radius=0.0), "radius must be a number above 0; got 0.0"),
-        (lambda t: ReleasedPull(t, bandwidth=-1.0), "bandwidth must be a number above 0; got -1.0"),
+        (lambda t: ReleasedPull(t, radius=0.0), "radius must be a number > 0; got 0.0"),
+        (lambda t: ReleasedPull(t, bandwidth=-1.0), "bandwidth must be a number > 0; got -1.0"),
         (lambda t: ReleasedPull(t, n_points=5), "n_neighbors must lie between 2 and the 5 points"),
         (lambda t: ReleasedPull.preset("imagenet", t), "name must be one of imagenette, .*; got 'imagenet'"),
         (lambda t: ReleasedPull.preset("imagenette", t, update="sde"), "update must be 'ddpm' or 'ddim'; got 'sde'"),

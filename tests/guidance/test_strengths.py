@@ -150,15 +150,22 @@ def test_without_a_warm_up_the_radius_stays():
     assert strengths.annealed(0.1, warm_up=0)(level_of(0.6, 0.8, step=0)) == 0.1
 
 
+@pytest.mark.parametrize("rule", [strengths.score, strengths.posterior, strengths.mean])
+@pytest.mark.parametrize("strength", [strengths.score(0.1), lambda level: 0.1, math.nan, "0.1"])
+def test_a_rule_takes_a_number_and_refuses_anything_else_at_once(unchecked, rule, strength):
+    with pytest.raises(ValueError, match=r"strength must be a number; got .*\. Pass the number that the rule turns"):
+        unchecked(rule)(strength)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: strengths.annealed(0.1, kind="square"), "kind must be one of linear, cosine, exp; got 'square'"),
         (lambda: strengths.annealed(0.0), "radius and multiplier must be positive, .* got radius=0.0"),
         (lambda: strengths.annealed(0.1, warm_up=-1), "warm_up at least 0; .* warm_up=-1"),
-        (lambda: strengths.annealed(0.1)(level_of(0.6, 0.8)), "level must know its step"),
-        (lambda: strengths.per_log_snr(-1.0), "rate must be a number of at least 0; got -1"),
-        (lambda: strengths.mean(1.0)(level_of(0.6, 0.8)), "level must know the level that follows it"),
+        (lambda: strengths.annealed(0.1)(level_of(0.6, 0.8)), "level must have its step; got None"),
+        (lambda: strengths.per_log_snr(-1.0), "rate must be a number >= 0; got -1"),
+        (lambda: strengths.mean(1.0)(level_of(0.6, 0.8)), "level must have the one that follows it, .*; got None"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(make, message):

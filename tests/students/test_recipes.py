@@ -40,14 +40,14 @@ def test_students_have_the_same_recipe():
         ({"schedule": "linear"}, "schedule must be one of cosine, steps; got 'linear'"),
         ({"augmentation": "shfit"}, "augmentation must be one of none, .*; got 'shfit'. Did you mean 'shift'"),
         ({"network": "convnet33"}, "network must be one of .*; got 'convnet33'. Did you mean 'convnet3'"),
-        ({"steps": 0}, "steps must be a whole number of at least 1; got 0"),
-        ({"steps": 2.5}, "steps must be a whole number of at least 1; got 2.5"),
-        ({"batch_size": True}, "batch_size must be a whole number of at least 1; got True"),
-        ({"width": "32"}, "width must be a whole number of at least 1; got '32'"),
-        ({"max_shift": -1}, "max_shift must be a whole number of at least 0; got -1"),
-        ({"learning_rate": 0.0}, "learning_rate must be a number above 0; got 0.0"),
-        ({"learning_rate": math.nan}, "learning_rate must be a number above 0; got nan"),
-        ({"weight_decay": -0.1}, "weight_decay must be a number of at least 0; got -0.1"),
+        ({"steps": 0}, "steps must be a whole number >= 1; got 0"),
+        ({"steps": 2.5}, "steps must be a whole number >= 1; got 2.5"),
+        ({"batch_size": True}, "batch_size must be a whole number >= 1; got True"),
+        ({"width": "32"}, "width must be a whole number >= 1; got '32'"),
+        ({"max_shift": -1}, "max_shift must be a whole number >= 0; got -1"),
+        ({"learning_rate": 0.0}, "learning_rate must be a number > 0; got 0.0"),
+        ({"learning_rate": math.nan}, "learning_rate must be a number > 0; got nan"),
+        ({"weight_decay": -0.1}, "weight_decay must be a number >= 0; got -0.1"),
         ({"cutmix": 1}, "cutmix must be True or False; got 1"),
         ({"nesterov": None}, "nesterov must be True or False; got None"),
     ],
@@ -63,7 +63,7 @@ def test_the_fields_recipe_needs_whole_numbers(unchecked):
     field = unchecked(Recipe.field.__func__)
     assert field(Recipe, np.int64(10), image_size=np.int64(32)) == Recipe.field(10, image_size=32)
     for name in ("images_per_class", "image_size", "n_classes"):
-        with pytest.raises(ValueError, match=f"{name} must be a whole number of at least 1; got 1.5"):
+        with pytest.raises(ValueError, match=f"{name} must be a whole number >= 1; got 1.5"):
             field(Recipe, **{"images_per_class": 1, "image_size": 32} | {name: 1.5})
 
 

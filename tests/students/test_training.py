@@ -147,9 +147,7 @@ def test_no_seeds_give_no_students_and_together_is_a_number(waves):
     images, labels = waves.train.images, waves.train.labels
     for together in (None, 3):
         assert train_students(images, labels, n_classes=2, recipe=SHORT, seeds=(), together=together) == []
-    with pytest.raises(
-        ValueError, match=r"together must be a whole number of at least 1; got 0. None lets the device decide"
-    ):
+    with pytest.raises(ValueError, match=r"together must be a whole number >= 1; got 0. None lets the device decide"):
         train_students(images, labels, n_classes=2, recipe=SHORT, seeds=(1,), together=0)
 
 
@@ -191,7 +189,7 @@ def test_soft_labels_are_the_softmax_of_the_logits_in_blocks():
         expected = (expected / expected.sum(1, keepdim=True)).float()
         torch.testing.assert_close(soft_labels(teacher, logits, temperature=temperature), expected)
     torch.testing.assert_close(soft_labels(teacher, logits, temperature=1e9), torch.full((603, 2), 0.5))
-    with pytest.raises(ValueError, match=r"temperature must be a number above 0; got 0"):
+    with pytest.raises(ValueError, match=r"temperature must be a number > 0; got 0"):
         soft_labels(teacher, logits, temperature=0.0)
 
 
@@ -229,7 +227,7 @@ def test_images_that_do_not_fit_are_refused(waves):
         (images.double(), r"images must be float32 .* got torch.float64 \[12, 1, 16, 16\]"),
         (
             (images > 0) * 255.0,
-            r"images must lie in \[-1, 1\]; got \[0, 255\]. Of pixels from 0 to 255 make images / 127.5 - 1",
+            r"images must lie in \[-1, 1\]; got \[0, 255\]. For pixels 0 to 255 pass images / 127.5 - 1",
         ),
         (images / images.sign().relu(), r"images must lie in \[-1, 1\]; got \[-inf, "),
         (images * torch.nan, r"images must lie in \[-1, 1\]; got NaN, in 12 of 12 images"),
@@ -243,7 +241,7 @@ def test_images_that_do_not_fit_are_refused(waves):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"n_classes": 2.0}, "n_classes must be a whole number of at least 1; got 2.0"),
+        ({"n_classes": 2.0}, "n_classes must be a whole number >= 1; got 2.0"),
         ({"seed": -1}, "seed must be a whole number from 0 to .*; got -1"),
         ({"seed": None}, "seed must be a whole number .*; got None"),
         ({"recipe": "short"}, "recipe must be a Recipe; got 'short'. Recipe"),

@@ -1,6 +1,6 @@
-"""The guidances that go by a name, each for the images of one class: `(targets, cloud, seed, *, settings) -> guidance`.
+"""The guidances that have a name, each made for the images of one class: `(targets, cloud, seed) -> guidance`.
 
-`distill`, the command line and the studies take them from here. With `functools.partial` other settings are bound.
+`distill`, the command line and the studies take them from here. Bind other settings with `functools.partial`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import torch
 from mgd_helpers import arguments
 from mgd_helpers.clustering.targets import Targets
 from mgd_helpers.guidance import tangent_at
-from mgd_helpers.guidance.pulls import Guidance, ManifoldPull, ModePull, window
+from mgd_helpers.guidance.pulls import Guidance, ManifoldPull, ModePull
 from mgd_helpers.guidance.released import WINDOW, ReleasedPull
 from mgd_helpers.guidance.strengths import Strength
+from mgd_helpers.guidance.windows import window
 
 Factory = Callable[[Targets, torch.Tensor, int], Guidance | None]
 ABOVE = 0.5  # guidance is on while the noise share exceeds one half
@@ -55,19 +56,18 @@ def manifold(
     names the place, one of `mgd_helpers.guidance.tangent_at`.
     """
     if n_neighbors is None:
-        n_neighbors = min(ManifoldPull.n_neighbors, len(cloud))
+        n_neighbors = min(tangent_at.N_NEIGHBORS, len(cloud))
     if rank is None:
-        rank = ManifoldPull.rank if n_neighbors == "auto" else max(1, min(ManifoldPull.rank, n_neighbors - 1))
-    options = {"n_neighbors": n_neighbors, "rank": rank}
+        rank = tangent_at.RANK if isinstance(n_neighbors, str) else max(1, min(tangent_at.RANK, n_neighbors - 1))
     arguments.one_of("tangent", tangent, ("denoised", "target", "sample"))
     if tangent == "denoised":
-        pull = ManifoldPull(targets.latents, cloud, strength, softness, **options)
-    elif tangent == "target":
-        at = tangent_at.target(targets.latents, cloud, **options)
-        pull = ManifoldPull(targets.latents, strength=strength, softness=softness, tangent=at)
+        pull = ManifoldPull(targets.latents, cloud, strength, softness, n_neighbors, rank)
+        return window(pull, above=above)
+    if tangent == "target":
+        at = tangent_at.target(targets.latents, cloud, n_neighbors=n_neighbors, rank=rank)
     else:
-        at = tangent_at.sample(cloud, seed=seed, keys=targets.nodes, **options)
-        pull = ManifoldPull(targets.latents, strength=strength, softness=softness, tangent=at)
+        at = tangent_at.sample(cloud, n_neighbors=n_neighbors, rank=rank, seed=seed, keys=targets.nodes)
+    pull = ManifoldPull(targets.latents, strength=strength, softness=softness, tangent=at)
     return window(pull, above=above)
 
 
@@ -87,5 +87,9 @@ def released(
 
 
 GUIDANCES: dict[str, Factory] = {
-    "none": none, "mode": mode, "mgd3": mgd3, "manifold": manifold, "released": released,
-}  # fmt: skip
+    "none": none,
+    "mode": mode,
+    "mgd3": mgd3,
+    "manifold": manifold,
+    "released": released,
+}

@@ -5,7 +5,7 @@ import torch
 
 from mgd_helpers.clustering.bisecting import bisect
 from mgd_helpers.clustering.targets import pick_targets
-from mgd_helpers.guidance import named
+from mgd_helpers.guidance import factories
 from mgd_helpers.guidance.noise import NoiseLevel
 from mgd_helpers.guidance.pulls import ManifoldPull, ModePull
 from mgd_helpers.guidance.released import WINDOW, ReleasedPull
@@ -26,9 +26,9 @@ def level(share, sample):
 
 
 def test_a_name_is_its_function_and_its_settings_are_documented():
-    assert list(named.GUIDANCES) == ["none", "mode", "mgd3", "manifold", "released"]
-    for name, function in named.GUIDANCES.items():
-        assert function is getattr(named, name)
+    assert list(factories.GUIDANCES) == ["none", "mode", "mgd3", "manifold", "released"]
+    for name, function in factories.GUIDANCES.items():
+        assert function is getattr(factories, name)
         assert function.__doc__
 
 
@@ -42,23 +42,23 @@ def test_each_is_the_pull_of_its_name_within_its_window(given, draw):
         "released": (ReleasedPull(targets.latents, seed=seed, keys=targets.nodes), WINDOW),
     }
     for name, (pull, above) in pulls.items():
-        guidance = named.GUIDANCES[name](*given)
+        guidance = factories.GUIDANCES[name](*given)
         now = level((above + 1) / 2, x)
         assert torch.equal(guidance(x, now), pull(x, now)), name
         assert guidance(x, level(above - 0.01, x)) is x
-    assert named.none(*given) is None
+    assert factories.none(*given) is None
 
 
 def test_settings_are_bound_by_name(given, draw):
     targets, cloud, seed = given
     x = draw(3, *LATENT)
     now = level(0.8, x)
-    bound = functools.partial(named.mode, strength=0.7, above=0.0)(*given)
+    bound = functools.partial(factories.mode, strength=0.7, above=0.0)(*given)
     assert torch.equal(bound(x, now), ModePull(targets.latents, 0.7)(x, now))
     settings = {"strength": 0.4, "softness": 0.5, "n_neighbors": 12, "rank": 3}
-    bound = functools.partial(named.manifold, **settings)(*given)
+    bound = functools.partial(factories.manifold, **settings)(*given)
     assert torch.equal(bound(x, now), ManifoldPull(targets.latents, cloud, **settings)(x, now))
-    bound = functools.partial(named.released, strength=0.2)(*given)
+    bound = functools.partial(factories.released, strength=0.2)(*given)
     pull = ReleasedPull(targets.latents, 0.2, 0.2, seed=seed, keys=targets.nodes)
     assert torch.equal(bound(x, level(0.98, x)), pull(x, level(0.98, x)))
 
@@ -66,14 +66,14 @@ def test_settings_are_bound_by_name(given, draw):
 def test_the_place_of_the_tangent_has_a_name(given, draw):
     x = draw(3, *LATENT)
     found = {
-        place: named.manifold(*given, tangent=place)(x, level(0.8, x)) for place in ("denoised", "target", "sample")
+        place: factories.manifold(*given, tangent=place)(x, level(0.8, x)) for place in ("denoised", "target", "sample")
     }
     assert (found["denoised"] - found["target"]).abs().max() > 1e-4
     assert (found["denoised"] - found["sample"]).abs().max() > 1e-4
     with pytest.raises(
         ValueError, match=r"tangent must be one of denoised, target, sample; got 'targets'\. Did you mean"
     ):
-        named.manifold(*given, tangent="targets")
+        factories.manifold(*given, tangent="targets")
 
 
 def test_a_small_class_has_as_many_neighbors_as_it_has_images(draw):
@@ -81,4 +81,4 @@ def test_a_small_class_has_as_many_neighbors_as_it_has_images(draw):
         cloud = draw(count, *LATENT)
         targets = pick_targets(bisect(cloud, n_leaves=2), images_per_class=2)
         x = draw(2, *LATENT)
-        assert named.manifold(targets, cloud, 0)(x, level(0.8, x)).isfinite().all()
+        assert factories.manifold(targets, cloud, 0)(x, level(0.8, x)).isfinite().all()

@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+import torch
+
+from mgd_helpers.data.image_sets import Dataset, ImageSet, image_set
+
+
+def test_of_class_gives_the_images_of_one_class_in_order(digits):
+    expected = [image for image, label in zip(digits.test.images, digits.test.labels, strict=True) if label == 4]
+    assert torch.equal(digits.test.of_class(4), torch.stack(expected))
+
+
+GRAY, LABELS = torch.zeros(3, 1, 2, 2), torch.tensor([0, 1, 0])
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "message"),
+    [
+        (GRAY, LABELS[:2], "images and labels must have the same length; got 3 and 2"),
+        (
+            GRAY.byte(),
+            LABELS,
+            r"images must be floating-point .*; got torch.uint8, \[3, 1, 2, 2\]. .*images / 127.5 - 1",
+        ),
+        (GRAY[:, 0], LABELS, r"images must be \[N, C, H, W\]; got \[3, 2, 2\].*images\[:, None\]"),
+        (GRAY + 255, LABELS, r"images must lie in \[-1, 1\]; got \[255, 255\]. .*images / 127.5 - 1"),
+        (GRAY.index_fill(0, LABELS[:1], -1.002), LABELS, r"images must lie in \[-1, 1\]; got \[-1.002, 0\]. .*clamp"),
+        (GRAY.index_fill(0, LABELS[:1], torch.nan), LABELS, r"images must lie in \[-1, 1\]; got NaN, in 1 of 3 images"),
+        (GRAY, LABELS.float(), r"labels must be int64 \[N\]; got torch.float32, \[3\]. .*labels.long"),
+        (GRAY, LABELS[:, None], r"labels must be int64 \[N\]; got torch.int64, \[3, 1\]"),
+        (GRAY, LABELS - 1, "labels must be >= 0; got -1"),
+    ],
+)
+def test_what_is_no_image_set_is_refused(images, labels, message):
+    broken = object.__new__(ImageSet)  # past jaxtyping, which would speak first
+    vars(broken).update(images=images, labels=labels)
+    with pytest.raises(ValueError, match=message):
+        broken.__post_init__()
+
+
+def test_an_image_set_may_be_rounded_half_as_precise_empty_or_without_values():
+    for images in (GRAY + 1.0005, GRAY.half() - 1, GRAY.bfloat16() + 1, GRAY.to("meta")):
+        assert len(ImageSet(images, LABELS.to(images.device))) == 3
+    assert len(ImageSet(GRAY[:0], LABELS[:0])) == 0
+
+
+def test_lists_and_arrays_are_no_image_set_and_a_data_set_has_two(unchecked):
+    for options, message in [
+        ({"labels": [0, 1, 0]}, "labels must be a torch.Tensor; got list. .*torch.as_tensor"),
+        ({"images": GRAY.numpy()}, "images must be a torch.Tensor; got ndarray. .*torch.as_tensor"),
+    ]:
+        broken = object.__new__(ImageSet)  # past jaxtyping, which would speak first
+        vars(broken).update({"images": GRAY, "labels": LABELS} | options)
+        with pytest.raises(ValueError, match=message):
+            broken.__post_init__()
+    whole = ImageSet(GRAY, LABELS)
+    assert image_set("train", whole) is whole
+    with pytest.raises(ValueError, match=r"train must be an ImageSet; got Dataset. Pass one of its splits, .train or"):
+        image_set("train", Dataset("it", whole, whole, ("zero", "one")))
+    with pytest.raises(ValueError, match=r"train must be an ImageSet or a path; got tuple. Make one .* ImageSet\("):
+        image_set("train", (GRAY, LABELS), or_else=" or a path")
+    with pytest.raises(ValueError, match=r"device must be a device such as .*; got 'gpu'"):
+        whole.to("gpu")
+
+
+def test_take_gives_rows_in_their_order(waves):
+    train = waves.train
+    for rows in ([3, 1], (3, 1), torch.tensor([3, 1]), np.array([3, 1]), torch.tensor([3, 1], dtype=torch.uint8)):
+        taken = train.take(rows)
+        assert torch.equal(taken.images, train.images[[3, 1]])
+        assert torch.equal(taken.labels, train.labels[[3, 1]])
+    assert torch.equal(train.take(train.labels == 1).images, train.of_class(1))
+    assert torch.equal(train.take(train.rows_of(1)).images, train.of_class(1))
+    assert train.rows_of(1).tolist() == [1, 3, 5, 7, 9, 11]
+    assert len(train.take([])) == 0
+    assert len(train.take(range(12))) == 12
+
+
+@pytest.mark.parametrize("rows", [[12], [-1], [0.5], "ab", None, [[0]], torch.ones(3, dtype=torch.bool), 5, {0}])
+def test_rows_that_are_none_are_refused(waves, rows):
+    with pytest.raises(ValueError, match="rows must"):
+        waves.train.take(rows)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("a",), "class_names must name every class, at least 2 for labels up to 1; got 1"),
+        (("a", "a"), "class_names must all be different; got 'a' 2 times"),
+        ("ab", "class_names must be a sequence of strings"),
+    ],
+)
+def test_class_names_are_checked(waves, names, message):
+    with pytest.raises(ValueError, match=message):
+        Dataset("x", waves.train, waves.test, names)
+    assert Dataset("x", waves.train, waves.test, ["a", "b", "c"]).class_names == ("a", "b", "c")

@@ -1,0 +1,58 @@
+"""tools.figures: the theory figures are drawn with the package, show what their captions say, and come out the same."""
+
+import re
+
+import pytest
+import torch
+
+from tools import figures
+from tools.__main__ import ROOT, main
+from tools.figures import evaluation, guidance
+from tools.figures.horseshoe import horseshoe
+
+
+def test_the_pages_show_every_figure_that_is_drawn_and_no_other():
+    pages = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "book").glob("*.md"))
+    shown = set(re.findall(r"figures/(\w+)\.svg", pages))
+    assert shown == set(figures.FIGURES) == {file.stem for file in (ROOT / "book" / "figures").iterdir()}
+
+
+def test_a_second_run_writes_the_same_bytes(tmp_path, monkeypatch):
+    monkeypatch.setattr(figures, "FIGURES", {name: figures.FIGURES[name] for name in ("encoding", "tree")})
+    for run in ("one", "two"):
+        figures.write(tmp_path / run, png=tmp_path / "png")
+    for name in figures.FIGURES:
+        first, second = ((tmp_path / run / f"{name}.svg").read_bytes() for run in ("one", "two"))
+        assert first == second and b"<dc:date>" not in first
+        assert (tmp_path / "png" / f"{name}.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("name", sorted(set(figures.FIGURES) - {"encoding", "tree"}))
+def test_every_figure_can_be_drawn(name, tmp_path):
+    figures.FIGURES[name]().savefig(tmp_path / "figure.svg")
+
+
+def test_the_horseshoe_bends_around_the_origin():
+    points = horseshoe(100, noise=0.0, seed=0)
+    assert points.shape == (100, 2)
+    assert points[:, 1].max() > 1.6 and points[0, 0] > 1 and points[-1, 0] < -1.9
+    assert not torch.equal(horseshoe(100, noise=0.1, seed=0), horseshoe(100, noise=0.1, seed=1))
+
+
+def test_the_figure_of_guidance_shows_what_its_caption_says():
+    curve, goals, paths = guidance.guided_paths()
+    (free, _), (mode, off), (manifold, on) = (guidance.distances(path[-1], goals, curve) for path in paths.values())
+    assert (off > 0.05).all() and (on < 0.05).all(), "the mode pull leaves the curve, the manifold pull does not"
+    assert (mode < manifold).all() and (manifold < free).sum() == 8
+    assert free[manifold > free].item() < 0.3, "the ninth had come near by itself"
+
+
+def test_the_figure_of_pairs_shows_what_its_caption_says():
+    paired, unpaired = zip(*(evaluation.intervals(a, b) for a, b in evaluation.studies(21)[1:]), strict=True)
+    assert sum(low > 0 for low, _ in paired) > 15
+    assert all(low < 0 < high for low, high in unpaired)
+
+
+def test_the_command_line_lists_its_commands(capsys):
+    assert main([]) == 0
+    assert re.findall(r"^    (\w+)  ", capsys.readouterr().out, re.MULTILINE) == ["build", "figures", "train"]

@@ -1,0 +1,52 @@
+"""The command line: `python -m tools` lists what there is. Each command loads only what it needs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status; without one, list them."""
+    parser = argparse.ArgumentParser(prog="python -m tools", description="Make the book, its figures, its pipelines.")
+    commands = parser.add_subparsers(dest="command", title="commands")
+
+    command = commands.add_parser("build", help="run what changed of the labs and build the book")
+    command.add_argument("root", nargs="?", type=Path, default=ROOT, help="of the book; default: this one's")
+
+    command = commands.add_parser("figures", help="draw the figures of the theory pages, book/figures/*.svg")
+    command.add_argument("--png", type=Path, metavar="FOLDER", help="write PNG copies as well, to look at")
+
+    command = commands.add_parser("train", help="train a shipped pipeline from scratch; resumes")
+    command.add_argument("profile", help="digits, fashion_mnist or cifar10")
+    command.add_argument("--out", type=Path, metavar="FOLDER", help="default: mgd_helpers/pretrained/<profile>")
+    command.add_argument("--work", type=Path, metavar="FOLDER", help="for checkpoints; default: build/train/<profile>")
+
+    options = parser.parse_args(arguments)
+    match options.command:
+        case "build":
+            from tools import build_book
+
+            return build_book.build(options.root.resolve())
+        case "figures":
+            from tools import figures
+
+            figures.write(ROOT / "book" / "figures", png=options.png)
+        case "train":
+            from tools import train_pipeline
+
+            if options.profile not in train_pipeline.PROFILES:
+                parser.error(f"profile must be one of {', '.join(train_pipeline.PROFILES)}; got {options.profile!r}.")
+            folder = train_pipeline.make_pipeline(options.profile, out=options.out, work=options.work)
+            print((folder / "README.md").read_text())
+        case _:
+            parser.print_help()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

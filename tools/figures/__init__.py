@@ -1,0 +1,46 @@
+"""The figures of the theory pages, a file per chapter, drawn with the package itself.
+
+Trees, tangents and guided paths are those that `mgd_helpers` finds; only "encoding" is a diagram. Seeds are fixed and
+dates left out, so that a second run writes the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import torch
+from matplotlib.figure import Figure
+
+from tools.figures.at_a_glance import draw_method
+from tools.figures.canvas import use_style
+from tools.figures.clustering import draw_tree
+from tools.figures.encoding import draw_encoding
+from tools.figures.evaluation import draw_paired
+from tools.figures.guidance import draw_guidance
+from tools.figures.tangent import draw_tangent
+
+FIGURES: dict[str, Callable[[], Figure]] = {
+    "method_at_a_glance": draw_method,
+    "encoding": draw_encoding,
+    "tree": draw_tree,
+    "tangent": draw_tangent,
+    "guidance": draw_guidance,
+    "paired": draw_paired,
+}
+
+
+def write(folder: Path, *, png: Path | None = None) -> None:
+    """Draw all figures into `folder` as SVG, and into `png` as PNG at 100 dpi, to look at."""
+    torch.set_num_threads(1)  # sums depend on the number of threads, in their last digits
+    for where in filter(None, (folder, png)):
+        where.mkdir(parents=True, exist_ok=True)
+    for name, draw in FIGURES.items():
+        with plt.rc_context():
+            use_style()
+            figure = draw()
+            figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+            if png:
+                figure.savefig(png / f"{name}.png", dpi=100)
+            plt.close(figure)
