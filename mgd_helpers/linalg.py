@@ -24,7 +24,7 @@ def at_least_float32(x: Tensor) -> Tensor:
 def squared_distances(points: Float[Tensor, "*b n d"], cloud: Float[Tensor, "*b m d"]) -> Float[Tensor, "*b n m"]:
     """All squared Euclidean distances by one matrix product; never negative.
 
-    Both sets are centred on the points' mean first: what cancels is then the spread of the data, not its offset.
+    Both sets are centered on the points' mean first: what cancels is then the spread of the data, not its offset.
     """
     center = points.mean(-2, keepdim=True)
     points, cloud = points - center, cloud - center
@@ -38,7 +38,7 @@ def nearest(
 ) -> Int[Tensor, "*b n k"]:
     """Indices of the `n_neighbors` nearest rows of `cloud`, nearest first.
 
-    The cloud is read in blocks, so that distances and centred copies take about `block_bytes` at once; the block size
+    The cloud is read in blocks, so that distances and centered copies take about `block_bytes` at once; the block size
     does not change the result.
 
     Raises `ValueError` where the cloud is not finite: its distances tell.

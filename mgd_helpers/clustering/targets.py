@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -59,7 +59,7 @@ def pick_targets(
     )
     images_per_class = arguments.whole("images_per_class", images_per_class, at_least=1)
 
-    def by_size(nodes):
+    def by_size(nodes: Iterable[int]) -> list[int]:
         return sorted(nodes, key=lambda node: (-tree.sizes[node], node))
 
     nodes = []

@@ -37,7 +37,7 @@ def local_tangent(
     `n_neighbors="auto"` is 8 (d + 3), at most a quarter of the cloud. Measured on known manifolds with 1 % of noise,
     fewer neighbours follow the noise.
 
-    Costs one matrix product for the distances and k² D for the rest, in float32 or better; beside a centred copy of
+    Costs one matrix product for the distances and k² D for the rest, in float32 or better; beside a centered copy of
     the cloud and the neighbours themselves, [B, k, D], memory stays below `linalg.BLOCK_BYTES`. Directions whose
     variance is zero to rounding are dropped, so that the space may have a lower rank than asked for; equal neighbours
     span nothing.
