@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from types import SimpleNamespace
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -17,23 +18,35 @@ from mgd_helpers.guidance.noise import noise_level, prediction_type, to_denoised
 N_NEIGHBORS, RANK = 12, 3
 
 
-def stand_in(options: argparse.Namespace) -> SimpleNamespace:
-    """All of a pipeline that `steer` and a world look at: the denoiser, on its device, and 50 steps of DDIM."""
+@dataclass(frozen=True, eq=False)
+class StandIn:
+    """All of a pipeline that `steer` and a world look at; its steps are called one by one, and it never is."""
+
+    scheduler: Any
+    transformer: Any
+    device: torch.device
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError
+
+
+def stand_in(options: argparse.Namespace) -> StandIn:
+    """The denoiser on its device, and 50 steps of DDIM."""
     from diffusers import DDIMScheduler
 
     torch.manual_seed(options.seed)
     model = denoiser(options.device, quick=options.quick)
     scheduler = DDIMScheduler(clip_sample=False, timestep_spacing="trailing")
     scheduler.set_timesteps(50)
-    return SimpleNamespace(scheduler=scheduler, transformer=model, device=torch.device(options.device))
+    return StandIn(scheduler, model, torch.device(options.device))
 
 
-def timestep_of(pipe: SimpleNamespace) -> torch.Tensor:
+def timestep_of(pipe: StandIn) -> torch.Tensor:
     """In the noisy half, where guidance acts."""
     return pipe.scheduler.timesteps[12]
 
 
-def calls(pipe: SimpleNamespace, noisy: torch.Tensor, output: torch.Tensor) -> tuple[Callable[[], object], ...]:
+def calls(pipe: StandIn, noisy: torch.Tensor, output: torch.Tensor) -> tuple[Callable[[], object], ...]:
     """What is timed: the denoiser's call, the scheduler's own step, and the one that `steer` has put there by then."""
     timestep, own_step = timestep_of(pipe), pipe.scheduler.step
     rows = {"timestep": timestep.to(noisy.device).expand(len(noisy))}
