@@ -16,10 +16,10 @@ def device(request):
 
 
 @pytest.fixture
-def draw():
-    """Standard normal tensors from a fixed seed, on the CPU: `draw(3, 4)`."""
-    source = torch.Generator().manual_seed(0)
-    return lambda *shape, dtype=torch.float32: torch.randn(*shape, generator=source, dtype=dtype)
+def randn():
+    """Standard normal tensors from a fixed seed, on the CPU: `randn(3, 4)`."""
+    generator = torch.Generator().manual_seed(0)
+    return lambda *shape, dtype=torch.float32: torch.randn(*shape, generator=generator, dtype=dtype)
 
 
 @pytest.fixture(scope="session")
@@ -34,8 +34,8 @@ def waves():
     """A data set of two classes, six grey 16x16 images each: stripes across or down, of random phase and width."""
     from mgd_helpers import Dataset, ImageSet
 
-    source = torch.Generator().manual_seed(0)
-    phase, width = torch.rand(2, 12, 1, 1, generator=source)
+    generator = torch.Generator().manual_seed(0)
+    phase, width = torch.rand(2, 12, 1, 1, generator=generator)
     stripes = torch.sin(6 * phase + (1 + width) * torch.arange(16) / 2).expand(12, 16, 16)
     labels = torch.arange(12) % 2
     images = torch.where(labels[:, None, None] == 0, stripes, stripes.mT)[:, None].contiguous()

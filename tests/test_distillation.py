@@ -106,9 +106,9 @@ def test_images_are_what_the_parts_make_by_hand(run, waves, tiny):
     report = run(seed=2, batch_size=3)
     cloud = encode(tiny.vae, waves.train.of_class(1))
     targets = pick_targets(bisect(cloud, n_leaves=3, seed=2), images_per_class=3)
-    draws = generators(2, 1, range(3))
-    with steer(tiny, mode(targets, cloud, 0), generators=draws):
-        images = tiny(class_labels=[1] * 3, generator=draws, num_inference_steps=4).images
+    one_each = generators(2, 1, range(3))
+    with steer(tiny, mode(targets, cloud, 0), generators=one_each):
+        images = tiny(class_labels=[1] * 3, generator=one_each, num_inference_steps=4).images
     for index, image in enumerate(images):
         with Image.open(report.folder / f"one/{index:05d}.png") as written:
             assert written.tobytes() == image.tobytes()
@@ -120,14 +120,14 @@ def test_classes_share_batches_and_each_follows_its_own_guidance(run, waves, tin
     for label in (0, 1):
         cloud = encode(tiny.vae, waves.train.of_class(label))
         rules[label] = mode(pick_targets(bisect(cloud, n_leaves=3, seed=2), images_per_class=3), cloud, 0)
-    draws = [*generators(2, 0, range(3)), *generators(2, 1, range(3))]
+    one_each = [*generators(2, 0, range(3)), *generators(2, 1, range(3))]
 
     def both(denoised, level):  # a second half would be that of classifier-free guidance
         parts = zip(denoised.split(3), level.sample.split(3), (0, 1, 0, 1), strict=False)
         return torch.cat([rules[label](part, dataclasses.replace(level, sample=noisy)) for part, noisy, label in parts])
 
-    with steer(tiny, both, generators=draws):
-        images = tiny(class_labels=[0] * 3 + [1] * 3, generator=draws, num_inference_steps=4).images
+    with steer(tiny, both, generators=one_each):
+        images = tiny(class_labels=[0] * 3 + [1] * 3, generator=one_each, num_inference_steps=4).images
     for image, file in zip(images, IN_ORDER, strict=True):
         with Image.open(report.folder / file) as written:
             assert written.tobytes() == image.tobytes()
@@ -357,8 +357,8 @@ def test_latents_at_hand_give_the_same_images(run, waves, tiny, tmp_path):
 
 def of_profile(name, label_names, *, count=3, side=256):
     """Blurred noise in colour, called as some classes of a set of the catalogue."""
-    source = torch.Generator().manual_seed(0)
-    small = torch.rand(count * len(label_names), 3, 8, 8, generator=source) * 2 - 1
+    generator = torch.Generator().manual_seed(0)
+    small = torch.rand(count * len(label_names), 3, 8, 8, generator=generator) * 2 - 1
     images = torch.nn.functional.interpolate(small, size=side, mode="bilinear")
     part = ImageSet(images, torch.arange(len(label_names)).repeat_interleave(count))
     return Dataset(name, part, ImageSet(images[:0], part.labels[:0]), tuple(label_names))
@@ -401,11 +401,11 @@ def test_imagenet_sets_flow_through_a_small_dit_of_the_public_kind(tmp_path, mon
 def test_the_public_dit_and_its_vae_distil_at_their_full_size(tmp_path, monkeypatch):
     with torch.device("meta"):  # random weights are drawn below, once
         networks = kinds.imagenet_dit(), kinds.imagenet_vae(128, 256, 512, 512)
-    source = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(0)
     for network in networks:
         network.to(torch.bfloat16).to_empty(device="cpu")
         for values in (*network.parameters(), *network.buffers()):
-            values.detach().uniform_(-0.02, 0.02, generator=source)
+            values.detach().uniform_(-0.02, 0.02, generator=generator)
     pipe = diffusers.DiTPipeline(*networks, diffusers.DDIMScheduler(clip_sample=False))
     pipe.set_progress_bar_config(disable=True)
     data = of_profile("imagewoof", ["dingo"], count=2)

@@ -22,16 +22,16 @@ GREY = 1.01 / 127.5  # one grey level
 
 
 @pytest.fixture
-def targets(draw):
-    return draw(3, *LATENT)
+def targets(randn):
+    return randn(3, *LATENT)
 
 
 def by_hand(pipe, label, images, guidance, *, scale=4.0):
     """What a loop over classes does: the stock pipeline, steered, one generator for each image."""
-    draws = generators(0, label, images)
-    with steer(pipe, guidance, generators=draws):
+    one_each = generators(0, label, images)
+    with steer(pipe, guidance, generators=one_each):
         found = pipe(
-            class_labels=[label] * len(images), generator=draws, num_inference_steps=STEPS, guidance_scale=scale,
+            class_labels=[label] * len(images), generator=one_each, num_inference_steps=STEPS, guidance_scale=scale,
             output_type="np",
         ).images  # fmt: skip
     return torch.from_numpy(found).movedim(-1, 1) * 2 - 1
@@ -43,8 +43,8 @@ def test_one_class_is_the_steered_pipeline(sampled, targets):
         torch.testing.assert_close(found, by_hand(sampled, 1, range(3), guidance), rtol=0, atol=1e-6)
 
 
-def test_classes_go_together_and_each_guidance_sees_its_own_images(tiny, draw):
-    targets, seen, forward = {0: draw(2, *LATENT), 1: draw(3, *LATENT)}, [], tiny.transformer.forward
+def test_classes_go_together_and_each_guidance_sees_its_own_images(tiny, randn):
+    targets, seen, forward = {0: randn(2, *LATENT), 1: randn(3, *LATENT)}, [], tiny.transformer.forward
     tiny.transformer.forward = lambda rows, **options: seen.append(len(rows)) or forward(rows, **options)
     guidance = {label: ModePull(own) for label, own in targets.items()}
     found = sample(tiny, [0, 1, 1, 0, 1], guidance=guidance, steps=STEPS, guidance_scale=4.0)
@@ -53,9 +53,9 @@ def test_classes_go_together_and_each_guidance_sees_its_own_images(tiny, draw):
     torch.testing.assert_close(found[[1, 2, 4]], by_hand(tiny, 1, range(3), guidance[1]), rtol=0, atol=1e-5)
 
 
-def test_a_class_without_guidance_is_unguided(tiny, draw):
+def test_a_class_without_guidance_is_unguided(tiny, randn):
     plain = sample(tiny, [0, 0, 1, 1], steps=STEPS)
-    found = sample(tiny, [0, 0, 1, 1], guidance={1: ModePull(draw(2, *LATENT)), 0: None}, steps=STEPS)
+    found = sample(tiny, [0, 0, 1, 1], guidance={1: ModePull(randn(2, *LATENT)), 0: None}, steps=STEPS)
     assert torch.equal(found[:2], plain[:2])
     assert (found[2:] - plain[2:]).abs().amax((1, 2, 3)).min() > 1e-3
     assert torch.equal(sample(tiny, [0, 0, 1, 1], guidance={0: None, 1: None}, steps=STEPS), plain)
@@ -63,10 +63,10 @@ def test_a_class_without_guidance_is_unguided(tiny, draw):
 
 @pytest.mark.parametrize("scheduler", [diffusers.DDIMScheduler, diffusers.DDPMScheduler])
 @pytest.mark.parametrize("guided", [False, True])
-def test_the_split_changes_an_image_by_rounding_at_most(draw, scheduler, guided):
-    pipe, cloud = tiny_pipeline(scheduler(clip_sample=False)), draw(30, *LATENT)
+def test_the_split_changes_an_image_by_rounding_at_most(randn, scheduler, guided):
+    pipe, cloud = tiny_pipeline(scheduler(clip_sample=False)), randn(30, *LATENT)
     guidance = (
-        {label: window(ManifoldPull(draw(4, *LATENT), cloud), below=0.99) for label in (0, 1)} if guided else None
+        {label: window(ManifoldPull(randn(4, *LATENT), cloud), below=0.99) for label in (0, 1)} if guided else None
     )
     asked = [0, 1, 1, 0, 1, 0, 0, 1]
     whole = sample(pipe, asked, guidance=guidance, steps=STEPS)
@@ -103,8 +103,8 @@ def test_images_may_ask_for_other_things_than_labels(kind):
     names = tall | (flat if "XL" in kind or "3" in kind else {})
 
     def entry(number):
-        draw = torch.Generator().manual_seed(number)
-        return {name: torch.randn(*((4,) if name in tall else ()), kinds.WIDTH, generator=draw) for name in names}
+        randn = torch.Generator().manual_seed(number)
+        return {name: torch.randn(*((4,) if name in tall else ()), kinds.WIDTH, generator=randn) for name in names}
 
     scheduler = (
         diffusers.FlowMatchEulerDiscreteScheduler()
@@ -165,9 +165,9 @@ def test_other_entries_are_one_class_where_they_ask_for_the_same():
     assert sampling._default_keys(entries) == [(0, 0), (1, 0), (0, 1), (3, 0), (4, 0), (3, 1)]
 
 
-def test_classes_of_a_call_that_lack_a_guidance_are_no_cause_for_a_warning(tiny, draw):
+def test_classes_of_a_call_that_lack_a_guidance_are_no_cause_for_a_warning(tiny, randn):
     with warnings.catch_warnings(action="error"):
-        sample(tiny, [0, 0, 1, 1, 1], guidance={0: ModePull(draw(2, *LATENT))}, batch_size=2, steps=2)
+        sample(tiny, [0, 0, 1, 1, 1], guidance={0: ModePull(randn(2, *LATENT))}, batch_size=2, steps=2)
 
 
 def test_an_image_is_known_by_its_key(tiny):

@@ -36,10 +36,10 @@ def test_sampling_side_by_side_makes_the_images_of_distill(tmp_path):
     assert ((images.images - expected.images).abs() > 1e-3).float().mean() < 1e-3
 
 
-def test_a_shortened_pull_has_the_length_of_the_manifold_pull_and_the_direction_of_the_target(draw):
+def test_a_shortened_pull_has_the_length_of_the_manifold_pull_and_the_direction_of_the_target(randn):
     from mgd_helpers.guidance.noise import NoiseLevel
 
-    cloud, denoised = draw(200, 2, 4, 4), draw(3, 2, 4, 4)
+    cloud, denoised = randn(200, 2, 4, 4), randn(3, 2, 4, 4)
     targets = mgd.Targets(cloud[:3], (0, 1, 2), (torch.tensor([0]),) * 3)
     level = NoiseLevel(torch.tensor(0.6), torch.tensor(0.8), 500, denoised)
     settings = {"strength": 0.7, "n_neighbors": 20, "rank": 4}
@@ -52,10 +52,10 @@ def test_a_shortened_pull_has_the_length_of_the_manifold_pull_and_the_direction_
     assert torch.cosine_similarity(manifold.flatten(1), straight.flatten(1)).max() < 0.95
 
 
-def test_a_tangent_comes_from_a_known_source(draw):
+def test_a_tangent_comes_from_a_known_source(randn):
     from mgd_helpers.guidance.noise import NoiseLevel
 
-    cloud = draw(120, 2, 2, 2)
+    cloud = randn(120, 2, 2, 2)
     targets = mgd.Targets(cloud[:3], (0, 1, 2), (torch.tensor([0]),) * 3)
     settings = {"strength": 1.0, "n_neighbors": 12, "rank": 3}
     with pytest.raises(ValueError, match="source must be 'tree' or 'spheres'; got 'moon'"):
@@ -89,10 +89,10 @@ def test_the_validation_split_is_held_back(tmp_path):
     assert (share - 0.2).abs().max() < 0.01
 
 
-def test_eight_bits_are_kept_as_they_are(draw):
+def test_eight_bits_are_kept_as_they_are(randn):
     from studies.sets import eight_bits, from_uint8, to_uint8
 
-    images = eight_bits(draw(2, 1, 8, 8))
+    images = eight_bits(randn(2, 1, 8, 8))
     assert torch.equal(from_uint8(to_uint8(images)), images)
     assert torch.equal(to_uint8(torch.tensor([-2.0, -1.0, 0.999, 2.0])), torch.tensor([0, 0, 255, 255]).byte())
 

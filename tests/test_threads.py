@@ -266,8 +266,8 @@ def test_students_are_those_of_any_number_of_threads(waves, seen):
 
 
 @pytest.mark.parametrize("space", ["raw", "pca"])
-def test_trees_are_those_of_any_number_of_threads(draw, space):
-    latents = draw(600, 256)
+def test_trees_are_those_of_any_number_of_threads(randn, space):
+    latents = randn(600, 256)
 
     def trees():
         one = bisect(latents, n_leaves=12, space=space)
@@ -277,8 +277,8 @@ def test_trees_are_those_of_any_number_of_threads(draw, space):
     assert the_same(*on_both(trees))
 
 
-def test_the_number_comes_back_where_the_work_is_refused(tiny, draw):
-    for work in (lambda: bisect(draw(3, 2), n_leaves=5), lambda: bisect_classes([draw(3, 2)], n_leaves=5)):
+def test_the_number_comes_back_where_the_work_is_refused(tiny, randn):
+    for work in (lambda: bisect(randn(3, 2), n_leaves=5), lambda: bisect_classes([randn(3, 2)], n_leaves=5)):
         with contextlib.suppress(ValueError):
             work()
         assert torch.get_num_threads() == 3

@@ -19,7 +19,7 @@ class Tiny:
     """A kind of pipeline: how to `build` it around a scheduler, and how to `call` it for latents of some images."""
 
     build: Callable
-    call: Callable  # (pipe, draws, **options) -> final latents [B, ...]
+    call: Callable  # (pipe, generators, **options) -> final latents [B, ...]
     latent: tuple[int, ...] = (CHANNELS, SIZE, SIZE)
     prediction: str = "epsilon"
 
@@ -152,13 +152,13 @@ def flux(scheduler):
 
 def words(count, *, pooled=False):
     """Embeddings of prompts nobody wrote, one per image, the same for the same image."""
-    source = torch.Generator().manual_seed(5)
-    return torch.randn(1, *(() if pooled else (4,)), WIDTH, generator=source).expand(
+    generator = torch.Generator().manual_seed(5)
+    return torch.randn(1, *(() if pooled else (4,)), WIDTH, generator=generator).expand(
         count, *[-1] * (1 if pooled else 2)
     )
 
 
-def call_dit(pipe, draws, **options):
+def call_dit(pipe, generators, **options):
     """DiTPipeline decodes whatever one asks for: the latents are what its VAE is given."""
     seen, decode = [], pipe.vae.decode
 
@@ -169,23 +169,25 @@ def call_dit(pipe, draws, **options):
     pipe.vae.decode = spy
     try:
         options = {"guidance_scale": 1.0} | options
-        pipe(class_labels=[1] * len(draws), generator=draws, output_type="pt", **options)  # NumPy has no bfloat16
+        pipe(
+            class_labels=[1] * len(generators), generator=generators, output_type="pt", **options
+        )  # NumPy has no bfloat16
     finally:
         del pipe.vae.decode
     return seen[-1]
 
 
-def call_pixels(pipe, draws, **options):
-    images = pipe(batch_size=len(draws), generator=draws, output_type="pt", **options).images
+def call_pixels(pipe, generators, **options):
+    images = pipe(batch_size=len(generators), generator=generators, output_type="pt", **options).images
     return 2 * images - 1 if torch.is_tensor(images) else 2 * torch.from_numpy(images).permute(0, 3, 1, 2) - 1
 
 
-def call_text(pipe, draws, **options):
+def call_text(pipe, generators, **options):
     """Both kinds of embeddings where the pipeline takes both; classifier-free guidance is on unless told otherwise."""
     import inspect
 
     takes = inspect.signature(pipe.__call__).parameters
-    count, dtype = len(draws), pipe.vae.dtype
+    count, dtype = len(generators), pipe.vae.dtype
     given = {"prompt_embeds": words(count), "guidance_scale": 3.0}
     if "negative_prompt_embeds" in takes and "Flux" not in type(pipe).__name__:
         given["negative_prompt_embeds"] = -words(count)
@@ -196,13 +198,13 @@ def call_text(pipe, draws, **options):
     if "height" in takes:
         given |= {"height": 2 * SIZE, "width": 2 * SIZE}
     given = {name: value.to(dtype) if torch.is_tensor(value) else value for name, value in (given | options).items()}
-    return pipe(generator=draws, output_type="latent", **given).images
+    return pipe(generator=generators, output_type="latent", **given).images
 
 
-def call_img2img(pipe, draws, *, image=None, **options):
+def call_img2img(pipe, generators, *, image=None, **options):
     """From the noised latents of `image`, by default zeros, at 60 % of the schedule."""
-    image = torch.zeros(len(draws), CHANNELS, SIZE, SIZE) if image is None else image
-    return call_text(pipe, draws, image=image, strength=0.6, **options)
+    image = torch.zeros(len(generators), CHANNELS, SIZE, SIZE) if image is None else image
+    return call_text(pipe, generators, image=image, strength=0.6, **options)
 
 
 KINDS = {

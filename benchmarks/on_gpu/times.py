@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import torch
-from mgd_helpers.tangent.local_pca import TangentSpaces
 
 from benchmarks.harness import peak_mib, seconds, seconds_each
 from benchmarks.models import dit_pipeline, working_dtype
@@ -25,6 +24,7 @@ from mgd_helpers import bisect, local_tangent, seeding, steer
 from mgd_helpers.guidance import factories
 from mgd_helpers.guidance.pulls import ManifoldPull
 from mgd_helpers.students.training import Recipe, train_students
+from mgd_helpers.tangent.local_pca import TangentSpaces
 
 STEPS, FEWER = 25, 10
 

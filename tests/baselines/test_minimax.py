@@ -99,11 +99,11 @@ def test_the_noise_is_predicted_better_step_by_step(tiny, waves):
     assert error(tiny) > 1.1 * errors[0] > 1.1 * 1.1 * errors[1]
 
 
-def test_the_memory_knows_the_extremes_of_its_class(draw):
+def test_the_memory_knows_the_extremes_of_its_class(randn):
     memory = _Memory(2, 3, 4, torch.device("cpu"))
-    rows, labels = draw(7, 4), torch.tensor([0, 0, 0, 0, 1, 1, 0])
+    rows, labels = randn(7, 4), torch.tensor([0, 0, 0, 0, 1, 1, 0])
     memory.add(rows, labels)
-    asked = draw(3, 4)
+    asked = randn(3, 4)
     kept = {0: rows[[2, 3, 6]], 1: rows[[4, 5]]}  # the last three of class 0; class 1 is not full
     for least, extreme in ((True, min), (False, max)):
         found = memory.similarities(asked, torch.tensor([0, 1, 1]), least=least)
@@ -112,12 +112,12 @@ def test_the_memory_knows_the_extremes_of_its_class(draw):
             assert value == pytest.approx(expected, abs=1e-5)
 
 
-def test_an_empty_memory_pulls_nowhere(draw):
+def test_an_empty_memory_pulls_nowhere(randn):
     memory = _Memory(2, 3, 4, torch.device("cpu"))
-    assert memory.similarities(draw(3, 4), torch.tensor([0, 1, 1]), least=True).tolist() == [1]
-    assert memory.similarities(draw(3, 4), torch.tensor([0, 1, 1]), least=False).tolist() == [0]
-    memory.add(draw(1, 4), torch.tensor([1]))
-    assert len(memory.similarities(draw(3, 4), torch.tensor([0, 1, 1]), least=True)) == 2
+    assert memory.similarities(randn(3, 4), torch.tensor([0, 1, 1]), least=True).tolist() == [1]
+    assert memory.similarities(randn(3, 4), torch.tensor([0, 1, 1]), least=False).tolist() == [0]
+    memory.add(randn(1, 4), torch.tensor([1]))
+    assert len(memory.similarities(randn(3, 4), torch.tensor([0, 1, 1]), least=True)) == 2
 
 
 def test_what_does_not_fit_is_refused(tiny, waves):

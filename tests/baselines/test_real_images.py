@@ -15,10 +15,10 @@ RULES = {
 
 
 @pytest.fixture
-def train(draw):
+def train(randn):
     """Forty random 4x4 images of two classes, in no order."""
     labels = torch.arange(40) % 2
-    return ImageSet((draw(40, 1, 4, 4) + labels[:, None, None, None]) / 8, labels)
+    return ImageSet((randn(40, 1, 4, 4) + labels[:, None, None, None]) / 8, labels)
 
 
 def rows_of(chosen, train):
@@ -106,7 +106,7 @@ def test_features_decide_what_is_near(train):
 
 
 @pytest.mark.parametrize("rule", [herding, k_center])
-def test_features_are_asked_in_batches_and_without_gradients(draw, rule):
+def test_features_are_asked_in_batches_and_without_gradients(randn, rule):
     asked = []
 
     def features(images):
@@ -114,7 +114,7 @@ def test_features_are_asked_in_batches_and_without_gradients(draw, rule):
         assert not torch.is_grad_enabled()
         return images
 
-    rule(ImageSet(draw(1100, 1, 2, 2) / 8, torch.zeros(1100, dtype=torch.long)), images_per_class=2, features=features)
+    rule(ImageSet(randn(1100, 1, 2, 2) / 8, torch.zeros(1100, dtype=torch.long)), images_per_class=2, features=features)
     assert sum(asked) == 1100 and max(asked) <= 500
 
 

@@ -9,11 +9,11 @@ from mgd_helpers.clustering.bisecting import bisect, bisect_classes
 
 
 @pytest.fixture
-def mixture(draw):
+def mixture(randn):
     """120 points around six well separated centers in ten dimensions, of unequal sizes, in float64."""
     sizes = torch.tensor([40, 30, 20, 15, 10, 5])
-    centers = 12 * draw(6, 10, dtype=torch.float64)
-    return centers.repeat_interleave(sizes, 0) + draw(120, 10, dtype=torch.float64)
+    centers = 12 * randn(6, 10, dtype=torch.float64)
+    return centers.repeat_interleave(sizes, 0) + randn(120, 10, dtype=torch.float64)
 
 
 def test_parent_inertia_is_that_of_the_children_and_what_lies_between(mixture, device):
@@ -75,8 +75,8 @@ def test_the_leaf_split_is_always_the_largest_by_the_criterion(mixture, split_by
         open_nodes = open_nodes - {node} | set(tree.children[node])
 
 
-def test_a_rotation_of_the_latents_leaves_the_clusters_as_they_are(mixture, draw, device):
-    rotation = torch.linalg.qr(draw(10, 10, dtype=torch.float64)).Q
+def test_a_rotation_of_the_latents_leaves_the_clusters_as_they_are(mixture, randn, device):
+    rotation = torch.linalg.qr(randn(10, 10, dtype=torch.float64)).Q
     plain, rotated = (bisect(points.to(device), n_leaves=6) for points in (mixture, mixture @ rotation))
     assert as_sets(plain) == as_sets(rotated)
 
@@ -110,13 +110,13 @@ def digit_latents(digits):
 
 
 @pytest.mark.parametrize("points", ["mixture", "overlapping", "digits", "digit_latents"])
-def test_inertia_is_no_worse_than_that_of_scikit_learn(points, request, draw, device):
+def test_inertia_is_no_worse_than_that_of_scikit_learn(points, request, randn, device):
     from sklearn.cluster import BisectingKMeans
 
     if points == "digits":
         rows = request.getfixturevalue("digits").train.of_class(3).flatten(1)
     elif points == "overlapping":
-        rows = 1.5 * draw(8, 20)[torch.arange(400) % 8] + draw(400, 20)
+        rows = 1.5 * randn(8, 20)[torch.arange(400) % 8] + randn(400, 20)
     else:
         rows = request.getfixturevalue(points).flatten(1).float()
     seeds = range(10)
@@ -171,8 +171,8 @@ def test_impossible_trees_are_refused(options, message):
 
 
 @pytest.mark.parametrize("options", [{}, {"split_by": "variance", "n_init": 1}, {"space": "pca", "seed": 3}])
-def test_classes_grown_together_are_classes_grown_one_by_one(draw, device, options):
-    classes = [12 * part + draw(size, 10) for part, size in enumerate((50, 8, 120, 7, 31))]
+def test_classes_grown_together_are_classes_grown_one_by_one(randn, device, options):
+    classes = [12 * part + randn(size, 10) for part, size in enumerate((50, 8, 120, 7, 31))]
     classes = [latents.to(device) for latents in classes]
     together = bisect_classes(classes, n_leaves=7, **options)
     for latents, tree in zip(classes, together, strict=True):
@@ -185,8 +185,8 @@ def test_the_classes_of_digits_grown_together(digits):
         same_trees(tree, bisect(one, n_leaves=10))
 
 
-def test_a_small_budget_of_memory_changes_no_tree(draw, monkeypatch):
-    classes = [draw(40, 6) for _ in range(5)]
+def test_a_small_budget_of_memory_changes_no_tree(randn, monkeypatch):
+    classes = [randn(40, 6) for _ in range(5)]
     free = bisect_classes(classes, n_leaves=6)
     batches = []
     original = two_means._split_batch
@@ -199,8 +199,8 @@ def test_a_small_budget_of_memory_changes_no_tree(draw, monkeypatch):
     assert batches[:3] == [2, 2, 1]
 
 
-def test_one_class_that_cannot_be_split_so_often_is_refused(draw):
+def test_one_class_that_cannot_be_split_so_often_is_refused(randn):
     with pytest.raises(ValueError, match="n_leaves must be a whole number from 1 to 3; got 4"):
-        bisect_classes([draw(9, 2), draw(3, 2)], n_leaves=4)
+        bisect_classes([randn(9, 2), randn(3, 2)], n_leaves=4)
     assert bisect_classes([], n_leaves=4) == []
-    assert [len(tree) for tree in bisect_classes([draw(9, 2), draw(3, 2)], n_leaves=1)] == [1, 1]
+    assert [len(tree) for tree in bisect_classes([randn(9, 2), randn(3, 2)], n_leaves=1)] == [1, 1]

@@ -8,10 +8,10 @@ from mgd_helpers.clustering.bisecting import bisect
 
 
 @pytest.fixture
-def patches(draw):
+def patches(randn):
     """40 latents [2, 4, 8] around four centers that differ in some 2x2 windows, the last ten equal to the first."""
-    centers = 3 * draw(4, 2, 2, 4).repeat_interleave(2, 2).repeat_interleave(2, 3)
-    latents = centers[torch.arange(30) % 4] + draw(30, 2, 4, 8)
+    centers = 3 * randn(4, 2, 2, 4).repeat_interleave(2, 2).repeat_interleave(2, 3)
+    latents = centers[torch.arange(30) % 4] + randn(30, 2, 4, 8)
     return torch.cat([latents, latents[:10]])
 
 
@@ -23,8 +23,8 @@ def test_pooled_tree_is_the_tree_of_the_pooled_latents(patches, pool, split_by, 
     assert same_members(tree, bisect(pooled.to(device), n_leaves=9, split_by=split_by))
 
 
-def test_pooling_sees_what_is_common_to_a_window_and_nothing_else(draw):
-    noise = 9 * draw(20, 3, 4, 4)
+def test_pooling_sees_what_is_common_to_a_window_and_nothing_else(randn):
+    noise = 9 * randn(20, 3, 4, 4)
     noise -= torch.nn.functional.interpolate(torch.nn.functional.avg_pool2d(noise, 2), scale_factor=2)
     sides = torch.ones(20, 1, 1, 1).index_fill(0, torch.arange(8), -1)
     tree = bisect(sides + noise, n_leaves=2, space="pooled", pool=2)
@@ -33,8 +33,8 @@ def test_pooling_sees_what_is_common_to_a_window_and_nothing_else(draw):
 
 @pytest.mark.parametrize("count", [30, 120])
 @pytest.mark.parametrize("n_components", [2, 5, 20])
-def test_pca_tree_is_the_tree_of_the_leading_components(draw, device, count, n_components):
-    latents = draw(count, 40, dtype=torch.float64) * torch.linspace(5, 0.5, 40)
+def test_pca_tree_is_the_tree_of_the_leading_components(randn, device, count, n_components):
+    latents = randn(count, 40, dtype=torch.float64) * torch.linspace(5, 0.5, 40)
     tree = bisect(latents.to(device), n_leaves=8, space="pca", n_components=n_components)
     centered = latents - latents.mean(0)
     projected = centered @ torch.linalg.svd(centered).Vh[:n_components].T
@@ -42,15 +42,15 @@ def test_pca_tree_is_the_tree_of_the_leading_components(draw, device, count, n_c
 
 
 @pytest.mark.parametrize("count", [30, 120])
-def test_all_components_give_the_raw_tree(draw, count):
-    latents = draw(count, 60, dtype=torch.float64)
+def test_all_components_give_the_raw_tree(randn, count):
+    latents = randn(count, 60, dtype=torch.float64)
     tree = bisect(latents, n_leaves=8, space="pca", n_components=min(count, 60))
     assert same_members(tree, bisect(latents, n_leaves=8))
 
 
-def test_pca_keeps_95_percent_of_the_variance_by_default(draw):
+def test_pca_keeps_95_percent_of_the_variance_by_default(randn):
     spread = torch.tensor([60, 25, 9, 4, 1, 1], dtype=torch.float64).sqrt()  # 60, 85, 94, 98, ... percent
-    latents = draw(4000, 6, dtype=torch.float64) * spread
+    latents = randn(4000, 6, dtype=torch.float64) * spread
     by_default, four, three = (
         bisect(latents, n_leaves=9, n_init=1, space="pca", **kept)
         for kept in ({}, {"n_components": 4}, {"n_components": 3})
@@ -95,9 +95,9 @@ def test_equal_latents_are_never_parted(patches, device, options):
         ((0, 4), {}, r"latents must not be empty; got shape \[0, 4\]"),
     ],
 )
-def test_impossible_spaces_are_refused(draw, shape, options, message):
+def test_impossible_spaces_are_refused(randn, shape, options, message):
     with pytest.raises(ValueError, match=message):
-        bisect(draw(*shape), n_leaves=2, **options)
+        bisect(randn(*shape), n_leaves=2, **options)
 
 
 def test_latents_that_a_space_cannot_tell_apart_are_counted_once():

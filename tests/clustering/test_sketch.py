@@ -10,11 +10,11 @@ from mgd_helpers.clustering.bisecting import bisect, bisect_classes
 
 
 @pytest.fixture
-def wide(draw):
+def wide(randn):
     """700 latents of 1,024 dimensions in 20 groups that overlap: a few directions of their own, and noise."""
     group = torch.arange(700) % 20
-    directions = draw(20, 4, 1024) / 8
-    return draw(20, 1024)[group] / 15 + (draw(700, 1, 4) @ directions[group])[:, 0] + 0.2 * draw(700, 1024)
+    directions = randn(20, 4, 1024) / 8
+    return randn(20, 1024)[group] / 15 + (randn(700, 1, 4) @ directions[group])[:, 0] + 0.2 * randn(700, 1024)
 
 
 @pytest.fixture
@@ -68,10 +68,10 @@ def test_every_large_node_is_measured_on_its_members(wide, device):
 
 
 @pytest.fixture
-def rectangle(draw):
+def rectangle(randn):
     """300 latents around the corners of a rectangle: to part its short sides is stable, but not the best."""
     corner = torch.cartesian_prod(torch.tensor([-5.0, 5.0]), torch.tensor([-3.0, 3.0]))[torch.arange(300) % 4]
-    return 0.1 * draw(300, 1024) + corner @ torch.linalg.qr(draw(1024, 2)).Q.T
+    return 0.1 * randn(300, 1024) + corner @ torch.linalg.qr(randn(1024, 2)).Q.T
 
 
 @pytest.mark.parametrize(("points", "n_leaves"), [("wide", 12), ("rectangle", 2)])
@@ -86,8 +86,8 @@ def test_a_sketch_costs_no_inertia(points, n_leaves, request, device, monkeypatc
     assert sketched <= 1.003 * left()
 
 
-def test_a_rotation_of_large_latents_leaves_the_clusters_as_they_are(wide, draw, device):
-    rotation = torch.linalg.qr(draw(1024, 1024, dtype=torch.float64)).Q
+def test_a_rotation_of_large_latents_leaves_the_clusters_as_they_are(wide, randn, device):
+    rotation = torch.linalg.qr(randn(1024, 1024, dtype=torch.float64)).Q
     plain, rotated = (bisect(points.to(device), n_leaves=6) for points in (wide.double(), wide.double() @ rotation))
     assert as_sets(plain) == as_sets(rotated)
 
@@ -96,8 +96,8 @@ def test_a_rotation_of_large_latents_leaves_the_clusters_as_they_are(wide, draw,
     ("count", "dim", "n_leaves", "sketched"),
     [(256, 1024, 2, True), (255, 1024, 2, False), (256, 1023, 2, False), (6000, 256, 2, False), (256, 1024, 1, False)],
 )
-def test_only_large_problems_are_sketched(draw, sketches, count, dim, n_leaves, sketched):
-    bisect(draw(count, dim), n_leaves=n_leaves, n_init=1)
+def test_only_large_problems_are_sketched(randn, sketches, count, dim, n_leaves, sketched):
+    bisect(randn(count, dim), n_leaves=n_leaves, n_init=1)
     assert ((count, bisecting.SKETCH_RANK) in sketches) == sketched
 
 
@@ -115,21 +115,21 @@ def test_equal_latents_of_a_large_node_are_never_parted(wide, device):
         bisect(wide[:2].repeat(300, 1).to(device), n_leaves=3)
 
 
-def test_what_a_sketch_cannot_resolve_is_split_without_it(draw, device, sketches):
+def test_what_a_sketch_cannot_resolve_is_split_without_it(randn, device, sketches):
     """The dense group's halves lie closer together than its coordinates in the sketch are rounded."""
     half = torch.arange(300) % 2
-    dense = 1e-6 * (draw(2, 1024)[half] + 0.3 * draw(300, 1024))
+    dense = 1e-6 * (randn(2, 1024)[half] + 0.3 * randn(300, 1024))
     tree = bisect(torch.cat([torch.full((300, 1024), 9.0), dense]).to(device), n_leaves=3)
     assert sketches == [(600, 1024), (600, bisecting.SKETCH_RANK), (300, 1024)]
     assert as_sets(tree) >= {frozenset((300 + (half == side).nonzero()[:, 0]).tolist()) for side in (0, 1)}
 
 
-def test_what_a_sketch_does_not_hold_is_split_without_it(draw, device, sketches):
+def test_what_a_sketch_does_not_hold_is_split_without_it(randn, device, sketches):
     """Far latents, each in a direction of its own, take up the whole sketch; the others differ elsewhere."""
     latents, half = torch.zeros(430, 1024), torch.arange(300) % 2
     latents[:130, :130] = 3e3 * torch.eye(130)
     latents[:130, 130] = 3e3
-    latents[130:, 131:] = draw(2, 893)[half] + 0.3 * draw(300, 893)
+    latents[130:, 131:] = randn(2, 893)[half] + 0.3 * randn(300, 893)
     tree = bisect(latents.to(device), n_leaves=132)
     assert sketches[:2] == [(430, 1024), (430, bisecting.SKETCH_RANK)]
     assert sketches[-1] == (300, 1024)

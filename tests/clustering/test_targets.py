@@ -6,8 +6,8 @@ from mgd_helpers.clustering.targets import pick_targets
 
 
 @pytest.fixture
-def tree(draw):
-    return bisect(draw(60, 2, 4), n_leaves=8)
+def tree(randn):
+    return bisect(randn(60, 2, 4), n_leaves=8)
 
 
 def largest(tree, nodes):
@@ -33,15 +33,15 @@ def test_levels_give_the_largest_node_of_each_depth_and_then_leaves(tree, scan, 
 
 @pytest.mark.parametrize("strategy", ["levels", "leaves"])
 @pytest.mark.parametrize("count", range(1, 9))
-def test_no_node_is_taken_twice_and_a_tree_of_as_many_leaves_always_suffices(draw, strategy, count):
-    tree = bisect(draw(60, 8), n_leaves=count)
+def test_no_node_is_taken_twice_and_a_tree_of_as_many_leaves_always_suffices(randn, strategy, count):
+    tree = bisect(randn(60, 8), n_leaves=count)
     nodes = pick_targets(tree, images_per_class=count, strategy=strategy).nodes
     assert len(set(nodes)) == len(nodes) == count
 
 
 @pytest.mark.parametrize("scan", ["to_leaves", "to_root"])
-def test_a_tree_of_one_leaf_offers_its_root(draw, scan):
-    tree = bisect(draw(5, 3), n_leaves=1)
+def test_a_tree_of_one_leaf_offers_its_root(randn, scan):
+    tree = bisect(randn(5, 3), n_leaves=1)
     targets = pick_targets(tree, images_per_class=1, scan=scan)
     assert targets.nodes == (0,)
     torch.testing.assert_close(targets.latents[0], tree.latents.mean(0))

@@ -6,10 +6,10 @@ from mgd_helpers.clustering.trees import ClusterTree
 
 
 @pytest.fixture
-def mixture(draw):
+def mixture(randn):
     """60 points around four centers in ten dimensions, in float64."""
-    centers = 12 * draw(4, 10, dtype=torch.float64)
-    return centers.repeat_interleave(15, 0) + draw(60, 10, dtype=torch.float64)
+    centers = 12 * randn(4, 10, dtype=torch.float64)
+    return centers.repeat_interleave(15, 0) + randn(60, 10, dtype=torch.float64)
 
 
 def inertia(rows):

@@ -28,17 +28,17 @@ def test_two_means_finds_the_best_of_all_splits_of_a_few_points(device, seed):
     torch.testing.assert_close(inertia(rows[right]) + inertia(rows[~right]), naive_split(rows))
 
 
-def test_every_row_ends_at_the_nearer_center(draw, device):
-    rows = draw(300, 20).to(device)
+def test_every_row_ends_at_the_nearer_center(randn, device):
+    rows = randn(300, 20).to(device)
     right = two_means(rows, n_init=1, generator=seeding.generator(1))
     centers = torch.stack([rows[~right].mean(0), rows[right].mean(0)])
     assert torch.equal(torch.cdist(rows, centers).argmin(1).bool(), right)
 
 
-def test_settling_is_lloyds_iteration_from_each_start(draw, device):
-    rows = draw(90, 5, dtype=torch.float64).to(device)
+def test_settling_is_lloyds_iteration_from_each_start(randn, device):
+    rows = randn(90, 5, dtype=torch.float64).to(device)
     rows -= rows.mean(0)
-    starts = (draw(90, 4).to(device) > 0.5).to(rows.dtype)
+    starts = (randn(90, 4).to(device) > 0.5).to(rows.dtype)
     settled, between = settle(rows, starts)
     for start, end, gain in zip(starts.T > 0, settled.T > 0, between, strict=True):
         for _ in range(100):
@@ -48,8 +48,8 @@ def test_settling_is_lloyds_iteration_from_each_start(draw, device):
         torch.testing.assert_close(len(rows) * gain, inertia(rows) - inertia(rows[end]) - inertia(rows[~end]))
 
 
-def test_more_starts_are_never_worse(draw):
-    rows = draw(60, 8, dtype=torch.float64)
+def test_more_starts_are_never_worse(randn):
+    rows = randn(60, 8, dtype=torch.float64)
 
     def left(n_init):  # the first start of five is not the only start of one: so the best of many single ones
         right = two_means(rows, n_init=n_init, generator=seeding.generator(2))
@@ -83,8 +83,8 @@ def test_second_center_is_drawn_by_squared_distance_and_the_best_candidate_taken
 
 
 @pytest.mark.parametrize("power", [-140, -80, 0, 60, 90])
-def test_powers_of_two_do_not_change_a_split(draw, device, power):
-    rows = draw(50, 6).to(device)
+def test_powers_of_two_do_not_change_a_split(randn, device, power):
+    rows = randn(50, 6).to(device)
     scaled = torch.ldexp(rows.double(), torch.tensor(power, device=device)).float()
     if power == -140:  # few bits are left below the normal numbers
         rows = torch.ldexp(scaled.double(), torch.tensor(140, device=device)).float()
@@ -93,8 +93,8 @@ def test_powers_of_two_do_not_change_a_split(draw, device, power):
 
 
 @pytest.mark.parametrize("size", [1e-24, 1.0, 1e25])
-def test_centered_rows_have_the_mean_and_the_lengths_they_say(draw, device, size):
-    rows = (size * draw(12, 5)).to(device)
+def test_centered_rows_have_the_mean_and_the_lengths_they_say(randn, device, size):
+    rows = (size * randn(12, 5)).to(device)
     chosen = torch.tensor([7, 2, 3], device=device)
     out = torch.empty(3, 5, device=device)
     mean, block, squares, scale = center(rows, chosen, out=out)
@@ -106,8 +106,8 @@ def test_centered_rows_have_the_mean_and_the_lengths_they_say(draw, device, size
     assert 1e-3 < squares.max() < 1e3
 
 
-def test_float64_rows_are_split_in_float64(draw):
-    rows = 1.0 + 1e-9 * draw(40, 3, dtype=torch.float64)
+def test_float64_rows_are_split_in_float64(randn):
+    rows = 1.0 + 1e-9 * randn(40, 3, dtype=torch.float64)
     _, block, squares, _ = center(rows, torch.arange(40))
     assert block.dtype == squares.dtype == torch.float64
     right = split(block, squares, n_init=2, generator=seeding.generator(0))

@@ -95,8 +95,8 @@ def test_latents_that_do_not_fit_are_refused(vae, shape):
         inspect.unwrap(decode)(vae, torch.zeros(shape))
 
 
-def test_packing_reorders_and_nothing_else(draw):
-    latents = draw(5, 4, 6, 8)
+def test_packing_reorders_and_nothing_else(randn):
+    latents = randn(5, 4, 6, 8)
     packed = pack(latents)
     assert packed.shape == (5, 12, 16)
     assert torch.equal(packed.flatten(1).sort(1).values, latents.flatten(1).sort(1).values)
@@ -105,4 +105,4 @@ def test_packing_reorders_and_nothing_else(draw):
         torch.cdist(packed.flatten(1), packed.flatten(1)), torch.cdist(*[latents.flatten(1)] * 2)
     )
     with pytest.raises(ValueError, match=r"latents must have even height and width to be packed; got \[1, 4, 3, 8\]"):
-        pack(draw(1, 4, 3, 8))
+        pack(randn(1, 4, 3, 8))

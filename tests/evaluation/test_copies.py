@@ -9,8 +9,8 @@ def rows_of(part, rows):
     return ImageSet(part.images[rows], part.labels[rows])
 
 
-def test_nearest_images_is_the_naive_loop(draw, device):
-    images, real = draw(7, 2, 3, 3), draw(11, 2, 3, 3)
+def test_nearest_images_is_the_naive_loop(randn, device):
+    images, real = randn(7, 2, 3, 3), randn(11, 2, 3, 3)
     distances, indices = nearest_images(images.to(device), real.to(device))
     for image, distance, index in zip(images, distances.tolist(), indices.tolist(), strict=True):
         gaps = [((image - other) ** 2).mean().sqrt().item() for other in real]
@@ -18,8 +18,8 @@ def test_nearest_images_is_the_naive_loop(draw, device):
         assert distance == pytest.approx(min(gaps), rel=1e-5)
 
 
-def test_distances_compare_across_sizes_and_are_zero_for_copies_far_from_the_origin(draw):
-    images, real = draw(5, 1, 4, 4) + 100, draw(6, 1, 4, 4) + 100
+def test_distances_compare_across_sizes_and_are_zero_for_copies_far_from_the_origin(randn):
+    images, real = randn(5, 1, 4, 4) + 100, randn(6, 1, 4, 4) + 100
 
     def larger(x):
         return x.repeat_interleave(3, -1).repeat_interleave(3, -2)
@@ -30,8 +30,8 @@ def test_distances_compare_across_sizes_and_are_zero_for_copies_far_from_the_ori
     assert indices.tolist() == list(range(6))
 
 
-def test_features_decide_what_is_near(draw):
-    images, real = draw(5, 1, 4, 4), draw(6, 1, 4, 4)
+def test_features_decide_what_is_near(randn):
+    images, real = randn(5, 1, 4, 4), randn(6, 1, 4, 4)
     distances, _ = nearest_images(images, real, features=("mean", lambda x: x.mean((2, 3))))
     expected = (images.mean((1, 2, 3))[:, None] - real.mean((1, 2, 3))).abs().min(1).values
     torch.testing.assert_close(distances, expected)
@@ -55,9 +55,9 @@ def test_copies_of_training_images_are_caught(little):
     assert found.repeats == ()
 
 
-def test_nearly_exact_copies_are_caught_among_other_images(little, draw):
+def test_nearly_exact_copies_are_caught_among_other_images(little, randn):
     rows = list(range(0, 600, 25))
-    nearly = (little.train.images[rows] + 0.01 * draw(24, 1, 8, 8)).clamp(-1, 1)
+    nearly = (little.train.images[rows] + 0.01 * randn(24, 1, 8, 8)).clamp(-1, 1)
     images = torch.cat([little.test.images[:200], nearly])
     found = find_copies(ImageSet(images, torch.cat([little.test.labels[:200], little.train.labels[rows]])), little)
     assert found.near_duplicates == tuple((200 + place, row) for place, row in enumerate(rows))
@@ -86,7 +86,7 @@ def test_held_out_images_read_five_per_cent(little):
 
 
 @pytest.mark.parametrize(("held_out", "generated", "least"), [((50, 50), (50, 50), 0.92), ((85, 15), (300, 300), 0.87)])
-def test_the_interval_of_fresh_images_covers_five_per_cent(draw, held_out, generated, least):
+def test_the_interval_of_fresh_images_covers_five_per_cent(randn, held_out, generated, least):
     """Train, held-out and generated images of one distribution, drawn anew each time; two classes, so many of each.
 
     Measured 0.96 and 0.92; an interval that is deaf to the threshold's own error covers 0.87 of the first, one that is
@@ -95,7 +95,7 @@ def test_the_interval_of_fresh_images_covers_five_per_cent(draw, held_out, gener
     covered = 0
     for _ in range(300):
         sets = [
-            ImageSet(draw(sum(sizes), 1, 2, 2) / 8, torch.arange(2).repeat_interleave(torch.tensor(sizes)))
+            ImageSet(randn(sum(sizes), 1, 2, 2) / 8, torch.arange(2).repeat_interleave(torch.tensor(sizes)))
             for sizes in ((100, 100), held_out, generated)
         ]
         data = Dataset("noise", sets[0], sets[1], ("one", "other"))
@@ -104,8 +104,8 @@ def test_the_interval_of_fresh_images_covers_five_per_cent(draw, held_out, gener
     assert covered >= least * 300
 
 
-def test_noise_lies_far(little, draw):
-    found = find_copies(ImageSet(draw(30, 1, 8, 8).clamp(-1, 1), torch.arange(30) % 10), little)
+def test_noise_lies_far(little, randn):
+    found = find_copies(ImageSet(randn(30, 1, 8, 8).clamp(-1, 1), torch.arange(30) % 10), little)
     assert found.nearer_share == 0
     assert found.low > found.held_out_median_range[1]
     assert found.near_duplicates == found.repeats == ()

@@ -47,28 +47,28 @@ def mmd_by_loops(generated, real, bandwidth):
 
 @pytest.mark.parametrize("bandwidth", [0.5, 2.0])
 @pytest.mark.parametrize("sizes", [(6, 9), (2, 2)])
-def test_mmd_is_the_double_loop(draw, device, sizes, bandwidth):
-    generated, real = draw(sizes[0], 4), draw(sizes[1], 4) + 1
+def test_mmd_is_the_double_loop(randn, device, sizes, bandwidth):
+    generated, real = randn(sizes[0], 4), randn(sizes[1], 4) + 1
     found = mmd(generated=generated.to(device), real=real.to(device), bandwidth=bandwidth)
     expected = mmd_by_loops(generated.tolist(), real.tolist(), bandwidth)
     assert found == pytest.approx(expected, rel=1e-6, abs=1e-9)
 
 
-def test_bandwidth_is_the_median_distance_among_the_real(draw):
-    generated, real = draw(6, 4), draw(9, 4)
+def test_bandwidth_is_the_median_distance_among_the_real(randn):
+    generated, real = randn(6, 4), randn(9, 4)
     median = torch.pdist(real.double()).median().item()
     assert mmd(generated=generated, real=real) == pytest.approx(mmd(generated=generated, real=real, bandwidth=median))
 
 
-def test_the_default_bandwidth_of_a_large_set_is_that_of_a_part_drawn_once(draw, monkeypatch):
+def test_the_default_bandwidth_of_a_large_set_is_that_of_a_part_drawn_once(randn, monkeypatch):
     monkeypatch.setattr(fidelity, "LARGEST_FOR_BANDWIDTH", 40)
-    generated, real = draw(6, 4), torch.cat([draw(200, 4), draw(200, 4) + 9])  # ordered, as in a folder
+    generated, real = randn(6, 4), torch.cat([randn(200, 4), randn(200, 4) + 9])  # ordered, as in a folder
     part = real[torch.randperm(400, generator=generator(0))[:40]]
     expected = mmd(generated=generated, real=real, bandwidth=torch.pdist(part.double()).median().item())
     assert mmd(generated=generated, real=real) == pytest.approx(expected)
 
 
-def test_mmd_keeps_to_its_memory(draw, monkeypatch):
+def test_mmd_keeps_to_its_memory(randn, monkeypatch):
     sizes = []
 
     def watched(points, cloud):
@@ -77,7 +77,7 @@ def test_mmd_keeps_to_its_memory(draw, monkeypatch):
         return squares
 
     monkeypatch.setattr(fidelity, "squared_distances", watched)
-    generated, real = draw(30, 3), draw(70, 3)
+    generated, real = randn(30, 3), randn(70, 3)
     found = mmd(generated=generated, real=real, bandwidth=1.0, block_bytes=2000)
     assert 1000 < max(sizes) <= 2000
     assert found == pytest.approx(mmd(generated=generated, real=real, bandwidth=1.0))
@@ -85,28 +85,28 @@ def test_mmd_keeps_to_its_memory(draw, monkeypatch):
 
 @pytest.mark.parametrize("metric", [mmd, frechet_distance, kernel_distance])
 @pytest.mark.parametrize("broken", ["generated", "real"])
-def test_features_that_are_not_finite_are_refused(draw, metric, broken):
-    features = {"generated": draw(5, 3), "real": draw(6, 3)}
+def test_features_that_are_not_finite_are_refused(randn, metric, broken):
+    features = {"generated": randn(5, 3), "real": randn(6, 3)}
     features[broken][2, 1] = float("nan")
     with pytest.raises(ValueError, match=f"{broken} must be finite; got NaN or infinite features"):
         metric(**features)
 
 
-def test_mmd_is_zero_on_average_between_samples_of_one_distribution(draw):
-    values = torch.tensor([mmd(generated=draw(20, 3), real=draw(20, 3), bandwidth=1.5) for _ in range(200)])
+def test_mmd_is_zero_on_average_between_samples_of_one_distribution(randn):
+    values = torch.tensor([mmd(generated=randn(20, 3), real=randn(20, 3), bandwidth=1.5) for _ in range(200)])
     assert values.min() < 0 < values.max()
     assert values.mean().abs() < 4 * values.std() / 200**0.5
 
 
-def test_mmd_grows_with_the_gap_between_the_sets(draw):
-    generated, real = draw(30, 3), draw(30, 3)
+def test_mmd_grows_with_the_gap_between_the_sets(randn):
+    generated, real = randn(30, 3), randn(30, 3)
     values = [mmd(generated=generated + shift, real=real) for shift in (0, 1, 2, 4)]
     assert values == sorted(values)
 
 
-def test_mmd_does_not_mind_order_offset_or_rotation(draw):
-    generated, real = draw(8, 5), draw(9, 5)
-    turn = torch.linalg.qr(draw(5, 5)).Q
+def test_mmd_does_not_mind_order_offset_or_rotation(randn):
+    generated, real = randn(8, 5), randn(9, 5)
+    turn = torch.linalg.qr(randn(5, 5)).Q
     plain = mmd(generated=generated, real=real)
     assert mmd(generated=generated.flip(0), real=real.flip(0)) == pytest.approx(plain)
     assert mmd(generated=generated @ turn + 10, real=real @ turn + 10) == pytest.approx(plain, rel=1e-4)
@@ -134,39 +134,39 @@ def frechet_by_scipy(generated, real):
 
 
 @pytest.mark.parametrize(("n", "m", "d"), [(50, 70, 8), (40, 40, 1), (6, 9, 12), (20, 30, 40), (3, 4, 2)])
-def test_frechet_is_the_formula_with_a_matrix_root(draw, device, n, m, d):
-    generated, real = draw(n, d) * 1.5 + 0.3, draw(m, d) @ draw(d, d)
+def test_frechet_is_the_formula_with_a_matrix_root(randn, device, n, m, d):
+    generated, real = randn(n, d) * 1.5 + 0.3, randn(m, d) @ randn(d, d)
     found = frechet_distance(generated=generated.to(device), real=real.to(device))
     assert found == pytest.approx(frechet_by_scipy(generated, real), rel=1e-6)
 
 
 @pytest.mark.parametrize("d", [3, 50])  # of full rank, and not
-def test_frechet_is_zero_for_one_set_and_never_negative(draw, d):
-    rows = draw(20, d)
+def test_frechet_is_zero_for_one_set_and_never_negative(randn, d):
+    rows = randn(20, d)
     assert 0 <= frechet_distance(generated=rows, real=rows.flip(0)) < 1e-5
 
 
-def test_frechet_of_a_shift_is_its_squared_length(draw):
-    rows, shift = draw(30, 6, dtype=torch.float64), torch.tensor([3.0, 0, 4, 0, 0, 0])
+def test_frechet_of_a_shift_is_its_squared_length(randn):
+    rows, shift = randn(30, 6, dtype=torch.float64), torch.tensor([3.0, 0, 4, 0, 0, 0])
     assert frechet_distance(generated=rows + shift, real=rows) == pytest.approx(25, abs=1e-6)
     assert frechet_distance(generated=rows * 3, real=rows) == pytest.approx(  # (3 - 1)² tr S, and the means
         4 * (rows.var(0).sum() + rows.mean(0).square().sum()).item()
     )
 
 
-def test_frechet_nears_the_distance_of_the_gaussians_from_above(draw):
-    real = draw(20000, 4)
-    values = [frechet_distance(generated=draw(n, 4) * 2 + 1, real=real) for n in (50, 20000)]
+def test_frechet_nears_the_distance_of_the_gaussians_from_above(randn):
+    real = randn(20000, 4)
+    values = [frechet_distance(generated=randn(n, 4) * 2 + 1, real=real) for n in (50, 20000)]
     assert values[1] == pytest.approx(8, abs=0.3)  # 4 (2 - 1)² + 4 · 1²
-    few = [frechet_distance(generated=draw(10, 4), real=real) for _ in range(10)]
-    many = [frechet_distance(generated=draw(200, 4), real=real) for _ in range(10)]
+    few = [frechet_distance(generated=randn(10, 4), real=real) for _ in range(10)]
+    many = [frechet_distance(generated=randn(200, 4), real=real) for _ in range(10)]
     assert min(few) > max(many)  # the bias that its docstring warns of
 
 
 @pytest.mark.parametrize("d", [5, 40])
-def test_frechet_does_not_mind_order_rotation_or_offset(draw, d):
-    generated, real = draw(18, d, dtype=torch.float64), draw(19, d, dtype=torch.float64) * 2
-    turn = torch.linalg.qr(draw(d, d, dtype=torch.float64)).Q
+def test_frechet_does_not_mind_order_rotation_or_offset(randn, d):
+    generated, real = randn(18, d, dtype=torch.float64), randn(19, d, dtype=torch.float64) * 2
+    turn = torch.linalg.qr(randn(d, d, dtype=torch.float64)).Q
     plain = frechet_distance(generated=generated, real=real)
     assert frechet_distance(generated=real, real=generated) == pytest.approx(plain, rel=1e-6)
     assert frechet_distance(generated=generated.flip(0), real=real.flip(0)) == pytest.approx(plain, rel=1e-6)
@@ -186,16 +186,16 @@ def kid_by_loops(generated, real):
     return within(generated) + within(real) - 2 * across
 
 
-def test_kernel_distance_of_one_subset_of_all_rows_is_the_unbiased_estimator(draw, device):
-    generated, real = draw(9, 4), draw(9, 4) + 1
+def test_kernel_distance_of_one_subset_of_all_rows_is_the_unbiased_estimator(randn, device):
+    generated, real = randn(9, 4), randn(9, 4) + 1
     expected = kid_by_loops(generated.tolist(), real.tolist())
     generated, real = generated.to(device), real.to(device)
     for options in ({}, {"subsets": 1, "subset_size": 9}, {"seed": 5}):
         assert kernel_distance(generated=generated, real=real, **options) == pytest.approx(expected, rel=1e-9)
 
 
-def test_subsets_average_to_the_unbiased_estimator(draw):
-    generated, real = draw(7, 3), draw(9, 3)
+def test_subsets_average_to_the_unbiased_estimator(randn):
+    generated, real = randn(7, 3), randn(9, 3)
     expected = kid_by_loops(generated.tolist(), real.tolist())
     found = kernel_distance(generated=generated, real=real, subsets=2000)
     assert found == pytest.approx(expected, abs=0.02)
@@ -206,32 +206,32 @@ def test_no_row_is_drawn_twice_into_a_subset():
     assert kernel_distance(generated=corners, real=zeros, subset_size=3) == pytest.approx(0, abs=1e-12)
 
 
-def test_kernel_distance_is_zero_on_average_between_samples_of_one_distribution(draw):
-    values = torch.tensor([kernel_distance(generated=draw(15, 3), real=draw(20, 3), subsets=3) for _ in range(200)])
+def test_kernel_distance_is_zero_on_average_between_samples_of_one_distribution(randn):
+    values = torch.tensor([kernel_distance(generated=randn(15, 3), real=randn(20, 3), subsets=3) for _ in range(200)])
     assert values.min() < 0 < values.max()
     assert values.mean().abs() < 4 * values.std() / 200**0.5
 
 
-def test_kernel_distance_is_its_seed_and_leaves_the_global_one_alone(draw):
-    generated, real = draw(10, 3), draw(30, 3)
+def test_kernel_distance_is_its_seed_and_leaves_the_global_one_alone(randn):
+    generated, real = randn(10, 3), randn(30, 3)
     state = torch.get_rng_state()
     values = [kernel_distance(generated=generated, real=real, subsets=3, seed=seed) for seed in (0, 0, 1)]
     assert values[0] == values[1] != values[2]
     assert torch.equal(state, torch.get_rng_state())
 
 
-def test_kernel_distance_does_not_mind_rotation(draw):
-    generated, real = draw(12, 5), draw(15, 5) + 1
-    turn = torch.linalg.qr(draw(5, 5)).Q
+def test_kernel_distance_does_not_mind_rotation(randn):
+    generated, real = randn(12, 5), randn(15, 5) + 1
+    turn = torch.linalg.qr(randn(5, 5)).Q
     plain = kernel_distance(generated=generated, real=real)
     assert kernel_distance(generated=generated @ turn, real=real @ turn) == pytest.approx(plain, rel=1e-4)
     assert kernel_distance(generated=generated + 1, real=real) < plain
 
 
 @pytest.mark.parametrize("options", [{"subset_size": 1}, {"subset_size": 6}, {"subsets": 0}])
-def test_impossible_subsets_are_refused(draw, options):
+def test_impossible_subsets_are_refused(randn, options):
     with pytest.raises(ValueError, match=f"{next(iter(options))} must .* got {next(iter(options.values()))}"):
-        kernel_distance(generated=draw(5, 2), real=draw(9, 2), **options)
+        kernel_distance(generated=randn(5, 2), real=randn(9, 2), **options)
 
 
 def test_embedding_distance_by_hand(device):
@@ -243,21 +243,21 @@ def test_embedding_distance_by_hand(device):
     assert found == pytest.approx((math.sqrt(0.5) + math.sqrt(2.5)) / 2)
 
 
-def test_embedding_distance_knows_directions_only(draw):
-    rows, labels = draw(12, 5), torch.arange(12) % 3
-    turn = torch.linalg.qr(draw(5, 5)).Q
+def test_embedding_distance_knows_directions_only(randn):
+    rows, labels = randn(12, 5), torch.arange(12) % 3
+    turn = torch.linalg.qr(randn(5, 5)).Q
 
     def distance(generated, real):
         return embedding_distance(generated=generated, real=real, generated_labels=labels, real_labels=labels)
 
-    other = draw(12, 5)
+    other = randn(12, 5)
     assert distance(rows, rows * (1 + torch.arange(12.0)[:, None])) == pytest.approx(0, abs=1e-6)
     assert distance(rows @ turn, other @ turn) == pytest.approx(distance(rows, other), rel=1e-5)
     assert 0 < distance(rows, other) == distance(other, rows) <= 2
 
 
-def test_per_class_is_the_metric_of_every_class_alone(draw):
-    generated, real = draw(8, 3), draw(12, 3)
+def test_per_class_is_the_metric_of_every_class_alone(randn):
+    generated, real = randn(8, 3), randn(12, 3)
     labels = {"generated_labels": torch.arange(8) % 2 * 5, "real_labels": torch.arange(12) // 6 * 5}
     found = per_class(partial(mmd, bandwidth=2.0), generated=generated, real=real, **labels)
     assert found == {
@@ -266,10 +266,10 @@ def test_per_class_is_the_metric_of_every_class_alone(draw):
     }
 
 
-def test_classes_of_one_set_only_are_refused(draw):
+def test_classes_of_one_set_only_are_refused(randn):
     labels = {"generated_labels": torch.tensor([0, 1]), "real_labels": torch.tensor([0, 2, 0])}
     with pytest.raises(ValueError, match=r"must hold the same classes; got \[1, 2\]"):
-        per_class(mmd, generated=draw(2, 3), real=draw(3, 3), **labels)
+        per_class(mmd, generated=randn(2, 3), real=randn(3, 3), **labels)
 
 
 def unchecked(function):
@@ -277,41 +277,41 @@ def unchecked(function):
     return inspect.unwrap(function)
 
 
-def test_labels_that_are_not_one_per_row_are_refused(draw):
+def test_labels_that_are_not_one_per_row_are_refused(randn):
     labels = {"generated_labels": torch.tensor([0, 0]), "real_labels": torch.tensor([0, 0])}
     with pytest.raises(ValueError, match="must hold one label per row, 2 and 3; got 2 and 2"):
-        unchecked(per_class)(mmd, generated=draw(2, 3), real=draw(3, 3), **labels)
+        unchecked(per_class)(mmd, generated=randn(2, 3), real=randn(3, 3), **labels)
 
 
 @pytest.mark.parametrize("metric", [frechet_distance, kernel_distance])
-def test_distances_refuse_single_rows_and_different_widths(draw, metric):
+def test_distances_refuse_single_rows_and_different_widths(randn, metric):
     with pytest.raises(ValueError, match="need at least 2 rows; got 1 and 5"):
-        metric(generated=draw(1, 3), real=draw(5, 3))
+        metric(generated=randn(1, 3), real=randn(5, 3))
     with pytest.raises(ValueError, match="features of one width; got 3 and 4"):
-        unchecked(metric)(generated=draw(5, 3), real=draw(5, 4))
+        unchecked(metric)(generated=randn(5, 3), real=randn(5, 4))
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
-def test_distances_take_any_dtype_and_compute_in_float64(draw, dtype):
-    generated, real = draw(12, 3).to(dtype), draw(12, 3).to(dtype)
+def test_distances_take_any_dtype_and_compute_in_float64(randn, dtype):
+    generated, real = randn(12, 3).to(dtype), randn(12, 3).to(dtype)
     for metric in (frechet_distance, kernel_distance, mmd):
         assert metric(generated=generated, real=real) == metric(generated=generated.double(), real=real.double())
 
 
-def test_without_torchmetrics_the_remedy_is_named(draw, monkeypatch):
+def test_without_torchmetrics_the_remedy_is_named(randn, monkeypatch):
     for module in ("torchmetrics.image.fid", "torchmetrics.image.kid"):
         monkeypatch.setitem(sys.modules, module, None)
     for metric in (frechet_distance, kernel_distance):
         with pytest.raises(ImportError, match=f"{metric.__name__} needs torchmetrics: pip install torchmetrics"):
-            metric(generated=draw(5, 3), real=draw(5, 3))
+            metric(generated=randn(5, 3), real=randn(5, 3))
     with pytest.raises(ImportError, match="pip install torchmetrics torch-fidelity"):
-        inception_features(draw(2, 3, 8, 8))
+        inception_features(randn(2, 3, 8, 8))
 
 
-def test_without_torch_fidelity_the_remedy_is_named(draw, monkeypatch):
+def test_without_torch_fidelity_the_remedy_is_named(randn, monkeypatch):
     monkeypatch.setattr("torchmetrics.image.fid._TORCH_FIDELITY_AVAILABLE", False)
     with pytest.raises(ImportError, match="pip install torchmetrics torch-fidelity"):
-        inception_features(draw(2, 3, 8, 8))
+        inception_features(randn(2, 3, 8, 8))
 
 
 class Network(torch.nn.Module):
@@ -352,6 +352,6 @@ def test_bytes_are_those_that_the_images_were_read_from(monkeypatch):
     assert torch.equal(inception_features(read)[0, :256], torch.arange(256.0))
 
 
-def test_latents_are_no_images(draw):
+def test_latents_are_no_images(randn):
     with pytest.raises(ValueError, match="images must have 1 or 3 channels; got 4"):
-        inception_features(draw(2, 4, 8, 8))
+        inception_features(randn(2, 4, 8, 8))

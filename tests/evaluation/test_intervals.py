@@ -24,18 +24,18 @@ def test_wilson_refuses_what_is_no_share(share, n):
         wilson(share, n)
 
 
-def test_auc_is_that_of_scikit_learn_and_of_all_pairs(draw):
+def test_auc_is_that_of_scikit_learn_and_of_all_pairs(randn):
     from sklearn.metrics import roc_auc_score
 
-    ours, theirs = (draw(40) + 0.5).round(decimals=1), draw(60).round(decimals=1)  # with ties
+    ours, theirs = (randn(40) + 0.5).round(decimals=1), randn(60).round(decimals=1)  # with ties
     found, _ = auc(ours, theirs, rounds=1)
     assert found == pytest.approx(roc_auc_score([1] * 40 + [0] * 60, torch.cat([ours, theirs])))
     pairs = [(a > b) + 0.5 * (a == b) for a in ours.tolist() for b in theirs.tolist()]
     assert found == pytest.approx(sum(pairs) / len(pairs))
 
 
-def test_auc_knows_only_order(draw):
-    ours, theirs = draw(30), draw(20)
+def test_auc_knows_only_order(randn):
+    ours, theirs = randn(30), randn(20)
     found, interval = auc(ours, theirs)
     assert auc(ours.exp(), theirs.exp()) == (found, interval)
     assert auc(ours.flip(0), theirs)[0] == pytest.approx(found)
@@ -50,16 +50,16 @@ def test_auc_at_its_limits():
     assert auc(torch.ones(4), torch.ones(3)) == (0.5, (0.5, 0.5))
 
 
-def test_the_bootstrap_is_as_wide_as_hanley_and_mcneil_say(draw):
-    found, (low, high) = auc(draw(200) + 0.5, draw(300))
+def test_the_bootstrap_is_as_wide_as_hanley_and_mcneil_say(randn):
+    found, (low, high) = auc(randn(200) + 0.5, randn(300))
     one, two = found / (2 - found), 2 * found**2 / (1 + found)
     variance = found * (1 - found) + 199 * (one - found**2) + 299 * (two - found**2)
     assert high - low == pytest.approx(2 * 1.96 * (variance / (200 * 300)) ** 0.5, rel=0.15)
     assert low < found < high
 
 
-def test_auc_of_equal_distributions_covers_one_half(draw):
-    covers = [low <= 0.5 <= high for _, (low, high) in (auc(draw(40), draw(40), rounds=200) for _ in range(100))]
+def test_auc_of_equal_distributions_covers_one_half(randn):
+    covers = [low <= 0.5 <= high for _, (low, high) in (auc(randn(40), randn(40), rounds=200) for _ in range(100))]
     assert sum(covers) >= 87  # 95 expected; fewer than 87 by chance once in a thousand
 
 

@@ -16,15 +16,15 @@ from mgd_helpers.evaluation.paired import (
 METHODS = ["t", "bootstrap"]
 
 
-def accuracies(draw, sets, students):
+def accuracies(randn, sets, students):
     """Sets that differ, students that differ, and what is left; a and b of one seed share the first two."""
-    shared = 0.7 + 0.1 * draw(sets, 1) + 0.05 * draw(1, students)
-    return shared + 0.01 * draw(sets, students), shared + 0.01 * draw(sets, students)
+    shared = 0.7 + 0.1 * randn(sets, 1) + 0.05 * randn(1, students)
+    return shared + 0.01 * randn(sets, students), shared + 0.01 * randn(sets, students)
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_turning_sides_turns_the_answer(draw, method):
-    a, b = accuracies(draw, 5, 3)
+def test_turning_sides_turns_the_answer(randn, method):
+    a, b = accuracies(randn, 5, 3)
     ours, theirs = paired_difference(a + 0.1, b, method=method), paired_difference(b, a + 0.1, method=method)
     assert (ours.verdict, theirs.verdict) == ("better", "worse")
     assert (ours.mean, ours.low, ours.high) == pytest.approx((-theirs.mean, -theirs.high, -theirs.low), abs=0.002)
@@ -33,9 +33,9 @@ def test_turning_sides_turns_the_answer(draw, method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_what_both_sides_share_does_not_matter(draw, method):
-    a, b = accuracies(draw, 5, 2)
-    shared = draw(5, 2).double()
+def test_what_both_sides_share_does_not_matter(randn, method):
+    a, b = accuracies(randn, 5, 2)
+    shared = randn(5, 2).double()
     plain, moved = paired_difference(a, b, method=method), paired_difference(a + shared, b + shared, method=method)
     assert (moved.mean, moved.low, moved.high) == pytest.approx((plain.mean, plain.low, plain.high), abs=1e-6)
     doubled = paired_difference(a.double() * 2, b.double() * 2, method=method)
@@ -43,16 +43,16 @@ def test_what_both_sides_share_does_not_matter(draw, method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_mean_lies_inside_and_confidence_widens(draw, method):
-    a, b = accuracies(draw, 6, 2)
+def test_the_mean_lies_inside_and_confidence_widens(randn, method):
+    a, b = accuracies(randn, 6, 2)
     narrow, wide = (paired_difference(a, b, method=method, confidence=level) for level in (0.5, 0.99))
     assert wide.low < narrow.low < narrow.mean < narrow.high < wide.high
     assert narrow.mean == pytest.approx((a - b).mean().item(), abs=1e-6)
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_p_value_is_where_the_interval_touches_zero(draw, method):
-    a, b = accuracies(draw, 8, 2)
+def test_the_p_value_is_where_the_interval_touches_zero(randn, method):
+    a, b = accuracies(randn, 8, 2)
     a += b.mean() - a.mean() + 0.004
     found = paired_difference(a, b, method=method)
     assert 0.1 < found.p_value < 0.9
@@ -65,10 +65,10 @@ def test_the_bootstrap_never_says_impossible():
     assert (sure.verdict, sure.p_value) == ("better", 0.01)
 
 
-def test_t_is_the_paired_test_of_scipy_on_set_means(draw):
+def test_t_is_the_paired_test_of_scipy_on_set_means(randn):
     from scipy import stats
 
-    a, b = (side.double() for side in accuracies(draw, 7, 3))
+    a, b = (side.double() for side in accuracies(randn, 7, 3))
     found = paired_difference(a, b, confidence=0.9)
     expected = stats.ttest_rel(a.mean(1), b.mean(1))
     interval = expected.confidence_interval(0.9)
@@ -76,16 +76,16 @@ def test_t_is_the_paired_test_of_scipy_on_set_means(draw):
     assert found.p_value == pytest.approx(expected.pvalue)
 
 
-def test_pooling_one_data_set_changes_nothing(draw):
-    a, b = accuracies(draw, 4, 2)
+def test_pooling_one_data_set_changes_nothing(randn):
+    a, b = accuracies(randn, 4, 2)
     assert pooled_difference([(a, b)]) == paired_difference(a, b)
 
 
-def test_pooling_two_data_sets_is_the_test_of_welch(draw):
+def test_pooling_two_data_sets_is_the_test_of_welch(randn):
     """The mean of d and -e is half the difference of d and e, which scipy compares without equal variances."""
     from scipy import stats
 
-    (a, b), (c, d) = ([side.double() for side in accuracies(draw, sets, 1)] for sets in (5, 9))
+    (a, b), (c, d) = ([side.double() for side in accuracies(randn, sets, 1)] for sets in (5, 9))
     found = pooled_difference([(a, b), (d, 3 * c)], confidence=0.9)  # of another spread
     expected = stats.ttest_ind((a - b)[:, 0], (3 * c - d)[:, 0], equal_var=False)
     interval = expected.confidence_interval(0.9)
@@ -104,8 +104,8 @@ def test_every_data_set_counts_as_much():
         pooled_difference([few, ([[0.5]], [[0.5]])])
 
 
-def test_the_bootstrap_is_a_loop_over_sets_and_students(draw):
-    a, b = accuracies(draw, 4, 3)
+def test_the_bootstrap_is_a_loop_over_sets_and_students(randn):
+    a, b = accuracies(randn, 4, 3)
     found = paired_difference(a, b, method="bootstrap", rounds=40_000)
     random = np.random.default_rng(1)
     gaps = (a - b).double().numpy()
@@ -159,8 +159,8 @@ def test_ways_that_do_not_differ_are_rarely_told_apart(sets, data_sets):
     assert told < 0.065 * 1000
 
 
-def test_one_seed_gives_one_answer_and_lists_will_do(draw):
-    a, b = accuracies(draw, 4, 2)
+def test_one_seed_gives_one_answer_and_lists_will_do(randn):
+    a, b = accuracies(randn, 4, 2)
     one, same, other = (paired_difference(a, b, method="bootstrap", rounds=500, seed=seed) for seed in (0, 0, 1))
     assert one == same != other
     assert paired_difference(a.tolist(), b.tolist()) == paired_difference(a, b)

@@ -164,8 +164,8 @@ def test_a_dit_decodes_whatever_one_asks_for():
     assert images.shape[1:] == (16, 16, 1)  # an image, under another name
 
 
-def test_videos_have_one_more_axis_and_are_steered_like_images(draw):
-    sample, output, targets = draw(3, 2, 4, 3, 8, 8)  # batch, channels, frames, height, width
+def test_videos_have_one_more_axis_and_are_steered_like_images(randn):
+    sample, output, targets = randn(3, 2, 4, 3, 8, 8)  # batch, channels, frames, height, width
     scheduler = diffusers.DDIMScheduler(clip_sample=False, timestep_spacing="trailing")
     scheduler.set_timesteps(4)
     with steer(tiny.bare(scheduler), ModePull(targets, strength=1.0)):

@@ -6,8 +6,8 @@ from mgd_helpers.guidance.noise import NoiseLevel
 
 
 @pytest.fixture
-def targets(draw):
-    return draw(3, 2, 4, 4)
+def targets(randn):
+    return randn(3, 2, 4, 4)
 
 
 def level_of(share, timestep=7.5):
@@ -40,8 +40,8 @@ def test_a_cloud_depends_on_seed_key_and_step_alone(targets):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.6, 1.0])
-def test_diffused_points_are_signal_and_noise(draw, device, share):
-    cloud, level = draw(4000, 2, 4, 4).to(device), level_of(share)
+def test_diffused_points_are_signal_and_noise(randn, device, share):
+    cloud, level = randn(4000, 2, 4, 4).to(device), level_of(share)
     noise = (diffuse(cloud, level) - level.signal * cloud) / max(share, 1e-9)
     if share == 0:
         torch.testing.assert_close(diffuse(cloud, level), cloud)

@@ -18,12 +18,12 @@ from mgd_helpers.guidance.windows import window
 
 
 @pytest.fixture
-def targets(draw):
-    return draw(3, *LATENT)
+def targets(randn):
+    return randn(3, *LATENT)
 
 
-def test_a_learned_variance_behind_the_prediction_stays_as_it_is(tiny, targets, draw):
-    sample, output = draw(3, *LATENT), draw(3, 8, 8, 8)
+def test_a_learned_variance_behind_the_prediction_stays_as_it_is(tiny, targets, randn):
+    sample, output = randn(3, *LATENT), randn(3, 8, 8, 8)
     found = steps_of(tiny, ModePull(targets, strength=1.0), output, sample)
     assert found.shape == output.shape
     assert torch.equal(found[:, 4:], output[:, 4:])
@@ -32,25 +32,25 @@ def test_a_learned_variance_behind_the_prediction_stays_as_it_is(tiny, targets, 
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
-def test_what_the_scheduler_gets_predicts_what_the_guidance_said(targets, draw, prediction):
+def test_what_the_scheduler_gets_predicts_what_the_guidance_said(targets, randn, prediction):
     pipe = tiny_pipeline(diffusers.DDIMScheduler(clip_sample=False, prediction_type=prediction))
-    sample, output = draw(2, 3, *LATENT)
+    sample, output = randn(2, 3, *LATENT)
     found = steps_of(pipe, lambda denoised, level: 2 * denoised - targets, output, sample)
     level = noise_level(pipe.scheduler, 500, sample)
     expected = 2 * to_denoised(output, level, prediction) - targets
     torch.testing.assert_close(to_denoised(found, level, prediction), expected, rtol=1e-4, atol=1e-4)
 
 
-def test_the_output_keeps_its_precision(tiny, targets, draw):
-    output = draw(3, *LATENT).bfloat16()
+def test_the_output_keeps_its_precision(tiny, targets, randn):
+    output = randn(3, *LATENT).bfloat16()
     assert steps_of(tiny, ModePull(targets), output, output).dtype == torch.bfloat16
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
 @pytest.mark.parametrize("inference", [False, True])
-def test_a_guidance_may_work_in_place(targets, draw, prediction, inference):
+def test_a_guidance_may_work_in_place(targets, randn, prediction, inference):
     pipe = tiny_pipeline(diffusers.DDIMScheduler(clip_sample=False, prediction_type=prediction))
-    sample, output = draw(2, 3, *LATENT)
+    sample, output = randn(2, 3, *LATENT)
     kept = output.clone()
 
     def in_place(denoised, level):

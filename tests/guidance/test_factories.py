@@ -14,8 +14,8 @@ LATENT = (2, 3, 4)
 
 
 @pytest.fixture
-def given(draw):
-    cloud = draw(40, *LATENT)
+def given(randn):
+    cloud = randn(40, *LATENT)
     return pick_targets(bisect(cloud, n_leaves=3), images_per_class=3), cloud, 7
 
 
@@ -32,9 +32,9 @@ def test_a_name_is_its_function_and_its_settings_are_documented():
         assert function.__doc__
 
 
-def test_each_is_the_pull_of_its_name_within_its_window(given, draw):
+def test_each_is_the_pull_of_its_name_within_its_window(given, randn):
     targets, cloud, seed = given
-    x = draw(3, *LATENT)
+    x = randn(3, *LATENT)
     pulls = {
         "mode": (ModePull(targets.latents, 0.3), 0.5),
         "mgd3": (ModePull.preset("mgd3", targets.latents), WINDOW),
@@ -49,9 +49,9 @@ def test_each_is_the_pull_of_its_name_within_its_window(given, draw):
     assert factories.none(*given) is None
 
 
-def test_settings_are_bound_by_name(given, draw):
+def test_settings_are_bound_by_name(given, randn):
     targets, cloud, seed = given
-    x = draw(3, *LATENT)
+    x = randn(3, *LATENT)
     now = level(0.8, x)
     bound = functools.partial(factories.mode, strength=0.7, above=0.0)(*given)
     assert torch.equal(bound(x, now), ModePull(targets.latents, 0.7)(x, now))
@@ -63,8 +63,8 @@ def test_settings_are_bound_by_name(given, draw):
     assert torch.equal(bound(x, level(0.98, x)), pull(x, level(0.98, x)))
 
 
-def test_the_place_of_the_tangent_has_a_name(given, draw):
-    x = draw(3, *LATENT)
+def test_the_place_of_the_tangent_has_a_name(given, randn):
+    x = randn(3, *LATENT)
     found = {
         place: factories.manifold(*given, tangent=place)(x, level(0.8, x)) for place in ("denoised", "target", "sample")
     }
@@ -76,9 +76,9 @@ def test_the_place_of_the_tangent_has_a_name(given, draw):
         factories.manifold(*given, tangent="targets")
 
 
-def test_a_small_class_has_as_many_neighbors_as_it_has_images(draw):
+def test_a_small_class_has_as_many_neighbors_as_it_has_images(randn):
     for count in (2, 3, 9):
-        cloud = draw(count, *LATENT)
+        cloud = randn(count, *LATENT)
         targets = pick_targets(bisect(cloud, n_leaves=2), images_per_class=2)
-        x = draw(2, *LATENT)
+        x = randn(2, *LATENT)
         assert factories.manifold(targets, cloud, 0)(x, level(0.8, x)).isfinite().all()

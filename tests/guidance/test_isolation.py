@@ -17,8 +17,8 @@ from mgd_helpers.guidance.toys import tiny_pipeline
 
 
 @pytest.fixture
-def targets(draw):
-    return draw(3, *LATENT)
+def targets(randn):
+    return randn(3, *LATENT)
 
 
 def test_the_scheduler_comes_back_after_the_context_also_after_an_exception_and_nested(tiny, targets):
@@ -144,9 +144,9 @@ def test_pipelines_that_inspect_the_signature_still_find_eta_and_generator(tiny,
     assert {"eta", "generator"} <= set(plain.parameters)
 
 
-def test_other_arguments_of_step_are_handed_on(tiny, draw):
+def test_other_arguments_of_step_are_handed_on(tiny, randn):
     tiny.scheduler.set_timesteps(4)
-    sample = draw(3, *LATENT)
+    sample = randn(3, *LATENT)
 
     def step():
         generator = torch.Generator().manual_seed(1)

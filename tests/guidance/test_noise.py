@@ -26,8 +26,8 @@ def exact_output(clean, epsilon, signal, noise, prediction):
 
 @pytest.mark.parametrize("prediction", PREDICTIONS)
 @pytest.mark.parametrize(("signal", "noise"), LEVELS)
-def test_denoised_of_an_exact_output_is_the_clean_sample(draw, prediction, signal, noise):
-    clean, epsilon = draw(2, 2, 4, 3, 3)
+def test_denoised_of_an_exact_output_is_the_clean_sample(randn, prediction, signal, noise):
+    clean, epsilon = randn(2, 2, 4, 3, 3)
     level = level_of(signal, noise, signal * clean + noise * epsilon)
     output = exact_output(clean, epsilon, signal, noise, prediction)
     torch.testing.assert_close(to_denoised(output, level, prediction), clean, rtol=1e-4, atol=1e-4)
@@ -35,17 +35,17 @@ def test_denoised_of_an_exact_output_is_the_clean_sample(draw, prediction, signa
 
 @pytest.mark.parametrize("prediction", PREDICTIONS)
 @pytest.mark.parametrize(("signal", "noise"), LEVELS)
-def test_shifting_the_output_by_slope_times_delta_moves_denoised_by_delta(draw, prediction, signal, noise):
-    output, sample, delta = draw(3, 2, 4, 3, 3)
+def test_shifting_the_output_by_slope_times_delta_moves_denoised_by_delta(randn, prediction, signal, noise):
+    output, sample, delta = randn(3, 2, 4, 3, 3)
     level = level_of(signal, noise, sample)
     moved = to_denoised(output + output_slope(level, prediction) * delta, level, prediction)
     torch.testing.assert_close(moved - to_denoised(output, level, prediction), delta, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("prediction", PREDICTIONS)
-def test_denoised_is_float32_also_for_half_precision(draw, prediction):
-    level = level_of(0.8, 0.6, draw(1, 4, 2, 2).bfloat16())
-    assert to_denoised(draw(1, 4, 2, 2).bfloat16(), level, prediction).dtype == torch.float32
+def test_denoised_is_float32_also_for_half_precision(randn, prediction):
+    level = level_of(0.8, 0.6, randn(1, 4, 2, 2).bfloat16())
+    assert to_denoised(randn(1, 4, 2, 2).bfloat16(), level, prediction).dtype == torch.float32
 
 
 def test_noise_share_runs_from_clean_to_pure_noise():
@@ -139,15 +139,15 @@ def test_the_level_that_follows_is_the_next_one_and_the_last_is_clean(name):
     assert [level.step for level in levels] == sorted(level.step for level in levels)
 
 
-def test_the_midpoints_of_kdpm2_have_a_level_of_their_own(draw):
+def test_the_midpoints_of_kdpm2_have_a_level_of_their_own(randn):
     scheduler = diffusers.KDPM2DiscreteScheduler()
     scheduler.set_timesteps(5)
-    sample = scheduler.init_noise_sigma * draw(1, 4, 2, 2)
+    sample = scheduler.init_noise_sigma * randn(1, 4, 2, 2)
     for timestep in scheduler.timesteps:
         scale = scheduler.scale_model_input(torch.ones(1, dtype=torch.float64), timestep)
         level = noise_level(scheduler, timestep, sample)
         assert level.noise.item() == pytest.approx((1 / scale.item() ** 2 - 1) ** 0.5, rel=1e-4)
-        sample = scheduler.step(draw(1, 4, 2, 2), timestep, sample).prev_sample
+        sample = scheduler.step(randn(1, 4, 2, 2), timestep, sample).prev_sample
 
 
 def test_level_stays_a_scalar_in_float32():

@@ -14,8 +14,8 @@ def level_of(share, sample, variance=None):
     return NoiseLevel((1 - noise**2).sqrt(), noise, 0, sample, variance=variance)
 
 
-def test_each_guidance_sees_the_rows_of_its_class_alone(draw):
-    denoised, sample, variance = draw(3, 4, *LATENT)
+def test_each_guidance_sees_the_rows_of_its_class_alone(randn):
+    denoised, sample, variance = randn(3, 4, *LATENT)
     seen = []
 
     def watch(part, level):
@@ -29,8 +29,8 @@ def test_each_guidance_sees_the_rows_of_its_class_alone(draw):
     assert torch.equal(moved[[1, 3]], denoised[[1, 3]])  # a class without a guidance
 
 
-def test_it_acts_where_any_of_its_guidances_does(draw):
-    targets, denoised = draw(2, 1, *LATENT)
+def test_it_acts_where_any_of_its_guidances_does(randn):
+    targets, denoised = randn(2, 1, *LATENT)
     early, late = window(ModePull(targets), above=0.8), window(ModePull(targets), below=0.3)
     both = PerClass({0: early, 1: late, 2: None}, [0, 1, 2])
     assert [acts(both, share) for share in (0.9, 0.5, 0.2)] == [True, False, True]
@@ -40,7 +40,7 @@ def test_it_acts_where_any_of_its_guidances_does(draw):
     assert moved.flatten(1).any(1).tolist() == [True, False, False]
 
 
-def test_other_images_than_it_was_made_for_are_refused(draw):
-    denoised = draw(3, *LATENT)
+def test_other_images_than_it_was_made_for_are_refused(randn):
+    denoised = randn(3, *LATENT)
     with pytest.raises(ValueError, match="images must be the 2 that the guidances were given for; got 3"):
         PerClass({0: lambda part, level: part}, [0, 0])(denoised, level_of(0.9, denoised))

@@ -23,18 +23,18 @@ def level_of(share, sample=None):
 
 
 @pytest.fixture
-def targets(draw):
-    return draw(3, *LATENT)
+def targets(randn):
+    return randn(3, *LATENT)
 
 
 @pytest.fixture
-def denoised(draw, targets):
-    return targets + draw(3, *LATENT)
+def denoised(randn, targets):
+    return targets + randn(3, *LATENT)
 
 
 @pytest.fixture
-def cloud(draw):
-    return draw(40, *LATENT)
+def cloud(randn):
+    return randn(40, *LATENT)
 
 
 def dense_tangent(point, cloud, n_neighbors=24, rank=8):
@@ -107,16 +107,16 @@ def test_neighbors_and_rank_reach_the_tangent_space(targets, denoised, cloud):
         torch.testing.assert_close((found - denoised)[row].flatten().double(), expected, rtol=1e-4, atol=1e-4)
 
 
-def test_one_cloud_per_target_is_a_loop_over_targets(targets, denoised, draw):
-    clouds = draw(3, 40, *LATENT)
+def test_one_cloud_per_target_is_a_loop_over_targets(targets, denoised, randn):
+    clouds = randn(3, 40, *LATENT)
     found = ManifoldPull(targets, clouds)(denoised, level_of(0.9))
     for row in range(3):
         one = ManifoldPull(targets[row : row + 1], clouds[row])(denoised[row : row + 1], level_of(0.9))
         torch.testing.assert_close(found[row : row + 1], one)
 
 
-def test_each_image_may_have_neighbors_of_its_own_class_alone(targets, denoised, draw, device):
-    cloud, labels, wanted = draw(90, *LATENT), torch.arange(90) % 3, torch.tensor([2, 0, 2])
+def test_each_image_may_have_neighbors_of_its_own_class_alone(targets, denoised, randn, device):
+    cloud, labels, wanted = randn(90, *LATENT), torch.arange(90) % 3, torch.tensor([2, 0, 2])
     found = ManifoldPull(targets.to(device), cloud.to(device), groups=(wanted, labels))(
         denoised.to(device), level_of(0.9)
     )
@@ -126,8 +126,8 @@ def test_each_image_may_have_neighbors_of_its_own_class_alone(targets, denoised,
         torch.testing.assert_close(found[row : row + 1].cpu(), alone)
 
 
-def test_the_nodes_of_a_tree_are_a_cloud_too(targets, denoised, draw):
-    tree = bisect(draw(60, *LATENT), n_leaves=20)
+def test_the_nodes_of_a_tree_are_a_cloud_too(targets, denoised, randn):
+    tree = bisect(randn(60, *LATENT), n_leaves=20)
     found = ManifoldPull(targets, tree.centroids)(denoised, level_of(0.9))
     for row in range(3):
         pull = (targets[row] - denoised[row]).flatten().double()
@@ -135,9 +135,9 @@ def test_the_nodes_of_a_tree_are_a_cloud_too(targets, denoised, draw):
         torch.testing.assert_close((found - denoised)[row].flatten().double(), expected, rtol=1e-4, atol=1e-4)
 
 
-def test_neighborhoods_may_adapt_to_the_place(targets, denoised, draw):
+def test_neighborhoods_may_adapt_to_the_place(targets, denoised, randn):
     plane = torch.zeros(300, *LATENT)
-    plane[:, 0, 0, :2] = draw(300, 2)
+    plane[:, 0, 0, :2] = randn(300, 2)
     found = ManifoldPull(targets, plane, n_neighbors="auto", rank="auto")(denoised, level_of(0.9))
     expected = torch.zeros_like(targets)
     expected[:, 0, 0, :2] = (targets - denoised)[:, 0, 0, :2]
@@ -145,8 +145,8 @@ def test_neighborhoods_may_adapt_to_the_place(targets, denoised, draw):
 
 
 @pytest.mark.parametrize("own", [False, True])
-def test_the_tangent_may_be_taken_at_the_target_once_and_for_all(targets, denoised, draw, device, own):
-    cloud = draw(3, 40, *LATENT) if own else draw(40, *LATENT)
+def test_the_tangent_may_be_taken_at_the_target_once_and_for_all(targets, denoised, randn, device, own):
+    cloud = randn(3, 40, *LATENT) if own else randn(40, *LATENT)
     place = tangent_at.target(targets.to(device), cloud.to(device))
     guidance = ManifoldPull(targets.to(device), tangent=place)
     found = guidance(denoised.to(device), level_of(0.9)).cpu()
@@ -158,9 +158,9 @@ def test_the_tangent_may_be_taken_at_the_target_once_and_for_all(targets, denois
     assert place(denoised.to(device) + 1, level_of(0.5)) is first
 
 
-def test_the_error_of_the_tangent_at_the_target_shrinks_with_the_distance_to_it(draw):
+def test_the_error_of_the_tangent_at_the_target_shrinks_with_the_distance_to_it(randn):
     """On a sphere: the nearer the prediction is to the target, the less the two tangents differ."""
-    cloud = torch.nn.functional.normalize(draw(3000, 3))
+    cloud = torch.nn.functional.normalize(randn(3000, 3))
     target = torch.tensor([[0.0, 0.0, 1.0]])
     errors = []
     for angle in (0.8, 0.4, 0.2):
@@ -178,8 +178,8 @@ def test_the_error_of_the_tangent_at_the_target_shrinks_with_the_distance_to_it(
 
 
 @pytest.mark.parametrize("own", [False, True])
-def test_the_tangent_at_the_sample_is_equation_5(targets, denoised, draw, device, own):
-    cloud, sample = (draw(3, 40, *LATENT) if own else draw(40, *LATENT)), draw(3, *LATENT)
+def test_the_tangent_at_the_sample_is_equation_5(targets, denoised, randn, device, own):
+    cloud, sample = (randn(3, 40, *LATENT) if own else randn(40, *LATENT)), randn(3, *LATENT)
     level = level_of(0.9, sample)
     place = tangent_at.sample(cloud.to(device), seed=4, keys=(5, 6, 7))
     guidance = ManifoldPull(targets.to(device), tangent=place)
@@ -196,13 +196,13 @@ def test_the_tangent_at_the_sample_is_equation_5(targets, denoised, draw, device
         torch.testing.assert_close((found - denoised)[row].flatten().double(), expected, rtol=1e-4, atol=1e-4)
 
 
-def test_a_noisy_patch_makes_strict_projection_vanish(draw):
+def test_a_noisy_patch_makes_strict_projection_vanish(randn):
     """D = 4096: of a pull along a flat manifold clean neighbours keep much, a dozen noisy ones next to nothing."""
-    frame = torch.linalg.qr(draw(4096, 5)).Q.T
-    cloud = (3 * draw(400, 5) @ frame).view(-1, 4, 32, 32)
-    targets, denoised = (3 * draw(2, 6, 5) @ frame).view(2, 6, 4, 32, 32)
+    frame = torch.linalg.qr(randn(4096, 5)).Q.T
+    cloud = (3 * randn(400, 5) @ frame).view(-1, 4, 32, 32)
+    targets, denoised = (3 * randn(2, 6, 5) @ frame).view(2, 6, 4, 32, 32)
     level = level_of(0.9)
-    level = level_of(0.9, level.signal * denoised + level.noise * draw(6, 4, 32, 32))
+    level = level_of(0.9, level.signal * denoised + level.noise * randn(6, 4, 32, 32))
     kept = {}
     for place in ("denoised", "sample"):
         tangent = getattr(tangent_at, place)(cloud, n_neighbors=12, rank=3)
@@ -213,16 +213,16 @@ def test_a_noisy_patch_makes_strict_projection_vanish(draw):
     assert kept["sample"] < 0.02
 
 
-def test_the_clean_tangent_is_the_limit_of_noisy_ones(draw):
+def test_the_clean_tangent_is_the_limit_of_noisy_ones(randn):
     """With more and more points under noise, Eq. 5 does what clean neighbours do."""
-    frame = torch.linalg.qr(draw(24, 3)).Q.T
-    targets, denoised = (draw(2, 3, 3) @ frame).view(2, 3, *LATENT)
+    frame = torch.linalg.qr(randn(24, 3)).Q.T
+    targets, denoised = (randn(2, 3, 3) @ frame).view(2, 3, *LATENT)
     level = level_of(0.5)
     level = level_of(0.5, level.signal * denoised)
     clean = (targets - denoised).flatten(1)
     errors = []
     for count in (40, 200, 1000):
-        cloud = (draw(count, 3) @ frame).view(-1, *LATENT)
+        cloud = (randn(count, 3) @ frame).view(-1, *LATENT)
         guidance = ManifoldPull(targets, tangent=tangent_at.sample(cloud, n_neighbors=count, rank=3))
         errors.append(((guidance(denoised, level) - denoised).flatten(1) - clean).norm() / clean.norm())
     assert errors[0] > errors[1] > errors[2]
@@ -236,25 +236,25 @@ def test_mgd3_is_the_mode_pull_of_a_ddpm_step_and_nothing_else(targets, denoised
     torch.testing.assert_close(found, denoised + strength * (targets - denoised))
 
 
-def all_guidances(targets, draw):
+def all_guidances(targets, randn):
     groups = (torch.tensor([0, 1, 0]), torch.arange(80) % 2)
     return [
         ModePull(targets),
-        ManifoldPull(targets, draw(40, *LATENT)),
-        ManifoldPull(targets, draw(3, 40, *LATENT)),
-        ManifoldPull(targets, draw(80, *LATENT), groups=groups),
-        ManifoldPull(targets, draw(40, *LATENT), n_neighbors="auto", rank="auto"),
-        ManifoldPull(targets, tangent=tangent_at.sample(draw(3, 40, *LATENT))),
-        ManifoldPull(targets, tangent=tangent_at.target(targets, draw(3, 40, *LATENT))),
+        ManifoldPull(targets, randn(40, *LATENT)),
+        ManifoldPull(targets, randn(3, 40, *LATENT)),
+        ManifoldPull(targets, randn(80, *LATENT), groups=groups),
+        ManifoldPull(targets, randn(40, *LATENT), n_neighbors="auto", rank="auto"),
+        ManifoldPull(targets, tangent=tangent_at.sample(randn(3, 40, *LATENT))),
+        ManifoldPull(targets, tangent=tangent_at.target(targets, randn(3, 40, *LATENT))),
         ReleasedPull(targets),
         ReleasedPull(targets, keys=(5, 1, 2)),
         window(ModePull(targets), above=0.5),
     ]
 
 
-def test_every_image_has_its_own_target(targets, denoised, draw):
+def test_every_image_has_its_own_target(targets, denoised, randn):
     """Neither one target for all nor targets in turn: whoever wants that says so."""
-    for guidance in all_guidances(targets, draw):
+    for guidance in all_guidances(targets, randn):
         for rows in (1, 6):
             with pytest.raises(
                 ValueError, match=rf"got 3 targets for {rows} images.*targets.repeat_interleave\(n, 0\)"
@@ -262,8 +262,8 @@ def test_every_image_has_its_own_target(targets, denoised, draw):
                 guidance(denoised[:1].repeat(rows, 1, 1, 1), level_of(0.9, denoised[:1].repeat(rows, 1, 1, 1)))
 
 
-def test_an_image_moves_alike_alone_and_in_a_batch(targets, denoised, draw):
-    cloud, sample = draw(40, *LATENT), denoised + 1
+def test_an_image_moves_alike_alone_and_in_a_batch(targets, denoised, randn):
+    cloud, sample = randn(40, *LATENT), denoised + 1
 
     def alone(row):
         mine = targets[row : row + 1]
@@ -276,8 +276,8 @@ def test_an_image_moves_alike_alone_and_in_a_batch(targets, denoised, draw):
             torch.testing.assert_close(found, many(denoised, level_of(0.9, sample))[row : row + 1], atol=1e-4, rtol=0)
 
 
-def test_all_guidances_keep_the_protocol(targets, draw):
-    assert all(isinstance(guidance, Guidance) for guidance in all_guidances(targets, draw))
+def test_all_guidances_keep_the_protocol(targets, randn):
+    assert all(isinstance(guidance, Guidance) for guidance in all_guidances(targets, randn))
 
 
 @pytest.mark.parametrize(

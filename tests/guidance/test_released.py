@@ -22,8 +22,8 @@ SETTINGS = {
 
 
 @pytest.fixture
-def targets(draw):
-    return draw(3, *LATENT)
+def targets(randn):
+    return randn(3, *LATENT)
 
 
 # --- the released update, transcribed: one image, NumPy, float64 -----------------------------------------------------
@@ -96,7 +96,7 @@ def ddim_by_hand(x, epsilon, target, alphas, steps, index, settings, numbers):
 @pytest.mark.parametrize("name", SETTINGS)
 @pytest.mark.parametrize("index", [0, 2, 23])
 @pytest.mark.parametrize("update", ["ddpm", "ddim"])
-def test_the_preset_is_the_released_update_to_a_millionth(targets, draw, name, index, update):
+def test_the_preset_is_the_released_update_to_a_millionth(targets, randn, name, index, update):
     alphas = np.cumprod(1 - np.linspace(1e-4, 2e-2, 1000))
     if update == "ddpm":
         scheduler = diffusers.DDPMScheduler(variance_type="learned_range", timestep_spacing="linspace", **TRAINED)
@@ -107,7 +107,7 @@ def test_the_preset_is_the_released_update_to_a_millionth(targets, draw, name, i
     scheduler.set_timesteps(50)
     timestep = scheduler.timesteps[index]
     assert timestep == steps[index]
-    epsilon, clean, wrong, said = draw(4, 3, *LATENT)
+    epsilon, clean, wrong, said = randn(4, 3, *LATENT)
     said = said.tanh()
     x = float(alphas[steps[index]] ** 0.5) * clean + float((1 - alphas[steps[index]]) ** 0.5) * epsilon
     predicted = epsilon + 0.001 * wrong
@@ -138,8 +138,8 @@ def level_of(share, sample, timestep=0):
 
 @pytest.mark.parametrize("share", [0.97, 0.7])
 @pytest.mark.parametrize("keys", [None, (4, 0, 9)])
-def test_released_pull_is_its_formula_with_other_settings(targets, draw, device, share, keys):
-    denoised, sample = draw(2, 3, *LATENT)
+def test_released_pull_is_its_formula_with_other_settings(targets, randn, device, share, keys):
+    denoised, sample = randn(2, 3, *LATENT)
     options = {"radius": 0.3, "bandwidth": 5.0, "n_points": 50, "n_neighbors": 9, "rank": 4, "seed": 3}
     guidance = ReleasedPull(targets.to(device), strength=0.2, normal_strength=0.7, keys=keys, **options)
     level = level_of(share, sample.to(device))
@@ -162,8 +162,8 @@ def released_directions(radius, level, targets):
     ("latent", "radii", "cosine"),
     [((4, 32, 32), (0.1, 0.3, 1.0), 0.999), ((4, 8, 8), (0.1, 0.3), 0.999), ((4, 8, 8), (1.0,), 0.98)],
 )
-def test_the_released_radius_is_inert(draw, latent, radii, cosine):
-    targets, epsilon = draw(2, 4, *latent)
+def test_the_released_radius_is_inert(randn, latent, radii, cosine):
+    targets, epsilon = randn(2, 4, *latent)
     level = level_of(0.9, targets)
     level = level_of(0.9, level.signal * targets + level.noise * epsilon)
     reference = released_directions(0.05, level, targets)
@@ -172,14 +172,14 @@ def test_the_released_radius_is_inert(draw, latent, radii, cosine):
         assert found.min() > cosine
 
 
-def test_the_pull_along_the_normal_has_unit_length(draw):
-    level = level_of(0.9, draw(4, *LATENT))
-    torch.testing.assert_close(released_directions(0.1, level, draw(4, *LATENT)).norm(dim=1), torch.ones(4))
+def test_the_pull_along_the_normal_has_unit_length(randn):
+    level = level_of(0.9, randn(4, *LATENT))
+    torch.testing.assert_close(released_directions(0.1, level, randn(4, *LATENT)).norm(dim=1), torch.ones(4))
 
 
 @pytest.mark.parametrize("other", [{"seed": 1}, {"keys": (7, 8, 9)}])
-def test_the_cloud_depends_on_seed_key_and_timestep(targets, draw, other):
-    denoised = draw(3, *LATENT)
+def test_the_cloud_depends_on_seed_key_and_timestep(targets, randn, other):
+    denoised = randn(3, *LATENT)
     plain, level = ReleasedPull(targets), level_of(0.9, denoised)
     assert not torch.equal(plain(denoised, level), ReleasedPull(targets, **other)(denoised, level))
     assert not torch.equal(plain(denoised, level), plain(denoised, level_of(0.9, denoised, timestep=20)))

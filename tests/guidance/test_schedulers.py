@@ -16,8 +16,8 @@ from mgd_helpers.guidance.toys import tiny_pipeline
 
 
 @pytest.fixture
-def targets(draw):
-    return draw(3, *LATENT)
+def targets(randn):
+    return randn(3, *LATENT)
 
 
 def test_lists_name_schedulers_that_exist_or_existed_and_do_not_overlap():

@@ -14,8 +14,8 @@ from mgd_helpers.guidance.windows import window
 
 
 @pytest.fixture
-def targets(draw):
-    return draw(3, *LATENT)
+def targets(randn):
+    return randn(3, *LATENT)
 
 
 def zero_guidances(targets):

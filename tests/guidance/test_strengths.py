@@ -53,11 +53,11 @@ def test_the_released_strength_is_22_at_the_first_of_50_steps_and_below_1_at_the
     assert of_step[23] == pytest.approx(0.8, abs=0.1)
 
 
-def test_a_shift_of_the_clean_prediction_moves_a_ddpm_step_by_what_the_rules_say(draw):
+def test_a_shift_of_the_clean_prediction_moves_a_ddpm_step_by_what_the_rules_say(randn):
     """δ = mean(λ) g moves the step's result by λ g, δ = posterior(λ) g by λ σ g: asked of the scheduler itself."""
     scheduler = diffusers.DDPMScheduler(prediction_type="sample", **TRAINED)
     scheduler.set_timesteps(20)
-    timestep, (sample, output, pull) = scheduler.timesteps[4], draw(3, 2, 4, 3, 3)
+    timestep, (sample, output, pull) = scheduler.timesteps[4], randn(3, 2, 4, 3, 3)
     level = noise_level(scheduler, timestep, sample)
 
     def after(shift):
@@ -73,9 +73,9 @@ def ddpm_sigma(scheduler, timestep):
     return scheduler._get_variance(timestep).sqrt()
 
 
-def test_the_score_rule_is_tweedies_formula(draw):
+def test_the_score_rule_is_tweedies_formula(randn):
     """x̂₀ = (x + noise² score) / signal: a change of the score by λ g moves x̂₀ by λ g noise² / signal."""
-    level, (sample, gradient, pull) = level_of(0.6, 0.8), draw(3, 4)
+    level, (sample, gradient, pull) = level_of(0.6, 0.8), randn(3, 4)
 
     def clean(gradient):
         return (sample + level.noise**2 * gradient) / level.signal
@@ -120,10 +120,10 @@ def test_per_log_snr_tends_to_a_constant_for_short_steps_and_goes_all_the_way_in
 
 
 @pytest.mark.parametrize("name", ["DDIM", "DPMSolverMultistep", "EulerDiscrete", "EulerAncestralDiscrete", "LCM"])
-def test_every_rule_runs_under_every_kind_of_scheduler(draw, name):
+def test_every_rule_runs_under_every_kind_of_scheduler(randn, name):
     scheduler = getattr(diffusers, f"{name}Scheduler")()
     scheduler.register_to_config(clip_sample=False)
-    pipe = PointCloudPipeline(draw(20, 3), scheduler)
+    pipe = PointCloudPipeline(randn(20, 3), scheduler)
     for rule in (strengths.score(1e-3), strengths.posterior(1e-3), strengths.mean(1e-3), strengths.per_log_snr(0.1)):
         values = []
 
@@ -131,7 +131,7 @@ def test_every_rule_runs_under_every_kind_of_scheduler(draw, name):
             values.append(float(rule(level)))
             return values[-1]
 
-        with steer(pipe, ModePull(draw(4, 3), strength=spied)):
+        with steer(pipe, ModePull(randn(4, 3), strength=spied)):
             assert pipe(4, num_inference_steps=8).images.isfinite().all()
         assert len(values) == 8 and min(values) >= 0
 

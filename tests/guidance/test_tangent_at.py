@@ -14,8 +14,8 @@ def level(sample):
     return NoiseLevel(torch.tensor(0.6), torch.tensor(0.8), 5, sample)
 
 
-def test_the_tangent_at_the_prediction_is_local_pca_there(draw, device):
-    cloud, denoised = draw(60, *LATENT).to(device), draw(3, *LATENT).to(device)
+def test_the_tangent_at_the_prediction_is_local_pca_there(randn, device):
+    cloud, denoised = randn(60, *LATENT).to(device), randn(3, *LATENT).to(device)
     for options in (
         {"n_neighbors": 9, "rank": 2},
         {"rank": 0.8},
@@ -24,14 +24,14 @@ def test_the_tangent_at_the_prediction_is_local_pca_there(draw, device):
     ):
         found = tangent_at.denoised(cloud, **options)(denoised, level(denoised))
         expected = local_tangent(denoised, cloud, **({"n_neighbors": 24, "rank": 8} | options))
-        v = draw(3, *LATENT).to(device)
+        v = randn(3, *LATENT).to(device)
         torch.testing.assert_close(found.tangent_part(v), expected.tangent_part(v), rtol=1e-4, atol=1e-5)
         assert torch.equal(found.rank, expected.rank)
 
 
-def test_a_tangent_of_ones_own_takes_the_place_of_the_string(draw):
+def test_a_tangent_of_ones_own_takes_the_place_of_the_string(randn):
     """Along the first axis alone."""
-    targets, denoised = draw(2, 3, *LATENT)
+    targets, denoised = randn(2, 3, *LATENT)
     axis = torch.zeros(3, 1, *LATENT)
     axis[:, 0, 0, 0, 0] = 2.0
 
@@ -44,8 +44,8 @@ def test_a_tangent_of_ones_own_takes_the_place_of_the_string(draw):
     torch.testing.assert_close(moved, expected)
 
 
-def test_a_space_from_a_basis_is_the_span_of_its_rows(draw):
-    basis, points, v = draw(4, 3, 10), draw(4, 10), draw(4, 10)
+def test_a_space_from_a_basis_is_the_span_of_its_rows(randn):
+    basis, points, v = randn(4, 3, 10), randn(4, 10), randn(4, 10)
     basis[1, 2] = basis[1, 0] + basis[1, 1]  # spanned already
     basis[2, 0] = 0
     space = TangentSpace.from_basis(points, basis)
@@ -69,15 +69,15 @@ def test_a_space_from_a_basis_is_the_span_of_its_rows(draw):
         (((4, 10), (4, 2, 9)), r"basis must be \[B, rank, D\] .* got \[4, 2, 9\] and \[4, 10\]"),
     ],
 )
-def test_a_basis_that_does_not_fit_is_refused(draw, unchecked, shapes, message):
+def test_a_basis_that_does_not_fit_is_refused(randn, unchecked, shapes, message):
     with pytest.raises(ValueError, match=message):
-        unchecked(TangentSpace.from_basis.__func__)(TangentSpace, draw(*shapes[0]), draw(*shapes[1]))
+        unchecked(TangentSpace.from_basis.__func__)(TangentSpace, randn(*shapes[0]), randn(*shapes[1]))
 
 
-def test_a_cloud_is_made_ready_once(draw, monkeypatch):
+def test_a_cloud_is_made_ready_once(randn, monkeypatch):
     made, original = [], tangent_at.TangentSpaces
     monkeypatch.setattr(tangent_at, "TangentSpaces", lambda *a, **k: made.append(1) or original(*a, **k))
-    cloud, denoised = draw(60, *LATENT), draw(3, *LATENT)
+    cloud, denoised = randn(60, *LATENT), randn(3, *LATENT)
     for place in (tangent_at.denoised(cloud), tangent_at.target(denoised, cloud)):
         made.clear()
         for _ in range(3):
@@ -85,12 +85,12 @@ def test_a_cloud_is_made_ready_once(draw, monkeypatch):
         assert made == [1]
 
 
-def test_clouds_that_do_not_fit_are_told(draw):
-    cloud = draw(60, *LATENT)
+def test_clouds_that_do_not_fit_are_told(randn):
+    cloud = randn(60, *LATENT)
     with pytest.raises(
         ValueError, match=r"cloud must be \[M, \*latent\] .* for 2 images \[4\]; .* Encode it with this"
     ):
-        tangent_at.denoised(cloud)(draw(2, 4), level(draw(2, 4)))
+        tangent_at.denoised(cloud)(randn(2, 4), level(randn(2, 4)))
     with pytest.raises(ValueError, match="cloud must be finite"):
         tangent_at.sample(cloud / 0)
     with pytest.raises(ValueError, match="rank must be a number or 'auto'; got 'all'"):

@@ -28,8 +28,8 @@ def test_spiral_noise_has_the_given_size_and_follows_the_seed():
     assert not torch.equal(spiral(10, noise=0.1, seed=1), spiral(10, noise=0.1, seed=2))
 
 
-def test_the_denoiser_is_the_mean_of_the_points_by_their_likelihood(draw, device):
-    points, sample = draw(7, 2, 3), draw(4, 2, 3)
+def test_the_denoiser_is_the_mean_of_the_points_by_their_likelihood(randn, device):
+    points, sample = randn(7, 2, 3), randn(4, 2, 3)
     pipe = PointCloudPipeline(points.to(device), ddim())
     found = pipe.denoise(sample.to(device), signal=0.8, noise=0.6).cpu()
     for row, x in enumerate(sample):
@@ -38,8 +38,8 @@ def test_the_denoiser_is_the_mean_of_the_points_by_their_likelihood(draw, device
         torch.testing.assert_close(found[row], expected)
 
 
-def test_without_noise_the_denoiser_gives_the_nearest_point(draw):
-    points = draw(7, 2)
+def test_without_noise_the_denoiser_gives_the_nearest_point(randn):
+    points = randn(7, 2)
     found = PointCloudPipeline(points, ddim()).denoise(points[2:4] + 0.01, signal=1.0, noise=1e-3)
     torch.testing.assert_close(found, points[2:4])
 
@@ -87,8 +87,8 @@ def test_what_the_scheduler_gets_predicts_the_exact_clean_sample(name):
 
 
 @pytest.mark.parametrize("name", schedulers())
-def test_a_full_pull_lands_on_the_target_in_the_toy_world_too(draw, name):
-    targets = draw(3, 2)
+def test_a_full_pull_lands_on_the_target_in_the_toy_world_too(randn, name):
+    targets = randn(3, 2)
     pipe = PointCloudPipeline(spiral(50), schedulers()[name])
     with steer(pipe, ModePull(targets, strength=1.0)):
         torch.testing.assert_close(pipe(3, num_inference_steps=8).images, targets, rtol=1e-3, atol=1e-3)

@@ -14,13 +14,13 @@ def level_of(share):
 
 
 @pytest.fixture
-def targets(draw):
-    return draw(3, *LATENT)
+def targets(randn):
+    return randn(3, *LATENT)
 
 
 @pytest.fixture
-def denoised(draw, targets):
-    return targets + draw(3, *LATENT)
+def denoised(randn, targets):
+    return targets + randn(3, *LATENT)
 
 
 @pytest.mark.parametrize(

@@ -22,23 +22,23 @@ def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def test_shifting_is_padding_with_the_border_and_cropping(draw, device):
-    images, shifts = draw(9, 2, 5, 7), torch.cartesian_prod(torch.arange(-1, 2), torch.arange(-1, 2)) * 2
+def test_shifting_is_padding_with_the_border_and_cropping(randn, device):
+    images, shifts = randn(9, 2, 5, 7), torch.cartesian_prod(torch.arange(-1, 2), torch.arange(-1, 2)) * 2
     found = translate(images.to(device), shifts).cpu()
     for image, moved, (down, right) in zip(images, found, shifts.tolist(), strict=True):
         padded = F.pad(image[None], (2, 2, 2, 2), mode="replicate")[0]
         assert torch.equal(moved, padded[:, 2 - down : 7 - down, 2 - right : 9 - right])
 
 
-def test_no_shift_changes_nothing(draw):
-    images = draw(3, 1, 4, 4)
+def test_no_shift_changes_nothing(randn):
+    images = randn(3, 1, 4, 4)
     assert torch.equal(translate(images, torch.zeros(3, 2, dtype=torch.long)), images)
 
 
 @pytest.mark.parametrize("augmentation", AUGMENTATIONS)
 @pytest.mark.parametrize("channels", [1, 3])
-def test_equal_generators_draw_equal_changes_and_shapes_stay(draw, device, augmentation, channels):
-    images = draw(6, channels, 12, 16).clamp(-1, 1).to(device)
+def test_equal_generators_draw_equal_changes_and_shapes_stay(randn, device, augmentation, channels):
+    images = randn(6, channels, 12, 16).clamp(-1, 1).to(device)
     before = images.clone()
     found = augment(images, augmentation, generator=seeded())
     assert found.shape == images.shape and found.device == images.device and found.dtype == images.dtype
@@ -48,9 +48,9 @@ def test_equal_generators_draw_equal_changes_and_shapes_stay(draw, device, augme
     assert found.stride() == torch.empty(found.shape).stride()  # or all layers run channels-last, slower on a CPU
 
 
-def test_unknown_augmentations_are_refused(draw):
+def test_unknown_augmentations_are_refused(randn):
     with pytest.raises(ValueError, match=r"augmentation must be one of none, shift, .*; got 'mixup'"):
-        augment(draw(1, 1, 4, 4), "mixup", generator=seeded())
+        augment(randn(1, 1, 4, 4), "mixup", generator=seeded())
 
 
 def matrix(rows, count=1):
@@ -60,22 +60,22 @@ def matrix(rows, count=1):
 FLIP = matrix([[-1.0, 0, 0], [0, 1, 0]])
 
 
-def test_flipping_twice_changes_nothing_and_once_is_a_flip(draw, device):
-    images = draw(3, 2, 6, 7).to(device)
+def test_flipping_twice_changes_nothing_and_once_is_a_flip(randn, device):
+    images = randn(3, 2, 6, 7).to(device)
     flip = FLIP.expand(3, 2, 3).to(device)
     torch.testing.assert_close(affine(images, flip), images.flip(3), rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(affine(affine(images, flip), flip), images, rtol=1e-4, atol=1e-4)
 
 
-def test_moving_by_whole_pixels_leaves_zeros_behind(draw):
-    images = draw(1, 1, 6, 8)
+def test_moving_by_whole_pixels_leaves_zeros_behind(randn):
+    images = randn(1, 1, 6, 8)
     moved = affine(images, matrix([[1, 0, 2 * 2 / 8], [0, 1, -2 * 1 / 6]]))  # reads 2 to the right, 1 above
     assert moved[..., :1, :].abs().max() < 1e-4 and moved[..., 6:].abs().max() < 1e-4
     torch.testing.assert_close(moved[..., 1:, :6], images[..., :5, 2:], rtol=1e-4, atol=1e-4)
 
 
-def test_a_crop_is_what_interpolation_makes_of_the_piece(draw):
-    images = draw(1, 2, 16, 16)
+def test_a_crop_is_what_interpolation_makes_of_the_piece(randn):
+    images = randn(1, 2, 16, 16)
     piece = F.interpolate(images[..., 4:12, 8:16], size=(16, 16), mode="bilinear")
     found = affine(images, matrix([[0.5, 0, 0.5], [0, 0.5, -0.0]]))
     inside = slice(2, -2)  # beyond the piece's border the image goes on
@@ -104,8 +104,8 @@ def naive_color_jitter(image, factors, order):
     return image
 
 
-def test_colors_change_as_in_the_loop_over_images(draw, device):
-    images, factors = draw(4, 3, 5, 5), draw(4, 3).abs()
+def test_colors_change_as_in_the_loop_over_images(randn, device):
+    images, factors = randn(4, 3, 5, 5), randn(4, 3).abs()
     order = torch.tensor([[0, 1, 2], [2, 1, 0], [1, 2, 0], [0, 2, 1]])
     found = color_jitter(images.to(device), factors.to(device), order.to(device)).cpu()
     for image, row, changes, changed in zip(images, factors.tolist(), order.tolist(), found, strict=True):
@@ -113,8 +113,8 @@ def test_colors_change_as_in_the_loop_over_images(draw, device):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_factors_of_one_change_nothing_and_of_zero_all(draw, channels):
-    images, order = draw(2, channels, 4, 4), torch.arange(3).expand(2, 3)
+def test_factors_of_one_change_nothing_and_of_zero_all(randn, channels):
+    images, order = randn(2, channels, 4, 4), torch.arange(3).expand(2, 3)
     torch.testing.assert_close(color_jitter(images, torch.ones(2, 3), order), images)
     dark = color_jitter(images, torch.tensor([[0.0, 1, 1]] * 2), order)
     torch.testing.assert_close(dark, torch.full_like(dark, -1))
@@ -175,8 +175,8 @@ def test_dsa_makes_one_change_per_image_as_strong_as_in_the_field():
     assert [end.tolist() for end in starts.aminmax(dim=0)] == [[-6, -10], [17, 29]]  # any pixel is a middle
 
 
-def test_dsa_leaves_an_image_alone_but_for_its_one_change(draw):
-    images = draw(600, 3, 16, 16).clamp(-1, 1)
+def test_dsa_leaves_an_image_alone_but_for_its_one_change(randn):
+    images = randn(600, 3, 16, 16).clamp(-1, 1)
     parameters = random_augmentation("dsa", images.shape, generator=seeded())
     found = apply_augmentation(images, parameters)
     hole = parameters["holes"][:, 1] > 0
@@ -187,15 +187,15 @@ def test_dsa_leaves_an_image_alone_but_for_its_one_change(draw):
     assert found[calm].abs().max() <= 1 + 1e-5
 
 
-def test_holes_are_zero_and_the_rest_is_kept(draw, device):
-    images, holes = draw(3, 2, 6, 8), torch.tensor([[0, 3, 2, 5], [4, 9, -2, 1], [0, 0, 0, 8]])
+def test_holes_are_zero_and_the_rest_is_kept(randn, device):
+    images, holes = randn(3, 2, 6, 8), torch.tensor([[0, 3, 2, 5], [4, 9, -2, 1], [0, 0, 0, 8]])
     expected = images.clone()
     expected[0, :, 0:3, 2:5] = 0
     expected[1, :, 4:6, 0:1] = 0
     assert torch.equal(cutout(images.to(device), holes).cpu(), expected)
 
 
-def test_cutmix_mixes_targets_by_the_area_really_pasted(draw, device):
+def test_cutmix_mixes_targets_by_the_area_really_pasted(randn, device):
     count, height, width = 5, 9, 12
     images = torch.arange(5.0).view(5, 1, 1, 1).expand(count, 2, height, width)
     seen = []

@@ -12,9 +12,9 @@ def parameters(network):
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_logits_are_the_head_of_the_features(draw, device, name):
+def test_logits_are_the_head_of_the_features(randn, device, name):
     network = build(name, channels=2, n_classes=5, image_size=16, width=SMALL[name]).to(device)
-    images = draw(3, 2, 16, 16).to(device)
+    images = randn(3, 2, 16, 16).to(device)
     features = network.features(images)
     assert features.ndim == 2 and features.shape[1] == network.head.in_features
     assert network(images).shape == (3, 5)
@@ -22,28 +22,28 @@ def test_logits_are_the_head_of_the_features(draw, device, name):
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_an_image_is_judged_by_itself_and_alike_in_training(draw, name):
-    network, images = build(name, channels=1, n_classes=3, image_size=16, width=SMALL[name]), draw(4, 1, 16, 16)
+def test_an_image_is_judged_by_itself_and_alike_in_training(randn, name):
+    network, images = build(name, channels=1, n_classes=3, image_size=16, width=SMALL[name]), randn(4, 1, 16, 16)
     torch.testing.assert_close(network(images)[2:3], network.eval()(images[2:3]), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnetap10"])
 @pytest.mark.parametrize("size", [32, 96])
-def test_contrast_of_the_image_changes_nothing_in_a_resnet(draw, name, size):
+def test_contrast_of_the_image_changes_nothing_in_a_resnet(randn, name, size):
     network = build(name, channels=3, n_classes=4, image_size=size, width=4)
-    images = 100 * draw(2, 3, size, size)  # far above the norm's epsilon
+    images = 100 * randn(2, 3, size, size)  # far above the norm's epsilon
     torch.testing.assert_close(network(3 * images), network(images), rtol=1e-3, atol=1e-3)
 
 
-def test_scale_and_offset_of_the_channels_change_nothing_behind_instance_norm(draw):
-    network, maps = ConvNet(1, 3, image_size=8, depth=1, width=4), 100 * draw(2, 4, 8, 8)
+def test_scale_and_offset_of_the_channels_change_nothing_behind_instance_norm(randn):
+    network, maps = ConvNet(1, 3, image_size=8, depth=1, width=4), 100 * randn(2, 4, 8, 8)
     behind = network.features[1:]
-    scale, offset = draw(4, 1, 1).abs() + 1, draw(4, 1, 1)
+    scale, offset = randn(4, 1, 1).abs() + 1, randn(4, 1, 1)
     torch.testing.assert_close(behind(scale * maps + offset), behind(maps), rtol=1e-3, atol=1e-3)
 
 
-def test_blocks_are_convolution_instance_norm_relu_and_mean_pooling(draw):
-    student, images = ConvNet(1, 3, image_size=8, depth=1, width=4), draw(2, 1, 8, 8)
+def test_blocks_are_convolution_instance_norm_relu_and_mean_pooling(randn):
+    student, images = ConvNet(1, 3, image_size=8, depth=1, width=4), randn(2, 1, 8, 8)
     convolution = student.features[0]
     expected = F.conv2d(images, convolution.weight, convolution.bias, padding=1)
     expected = F.avg_pool2d(F.relu(F.instance_norm(expected)), 2).flatten(1)
@@ -53,15 +53,15 @@ def test_blocks_are_convolution_instance_norm_relu_and_mean_pooling(draw):
 @pytest.mark.parametrize(
     ("depth", "size", "features"), [(3, (32, 32), 16 * 4 * 4), (1, (9, 9), 16 * 4 * 4), (2, (30, 9), 16 * 7 * 2)]
 )
-def test_features_of_a_convnet_have_the_size_of_the_last_map(draw, depth, size, features):
+def test_features_of_a_convnet_have_the_size_of_the_last_map(randn, depth, size, features):
     student = ConvNet(3, 5, image_size=size, depth=depth, width=16)
-    assert student.features(draw(2, 3, *size)).shape == (2, features)
+    assert student.features(randn(2, 3, *size)).shape == (2, features)
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_images_need_not_be_square(draw, name):
+def test_images_need_not_be_square(randn, name):
     network = build(name, channels=1, n_classes=3, image_size=(16, 24), width=SMALL[name])
-    assert network(draw(2, 1, 16, 24)).shape == (2, 3)
+    assert network(randn(2, 1, 16, 24)).shape == (2, 3)
 
 
 def test_one_number_is_the_side_of_a_square():
@@ -98,8 +98,8 @@ def residual(images, weights, *, stride=1, pool=1):
 
 @pytest.mark.parametrize("size", [32, 80])
 @pytest.mark.parametrize("network", [ResNet18, ResNetAP10])
-def test_resnets_are_what_their_papers_say(draw, network, size):
-    student, images = network(3, 2, image_size=size, width=2), draw(2, 3, size, size)
+def test_resnets_are_what_their_papers_say(randn, network, size):
+    student, images = network(3, 2, image_size=size, width=2), randn(2, 3, size, size)
     weights = [weight.detach() for weight in student.features.parameters() if weight.ndim == 4]
     pooled, large = network is ResNetAP10, size > 64
     stem = weights.pop(0)

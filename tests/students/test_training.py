@@ -92,8 +92,8 @@ def test_targets_go_where_the_images_are(waves, cutmix):
 
 
 @pytest.mark.parametrize("augmentation", AUGMENTATIONS)
-def test_images_need_not_be_square(draw, augmentation):
-    images, labels = draw(5, 1, 8, 12).clamp(-1, 1), torch.arange(5) % 2
+def test_images_need_not_be_square(randn, augmentation):
+    images, labels = randn(5, 1, 8, 12).clamp(-1, 1), torch.arange(5) % 2
     recipe = Recipe(steps=2, batch_size=4, network="convnet2", width=4, augmentation=augmentation, cutmix=True)
     student = train_student(images, labels, n_classes=2, recipe=recipe)
     assert soft_labels(student, images).shape == (5, 2)

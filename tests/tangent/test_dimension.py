@@ -17,8 +17,8 @@ def sorted_distances(points, cloud, k):
 
 
 @pytest.fixture
-def distances(draw):
-    cloud = draw(300, 3, dtype=torch.float64)
+def distances(randn):
+    cloud = randn(300, 3, dtype=torch.float64)
     return sorted_distances(cloud, cloud, 20)
 
 
@@ -72,17 +72,17 @@ def test_too_few_neighbors_are_refused():
 # --- manifolds: points [N, m] and at each an orthonormal frame of the tangent [N, d, m] -------------------------------
 
 
-def plane(dimension, draw):
-    points = draw(QUERIES + POINTS, dimension)
+def plane(dimension, randn):
+    points = randn(QUERIES + POINTS, dimension)
     return points, torch.eye(dimension).expand(len(points), -1, -1)
 
 
-def sphere(dimension, draw):
-    points = torch.nn.functional.normalize(draw(QUERIES + POINTS, dimension + 1))
+def sphere(dimension, randn):
+    points = torch.nn.functional.normalize(randn(QUERIES + POINTS, dimension + 1))
     return points, torch.linalg.svd(points[:, None], full_matrices=True).Vh[:, 1:]
 
 
-def torus(_, draw):
+def torus(_, randn):
     """The tube around a circle, of radii 1 and 0.4."""
     u, v = 2 * math.pi * torch.rand(2, QUERIES + POINTS, generator=torch.Generator().manual_seed(1))
     points = torch.stack([(1 + 0.4 * v.cos()) * u.cos(), (1 + 0.4 * v.cos()) * u.sin(), 0.4 * v.sin()], 1)
@@ -91,7 +91,7 @@ def torus(_, draw):
     return points, torch.stack([along, around], 1)
 
 
-def swiss_roll(_, draw):
+def swiss_roll(_, randn):
     generator = torch.Generator().manual_seed(1)
     t = 1.5 * math.pi * (1 + 2 * torch.rand(QUERIES + POINTS, generator=generator))
     height = 21 * torch.rand(len(t), generator=generator)
@@ -101,12 +101,12 @@ def swiss_roll(_, draw):
     return points, torch.stack([torch.nn.functional.normalize(along), across], 1)
 
 
-def embedded(manifold, dimension, ambient, draw):
+def embedded(manifold, dimension, ambient, randn):
     """In `ambient` dimensions, under noise whose length is 1 % of the manifold's extent (root mean square)."""
-    points, frames = manifold(dimension, draw)
-    turn = torch.linalg.qr(draw(ambient, points.shape[1])).Q
+    points, frames = manifold(dimension, randn)
+    turn = torch.linalg.qr(randn(ambient, points.shape[1])).Q
     extent = (points - points.mean(0)).square().sum(1).mean().sqrt()
-    noisy = points @ turn.T + 0.01 * extent / math.sqrt(ambient) * draw(len(points), ambient)
+    noisy = points @ turn.T + 0.01 * extent / math.sqrt(ambient) * randn(len(points), ambient)
     return noisy[:QUERIES], noisy[QUERIES:], frames[:QUERIES] @ turn.T
 
 
@@ -122,8 +122,8 @@ KNOWN = [(plane, d) for d in (1, 2, 4, 8)] + [(sphere, d) for d in (1, 2, 4, 8)]
     ("manifold", "dimension", "ambient"),
     [(*case, 64) for case in KNOWN] + [(plane, 8, 4096), (sphere, 4, 4096), (swiss_roll, 2, 4096)],
 )
-def test_known_manifolds_are_recovered(draw, device, manifold, dimension, ambient):
-    points, cloud, frames = embedded(manifold, dimension, ambient, draw)
+def test_known_manifolds_are_recovered(randn, device, manifold, dimension, ambient):
+    points, cloud, frames = embedded(manifold, dimension, ambient, randn)
     found = local_tangent(points.to(device), cloud.to(device), n_neighbors="auto", rank="auto").rank.cpu()
     assert abs(found.median() - dimension) <= 1  # the mean comes out a little low in many dimensions
     space = local_tangent(points.to(device), cloud.to(device), n_neighbors="auto", rank=dimension)
@@ -135,15 +135,15 @@ def test_known_manifolds_are_recovered(draw, device, manifold, dimension, ambien
 
 
 @pytest.mark.parametrize(("manifold", "dimension"), [(plane, 2), (sphere, 4), (swiss_roll, 2)])
-def test_the_explained_variance_rule_finds_flat_and_gently_curved_manifolds(draw, manifold, dimension):
-    points, cloud, _ = embedded(manifold, dimension, 64, draw)
+def test_the_explained_variance_rule_finds_flat_and_gently_curved_manifolds(randn, manifold, dimension):
+    points, cloud, _ = embedded(manifold, dimension, 64, randn)
     found = local_tangent(points, cloud, n_neighbors="auto", rank=0.9).rank.float()
     assert abs(found.mean() - dimension) <= 1
 
 
-def test_a_prediction_off_the_manifold_does_not_change_its_dimension(draw):
-    points, cloud, _ = embedded(sphere, 2, 64, draw)
-    off = points + 0.2 * torch.nn.functional.normalize(draw(QUERIES, 64))
+def test_a_prediction_off_the_manifold_does_not_change_its_dimension(randn):
+    points, cloud, _ = embedded(sphere, 2, 64, randn)
+    off = points + 0.2 * torch.nn.functional.normalize(randn(QUERIES, 64))
     assert abs(local_tangent(off, cloud, n_neighbors="auto", rank="auto").rank.float().mean() - 2) <= 1
     naive = mle_dimension(torch.cdist(off, cloud).sort(1).values[:, :64])
     assert naive.median() > 3  # from its own distances one would see too many

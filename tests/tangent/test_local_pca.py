@@ -11,16 +11,16 @@ DIM = 20
 
 
 @pytest.fixture
-def cloud(draw):
+def cloud(randn):
     """60 points near a curved three-dimensional surface in 20 dimensions, in float64."""
-    inner = draw(60, 3, dtype=torch.float64)
-    frame = torch.linalg.qr(draw(DIM, 6, dtype=torch.float64)).Q
-    return torch.cat([inner, 0.3 * inner.square()], 1) @ frame.T + 0.01 * draw(60, DIM, dtype=torch.float64)
+    inner = randn(60, 3, dtype=torch.float64)
+    frame = torch.linalg.qr(randn(DIM, 6, dtype=torch.float64)).Q
+    return torch.cat([inner, 0.3 * inner.square()], 1) @ frame.T + 0.01 * randn(60, DIM, dtype=torch.float64)
 
 
 @pytest.fixture
-def points(draw, cloud):
-    return cloud[:5] + 0.1 * draw(5, DIM, dtype=torch.float64)
+def points(randn, cloud):
+    return cloud[:5] + 0.1 * randn(5, DIM, dtype=torch.float64)
 
 
 def projectors(space: TangentSpace, dim: int = DIM):
@@ -60,8 +60,8 @@ def test_projector_is_one(points, cloud, device):
     assert space.rank.tolist() == [3] * 5
 
 
-def test_a_batch_is_a_loop_over_its_points(points, cloud, draw):
-    vectors = draw(5, DIM, dtype=torch.float64)
+def test_a_batch_is_a_loop_over_its_points(points, cloud, randn):
+    vectors = randn(5, DIM, dtype=torch.float64)
     space = local_tangent(points, cloud, n_neighbors=12, rank=3)
     for row in range(5):
         single = local_tangent(points[row : row + 1], cloud, n_neighbors=12, rank=3)
@@ -70,8 +70,8 @@ def test_a_batch_is_a_loop_over_its_points(points, cloud, draw):
         assert torch.equal(single.indices[0], space.indices[row])
 
 
-def test_a_batch_of_clouds_is_a_loop_over_them(points, cloud, draw, device):
-    clouds = cloud + draw(5, 1, DIM, dtype=torch.float64) / 10 + draw(5, 60, DIM, dtype=torch.float64) / 50
+def test_a_batch_of_clouds_is_a_loop_over_them(points, cloud, randn, device):
+    clouds = cloud + randn(5, 1, DIM, dtype=torch.float64) / 10 + randn(5, 60, DIM, dtype=torch.float64) / 50
     space = local_tangent(points.to(device), clouds.to(device), n_neighbors=12, rank=3)
     for row in range(5):
         single = local_tangent(points[row : row + 1], clouds[row], n_neighbors=12, rank=3)
@@ -85,8 +85,8 @@ def test_one_cloud_for_all_is_the_same_cloud_for_each(points, cloud):
     torch.testing.assert_close(projectors(shared), projectors(own))
 
 
-def test_turning_the_world_turns_the_tangent_space(points, cloud, draw, device):
-    turn = torch.linalg.qr(draw(DIM, DIM, dtype=torch.float64)).Q
+def test_turning_the_world_turns_the_tangent_space(points, cloud, randn, device):
+    turn = torch.linalg.qr(randn(DIM, DIM, dtype=torch.float64)).Q
     plain = projectors(local_tangent(points, cloud))
     turned = projectors(local_tangent((points @ turn.T).to(device), (cloud @ turn.T).to(device))).cpu()
     torch.testing.assert_close(turned, turn @ plain @ turn.T, rtol=0, atol=1e-8)
@@ -110,7 +110,7 @@ def test_neighbors_are_listed_nearest_first(points, cloud):
 
 
 @pytest.mark.parametrize("offset", [0.0, 1000.0])
-def test_neighbors_on_a_line_span_one_dimension_however_many_are_asked_for(draw, device, offset):
+def test_neighbors_on_a_line_span_one_dimension_however_many_are_asked_for(randn, device, offset):
     line = offset + torch.linspace(0, 1, 40)[:, None] * torch.linspace(1, 2, 50)
     space = local_tangent(line[:2].to(device), line.to(device), n_neighbors=8, rank=3)
     assert space.rank.tolist() == [1, 1]
@@ -119,8 +119,8 @@ def test_neighbors_on_a_line_span_one_dimension_however_many_are_asked_for(draw,
 
 
 @pytest.mark.parametrize("n_neighbors", [3, 7])
-def test_equal_neighbors_span_nothing_though_their_mean_is_rounded(draw, device, n_neighbors):
-    cloud = 1000 * draw(1, 50).expand(9, 50).to(device)
+def test_equal_neighbors_span_nothing_though_their_mean_is_rounded(randn, device, n_neighbors):
+    cloud = 1000 * randn(1, 50).expand(9, 50).to(device)
     space = local_tangent(cloud[:1], cloud, n_neighbors=n_neighbors, rank=2)
     assert space.rank.item() == 0
     assert space.tangent_part(torch.ones(1, 50, device=device)).abs().max() == 0
@@ -158,11 +158,11 @@ def test_a_share_takes_the_fewest_directions_that_hold_it(points, cloud, share):
 
 
 @pytest.mark.parametrize("options", [{"n_neighbors": "auto"}, {"n_neighbors": "auto", "rank": "auto"}, {"rank": 0.9}])
-def test_what_adapts_to_the_place_does_not_depend_on_the_batch(draw, options):
+def test_what_adapts_to_the_place_does_not_depend_on_the_batch(randn, options):
     """A line, a plane and a thick ball side by side: every point gets neighbours and rank of its own."""
     cloud = torch.zeros(900, 12, dtype=torch.float64)
     for part, dimension in enumerate((1, 2, 8)):
-        cloud[300 * part : 300 * part + 300, :dimension] = draw(300, dimension, dtype=torch.float64)
+        cloud[300 * part : 300 * part + 300, :dimension] = randn(300, dimension, dtype=torch.float64)
         cloud[300 * part : 300 * part + 300, 11] = 100 * part
     points = cloud[[5, 405, 705]] + 1e-3
     together = local_tangent(points, cloud, **options)
@@ -190,7 +190,7 @@ def test_neighbors_stay_within_their_group(points, cloud, device):
         torch.testing.assert_close(projectors(space)[row].cpu(), projectors(alone)[0], rtol=0, atol=1e-8)
 
 
-def test_memory_stays_below_the_stated_bound(draw, monkeypatch):
+def test_memory_stays_below_the_stated_bound(randn, monkeypatch):
     from mgd_helpers.tangent import neighbors
 
     seen, original = [], torch.Tensor.topk
@@ -200,7 +200,7 @@ def test_memory_stays_below_the_stated_bound(draw, monkeypatch):
         return original(ranks, *args, **options)
 
     monkeypatch.setattr(torch.Tensor, "topk", watched)
-    points, cloud = draw(20, 128), draw(100_000, 128)
+    points, cloud = randn(20, 128), randn(100_000, 128)
     whole = local_tangent(points, cloud).indices
     assert len(seen) == 1
     monkeypatch.setattr(neighbors, "BLOCK_BYTES", 2**20)
@@ -210,9 +210,9 @@ def test_memory_stays_below_the_stated_bound(draw, monkeypatch):
 
 
 @pytest.mark.parametrize("options", [{}, {"rank": 0.9}, {"rank": "auto"}, {"n_neighbors": "auto", "rank": "auto"}])
-def test_duplicates_of_a_point_leave_a_space_of_what_is_left(draw, options):
+def test_duplicates_of_a_point_leave_a_space_of_what_is_left(randn, options):
     """Twenty copies each of a few points: whatever is found is finite, and a projector."""
-    cloud = draw(6, 10).repeat_interleave(20, 0)
+    cloud = randn(6, 10).repeat_interleave(20, 0)
     space = local_tangent(cloud[:30:10], cloud, **options)
     found = projectors(space, 10)
     assert found.isfinite().all()

@@ -10,14 +10,14 @@ def by_sorting(points, cloud, count):
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e3])
-def test_neighbors_are_those_of_all_distances_sorted(draw, device, offset):
-    points, cloud = draw(7, 5) + offset, draw(90, 5) + offset
+def test_neighbors_are_those_of_all_distances_sorted(randn, device, offset):
+    points, cloud = randn(7, 5) + offset, randn(90, 5) + offset
     search = Neighbors(cloud.to(device))
     assert torch.equal(search.nearest(points.to(device), 6).cpu(), by_sorting(points, cloud, 6))
 
 
-def test_each_point_may_have_a_cloud_of_its_own(draw, device):
-    points, clouds = draw(4, 5), draw(4, 30, 5)
+def test_each_point_may_have_a_cloud_of_its_own(randn, device):
+    points, clouds = randn(4, 5), randn(4, 30, 5)
     search = Neighbors(clouds.to(device))
     found = search.nearest(points.to(device), 3).cpu()
     for row in range(4):
@@ -25,16 +25,16 @@ def test_each_point_may_have_a_cloud_of_its_own(draw, device):
     assert torch.equal(search.take(found.to(device)).cpu(), torch.stack([clouds[row][found[row]] for row in range(4)]))
 
 
-def test_blocks_do_not_change_the_answer(draw, monkeypatch):
-    points, cloud, own = draw(7, 5), draw(90, 5), draw(7, 90, 5)
+def test_blocks_do_not_change_the_answer(randn, monkeypatch):
+    points, cloud, own = randn(7, 5), randn(90, 5), randn(7, 90, 5)
     whole = Neighbors(cloud).nearest(points, 6), Neighbors(own).nearest(points, 6)
     monkeypatch.setattr(neighbors, "BLOCK_BYTES", 4 * 7 * 10)  # ten points at a time
     assert torch.equal(Neighbors(cloud).nearest(points, 6), whole[0])
     assert torch.equal(Neighbors(own).nearest(points, 6), whole[1])
 
 
-def test_a_cloud_in_half_precision_stays_so_and_is_searched_in_float32(draw):
-    points, cloud = draw(7, 40), draw(90, 40)
+def test_a_cloud_in_half_precision_stays_so_and_is_searched_in_float32(randn):
+    points, cloud = randn(7, 40), randn(90, 40)
     search = Neighbors(cloud.half())
     assert search.centered.dtype == torch.half
     assert search.take(search.nearest(points, 3)).dtype == torch.float32
@@ -42,9 +42,9 @@ def test_a_cloud_in_half_precision_stays_so_and_is_searched_in_float32(draw):
     assert same.float().mean() > 0.9
 
 
-def test_dimensions_are_known_at_every_point(draw, device, monkeypatch):
+def test_dimensions_are_known_at_every_point(randn, device, monkeypatch):
     plane, line = torch.zeros(150, 6), torch.zeros(150, 6)
-    plane[:, :2], line[:, :1] = draw(150, 2), draw(150, 1)
+    plane[:, :2], line[:, :1] = randn(150, 2), randn(150, 1)
     cloud = torch.cat([plane, line + 50]).to(device)
     found = Neighbors(cloud).dimensions(most=300)
     assert found[:150].double().mean().round() == 2

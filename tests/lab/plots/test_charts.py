@@ -21,17 +21,17 @@ def test_scores_show_every_value_and_their_mean():
     assert axis.get_xlabel() == "accuracy"
 
 
-def test_the_map_gives_each_label_its_color_and_marker_and_shows_the_stars(draw):
-    points, labels = draw(10, 2), [0, 1, 1, 0, 0, 1, 0, 1, 1, 1]
-    axis = charts.draw_map(points, labels, ["a", "b"], stars=draw(3, 2)).axes[0]
+def test_the_map_gives_each_label_its_color_and_marker_and_shows_the_stars(randn):
+    points, labels = randn(10, 2), [0, 1, 1, 0, 0, 1, 0, 1, 1, 1]
+    axis = charts.draw_map(points, labels, ["a", "b"], stars=randn(3, 2)).axes[0]
     assert [len(one.get_offsets()) for one in axis.collections] == [4, 6, 3]
     np.testing.assert_allclose(axis.collections[0].get_offsets(), points[[0, 3, 4, 6]])
     assert [text.get_text() for text in axis.get_legend().get_texts()] == ["a", "b"]
     assert not np.array_equal(axis.collections[0].get_facecolor(), axis.collections[1].get_facecolor())
 
 
-def test_arrows_start_at_the_points_and_are_as_long_as_they_are(draw):
-    cloud, points, pull = draw(20, 2), draw(4, 2), draw(4, 2)
+def test_arrows_start_at_the_points_and_are_as_long_as_they_are(randn):
+    cloud, points, pull = randn(20, 2), randn(4, 2), randn(4, 2)
     axis = charts.draw_arrows(cloud, points, {"pull": pull, "half": pull / 2}).axes[0]
     quivers = [one for one in axis.collections if hasattr(one, "U")]
     np.testing.assert_allclose(quivers[0].get_offsets(), points)

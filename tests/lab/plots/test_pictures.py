@@ -11,8 +11,8 @@ def shown(figure):
     return [axis.images[0].get_array() for axis in figure.axes if axis.images]
 
 
-def test_the_contact_sheet_shows_every_image_in_reading_order(draw):
-    images = draw(7, 1, 4, 4).clamp(-1, 1)
+def test_the_contact_sheet_shows_every_image_in_reading_order(randn):
+    images = randn(7, 1, 4, 4).clamp(-1, 1)
     figure = pictures.show_images(images, columns=3, titles=["a", "b"], title="seven")
     assert isinstance(figure, Figure)
     assert len(figure.axes) == 9
@@ -26,22 +26,22 @@ def test_colors_are_moved_to_what_matplotlib_expects():
     np.testing.assert_allclose(shown(pictures.show_images(image, columns=1))[0], [[[0, 0.5, 1]]])
 
 
-def test_gray_images_share_one_scale(draw):
-    figure = pictures.show_images(0.1 * draw(2, 1, 4, 4), columns=2)
+def test_gray_images_share_one_scale(randn):
+    figure = pictures.show_images(0.1 * randn(2, 1, 4, 4), columns=2)
     assert {axis.images[0].get_clim() for axis in figure.axes} == {(-1, 1)}
 
 
-def test_rows_carry_their_label_and_may_differ_in_length(draw):
-    rows = {"one": draw(3, 1, 4, 4), "two": draw(2, 1, 4, 4)}
+def test_rows_carry_their_label_and_may_differ_in_length(randn):
+    rows = {"one": randn(3, 1, 4, 4), "two": randn(2, 1, 4, 4)}
     figure = pictures.show_rows(rows, columns=["x", "y", "z"])
     assert len(shown(figure)) == 5
     assert [axis.get_ylabel() for axis in figure.axes if axis.get_ylabel()] == ["one", "two"]
     assert [axis.get_title() for axis in figure.axes[:3]] == ["x", "y", "z"]
 
 
-def test_the_tree_shows_an_image_and_a_branch_per_node_and_frames_the_marked(draw):
-    tree = bisect(draw(20, 4), n_leaves=5)
-    axis = pictures.draw_tree(tree, draw(9, 1, 8, 8), marked=(2, 4)).axes[0]
+def test_the_tree_shows_an_image_and_a_branch_per_node_and_frames_the_marked(randn):
+    tree = bisect(randn(20, 4), n_leaves=5)
+    axis = pictures.draw_tree(tree, randn(9, 1, 8, 8), marked=(2, 4)).axes[0]
     boxes = [child for child in axis.get_children() if isinstance(child, AnnotationBbox)]
     assert len(boxes) == len(tree) == 9
     assert len(axis.lines) == 8
@@ -50,8 +50,8 @@ def test_the_tree_shows_an_image_and_a_branch_per_node_and_frames_the_marked(dra
     assert [text.get_text() for text in axis.texts] == [str(size) for size in tree.sizes]
 
 
-def test_branches_are_as_thick_as_they_have_members(draw):
-    tree = bisect(draw(20, 4), n_leaves=5)
-    axis = pictures.draw_tree(tree, draw(9, 1, 8, 8)).axes[0]
+def test_branches_are_as_thick_as_they_have_members(randn):
+    tree = bisect(randn(20, 4), n_leaves=5)
+    axis = pictures.draw_tree(tree, randn(9, 1, 8, 8)).axes[0]
     widths = [line.get_linewidth() for line in axis.lines]
     assert np.argsort(widths, kind="stable").tolist() == np.argsort(tree.sizes[1:], kind="stable").tolist()
