@@ -50,23 +50,14 @@ def tiny():
     return tiny_pipeline()
 
 
-SCHEDULERS = {
-    "DDPM": ("DDPMScheduler", {"clip_sample": False}),
-    "DDIM": ("DDIMScheduler", {"clip_sample": False, "timestep_spacing": "trailing"}),
-    "DPM-Solver++": ("DPMSolverMultistepScheduler", {}),
-    "UniPC": ("UniPCMultistepScheduler", {}),
-}
-
-
-@pytest.fixture(params=SCHEDULERS)
+@pytest.fixture(params=["DDPM", "DDIM", "DPM-Solver++", "UniPC"])
 def sampled(request):
     """The tiny pipeline under each of the four schedulers that DiTPipeline is steered with."""
-    import diffusers
+    from tiny import scheduler_of
 
     from mgd_helpers.guidance.toys import tiny_pipeline
 
-    name, config = SCHEDULERS[request.param]
-    return tiny_pipeline(getattr(diffusers, name)(**config))
+    return tiny_pipeline(scheduler_of(request.param))
 
 
 @pytest.fixture(scope="session")

@@ -231,9 +231,19 @@ def test_a_profile_has_the_times_of_a_gpu_where_there_is_one():
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(True, "yes"), (None, ""), (math.nan, ""), ("name", "name"), (12345, "12,345"), (0.0, "0"), (0.012345, "0.0123"),
-     (123.4, "123"), (12345.6, "12,346"), (1.234e-7, "1.2e-07")],
-)  # fmt: skip
+    [
+        (True, "yes"),
+        (None, ""),
+        (math.nan, ""),
+        ("name", "name"),
+        (12345, "12,345"),
+        (0.0, "0"),
+        (0.012345, "0.0123"),
+        (123.4, "123"),
+        (12345.6, "12,346"),
+        (1.234e-7, "1.2e-07"),
+    ],
+)
 def test_numbers_are_shown_with_three_digits(value, shown):
     assert report.number(value) == shown
 
@@ -411,6 +421,7 @@ def test_only_reads_of_what_latents_became_are_stalls():
     assert stalls(run, device="cpu").total() == 2
 
 
+@pytest.mark.slow
 def test_a_part_that_fails_is_told_and_the_others_go_on(run_gpu, monkeypatch, capsys):
     def broken(options, left):
         """Breaks after a row."""

@@ -32,6 +32,7 @@ def test_distill_writes_the_folder_and_says_so(data, tiny, tmp_path, capsys):
     assert (settings["seed"], settings["steps"], settings["guidance"]) == (7, 3, "mode")
 
 
+@pytest.mark.slow
 def test_evaluate_prints_one_row_per_folder(digits, tmp_path, capsys):
     for digit in range(10):
         for name in ("a", "b"):
@@ -96,11 +97,14 @@ def break_weights(tmp_path):
         (["--pipeline", "a/b"], None, "could not be loaded from the hub"),
         ([], break_weights, "it cannot be loaded"),
         ([], lambda tmp_path: (tmp_path / "out").write_text(""), "out must be a folder"),
-        ([], lambda tmp_path: (tmp_path / "out").mkdir() or (tmp_path / "out/manifest.json").write_text("{}"),
-         "without settings"),
+        (
+            [],
+            lambda tmp_path: (tmp_path / "out").mkdir() or (tmp_path / "out/manifest.json").write_text("{}"),
+            "without settings",
+        ),
         ([], lambda tmp_path: (tmp_path / "out").mkdir() or (tmp_path / "out/manifest.json").mkdir(), "cannot be read"),
     ],
-)  # fmt: skip
+)
 def test_what_a_person_can_mend_ends_in_one_line_with_the_remedy(command, tmp_path, capsys, more, change, words):
     if change:
         change(tmp_path)
@@ -184,11 +188,13 @@ def test_every_guidance_can_be_chosen(capsys):
     assert "{" + ",".join(sorted(GUIDANCES)) + "}" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_package_runs_as_a_module():
     result = subprocess.run([sys.executable, "-m", "mgd_helpers", "--help"], capture_output=True, text=True, check=True)
     assert result.stdout.startswith("usage: mgd")
 
 
+@pytest.mark.slow
 def test_warnings_are_one_line_without_code(data, tiny, tmp_path):
     tiny.save_pretrained(tmp_path / "pipe")
     out = tmp_path / "out"

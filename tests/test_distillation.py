@@ -165,6 +165,7 @@ def test_each_image_follows_its_own_target_in_any_batch_and_after_a_restart(run,
     assert made[2:] == before[1:]  # with all targets of its batch, as in the first run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheduler", [diffusers.DDIMScheduler, diffusers.DDPMScheduler])
 def test_batch_size_does_not_change_the_images(run, tmp_path, scheduler):
     pipe = tiny_pipeline(scheduler(clip_sample=False))
@@ -197,6 +198,7 @@ def test_a_missing_image_alone_is_made_again_and_is_the_same(run):
     assert files(folder) == before
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_where_it_stopped(run, tiny, tmp_path, monkeypatch):
     whole = files(run(out=tmp_path / "whole", batch_size=1).folder)
     decode, calls = tiny.vae.decode, []
@@ -297,6 +299,7 @@ def test_data_and_pipeline_may_be_folders(run, waves, tiny, tmp_path):
     assert report.manifest["settings"]["class_labels"] == [1, 0]
 
 
+@pytest.mark.slow
 def test_digits_bring_their_own_pipeline_and_scale(tmp_path):
     report = distill("digits", images_per_class=1, out=tmp_path, guidance="mode", steps=2)
     assert report.new == 10
@@ -368,6 +371,7 @@ def with_pipeline(monkeypatch, name, where, **other):
     monkeypatch.setitem(PROFILES, name, dataclasses.replace(PROFILES[name], pipeline=str(where), **other))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "classes", "numbers"),
     [
@@ -398,6 +402,7 @@ def test_imagenet_sets_flow_through_a_small_dit_of_the_public_kind(tmp_path, mon
             assert (image.size, image.mode) == ((256, 256), "RGB")
 
 
+@pytest.mark.slow
 def test_the_public_dit_and_its_vae_distil_at_their_full_size(tmp_path, monkeypatch):
     with torch.device("meta"):  # random weights are drawn below, once
         networks = kinds.imagenet_dit(), kinds.imagenet_vae(128, 256, 512, 512)

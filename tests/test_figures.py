@@ -27,6 +27,7 @@ def test_a_second_run_writes_the_same_bytes(tmp_path, monkeypatch):
         assert (tmp_path / "png" / f"{name}.png").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(set(figures.FIGURES) - {"encoding", "tree"}))
 def test_every_figure_can_be_drawn(name, tmp_path):
     figures.FIGURES[name]().savefig(tmp_path / "figure.svg")

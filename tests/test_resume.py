@@ -1,7 +1,6 @@
 """A folder that `distill` made, in part or in whole: what a second call does to it."""
 
 import dataclasses
-import importlib
 import io
 import json
 import shutil
@@ -11,16 +10,17 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from data.test_folders import DAMAGE, TORN, edit
+from damage import DAMAGE, TORN, edit
 from PIL import Image
 
+from mgd_helpers import distillation as steps
 from mgd_helpers.data.datasets import Dataset, ImageSet, read_generated
 from mgd_helpers.data.lock import locked
 from mgd_helpers.distillation import distill
 from mgd_helpers.encoding.latents import encode
 from mgd_helpers.guidance.pulls import ModePull
 
-steps = importlib.import_module("mgd_helpers.distillation")  # the package calls its function by the same name
+pytestmark = pytest.mark.slow  # every test is some runs
 
 
 def pull(targets, cloud, seed):
@@ -38,8 +38,15 @@ def three():
 @pytest.fixture
 def run(three, tiny, tmp_path):
     def call(**options):
-        defaults = {"images_per_class": 5, "out": tmp_path / "set", "guidance": pull, "pipeline": tiny, "steps": 3,
-                    "class_labels": [0, 1, 1], "batch_size": 4}  # fmt: skip
+        defaults = {
+            "images_per_class": 5,
+            "out": tmp_path / "set",
+            "guidance": pull,
+            "pipeline": tiny,
+            "steps": 3,
+            "class_labels": [0, 1, 1],
+            "batch_size": 4,
+        }
         return distill(options.pop("data", three), **(defaults | options))
 
     return call

@@ -13,10 +13,19 @@ from mgd_helpers.runs import resolve
 def call(waves, tiny, tmp_path):
     def call(**options):
         defaults = {
-            "images_per_class": 3, "out": tmp_path / "set", "guidance": "mode", "pipeline": tiny, "steps": 4, "seed": 0,
-            "batch_size": 32, "class_labels": None, "latents": None, "strategy": "levels", "guidance_scale": None,
+            "images_per_class": 3,
+            "out": tmp_path / "set",
+            "guidance": "mode",
+            "pipeline": tiny,
+            "steps": 4,
+            "seed": 0,
+            "batch_size": 32,
+            "class_labels": None,
+            "latents": None,
+            "strategy": "levels",
+            "guidance_scale": None,
             "representative": "centroid",
-        }  # fmt: skip
+        }
         return resolve(options.pop("data", waves), **(defaults | options))
 
     return call
@@ -39,8 +48,11 @@ def test_numbers_of_numpy_become_pythons(call):
 
 def test_files_stand_class_by_class(call):
     assert list(call(images_per_class=2).files.items()) == [
-        ((0, 0), "zero/00000.png"), ((0, 1), "zero/00001.png"), ((1, 0), "one/00000.png"), ((1, 1), "one/00001.png")
-    ]  # fmt: skip
+        ((0, 0), "zero/00000.png"),
+        ((0, 1), "zero/00001.png"),
+        ((1, 0), "one/00000.png"),
+        ((1, 1), "one/00001.png"),
+    ]
 
 
 ODD = [True, 2.5, "3", None, float("nan"), [2], -1]

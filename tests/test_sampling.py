@@ -31,9 +31,12 @@ def by_hand(pipe, label, images, guidance, *, scale=4.0):
     one_each = generators(0, label, images)
     with steer(pipe, guidance, generators=one_each):
         found = pipe(
-            class_labels=[label] * len(images), generator=one_each, num_inference_steps=STEPS, guidance_scale=scale,
+            class_labels=[label] * len(images),
+            generator=one_each,
+            num_inference_steps=STEPS,
+            guidance_scale=scale,
             output_type="np",
-        ).images  # fmt: skip
+        ).images
     return torch.from_numpy(found).movedim(-1, 1) * 2 - 1
 
 
@@ -61,6 +64,7 @@ def test_a_class_without_guidance_is_unguided(tiny, randn):
     assert torch.equal(sample(tiny, [0, 0, 1, 1], guidance={0: None, 1: None}, steps=STEPS), plain)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheduler", [diffusers.DDIMScheduler, diffusers.DDPMScheduler])
 @pytest.mark.parametrize("guided", [False, True])
 def test_the_split_changes_an_image_by_rounding_at_most(randn, scheduler, guided):
@@ -96,6 +100,7 @@ def test_a_set_is_seen_whole_at_every_step_though_the_networks_take_few_at_once(
     assert seen == [4, 4]  # whole classes, one after the other
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["StableDiffusionPipeline", "StableDiffusionXLPipeline", "StableDiffusion3Pipeline"])
 def test_images_may_ask_for_other_things_than_labels(kind):
     tall = {"prompt_embeds": 4, "negative_prompt_embeds": -4}
@@ -259,7 +264,7 @@ def test_images_that_are_not_finite_do_not_come_out(tiny, part):
         ([0], {"keys": [(0, -1)]}, "keys must be a whole number >= 0; got -1"),
         ([0], {"guidance": {3: lambda x, level: x}}, r"guidance must be for classes that .*, \[0\]; not \[3\]"),
     ],
-)  # fmt: skip
+)
 def test_settings_that_make_no_sense_are_refused(tiny, asked, options, message):
     with pytest.raises(ValueError, match=message):
         sample(tiny, asked, **options)

@@ -74,6 +74,7 @@ def test_a_room_imports_only_from_the_ground_and_from_rooms_before_it(module):
     assert outside == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_no_module_comes_back_to_itself(module):
     # the face of a folder stands before its files: importing a file runs it first, so no file may ask for it
@@ -133,6 +134,7 @@ def test_public_names_are_sorted_few_and_there():
         assert getattr(mgd_helpers, name).__module__.startswith("mgd_helpers.")
 
 
+@pytest.mark.slow
 def test_what_a_notebook_calls_by_name_is_reachable_without_deep_imports():
     names = [*ROOMS, "catalog", "fidelity", "neighborhoods", "noise", "paired", "schedules", "toys"]
     code = "import mgd_helpers as mgd; print(mgd.measure, mgd.evaluate, mgd.audit, mgd.paired_difference, mgd.Recipe)"
@@ -170,6 +172,7 @@ def test_public_functions_take_two_positional_arguments_at_most_and_no_others():
             assert not any(p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL) for p in parameters), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", sorted(set(MODULES) - {"mgd_helpers.__main__"}))
 def test_examples_in_docstrings_are_true(module):
     found = doctest.testmod(importlib.import_module(module))
@@ -186,6 +189,7 @@ def run_python(code):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
 
+@pytest.mark.slow
 def test_importing_the_package_loads_torch_and_nothing_else_that_is_heavy():
     code = "import sys, torch; before = set(sys.modules); import mgd_helpers; print(*set(sys.modules) - before)"
     loaded = {name.split(".")[0] for name in run_python(code).split()}
@@ -193,6 +197,7 @@ def test_importing_the_package_loads_torch_and_nothing_else_that_is_heavy():
     assert not {"diffusers", "matplotlib", "seaborn", "sklearn", "pandas", "PIL", "transformers", "scipy"} & loaded
 
 
+@pytest.mark.slow
 def test_the_package_works_without_jaxtyping():
     modules = sorted(set(MODULES) - {"mgd_helpers.__main__"})
     code = f"""

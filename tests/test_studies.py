@@ -21,6 +21,7 @@ RESULTS = sorted(cells.RESULTS.glob("*.json"))
 # --- benches, sets and rules
 
 
+@pytest.mark.slow
 def test_sampling_side_by_side_makes_the_images_of_distill(tmp_path):
     from mgd_helpers.data.datasets import read_generated
 
@@ -77,6 +78,7 @@ def test_a_scheduled_strength_is_one_of_the_package(rule):
     assert rules.scheduled(level, rule=rule, rate=0.3) == getattr(strengths, rule)(0.3)(level)
 
 
+@pytest.mark.slow
 def test_the_validation_split_is_held_back(tmp_path):
     whole, bench = (protocol.load_bench("digits", part, kept=tmp_path) for part in ("test", "validation"))
     held, rest = protocol.held_back(whole.data.train)
@@ -169,6 +171,7 @@ def close(found, kept, times: float = 1) -> bool:
     return abs(found - kept) <= times * max(0.03, 0.05 * abs(kept))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", RESULTS, ids=lambda file: file.stem)
 def test_a_cell_comes_out_again_from_scratch(file, tmp_path):
     """Those of digits always, the others where MGD_DATA_DIR names their data: minutes for each of them."""

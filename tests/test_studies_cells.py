@@ -145,6 +145,7 @@ def test_an_unknown_data_set_is_refused_by_name(capsys, asked):
     assert "data must be among digits" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "asked", ["main --rows unguided --networks convnet3 --images-per-class 10", "robust --rows mode"]
 )

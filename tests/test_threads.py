@@ -141,6 +141,7 @@ def close(estimate, exact):
     return exact / 4 < estimate < exact * 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("network", "width", "side"),
     [("convnet3", 16, 16), ("convnet3", 128, 32), ("convnet6", 128, 128), ("resnet18", 64, 32), ("resnetap10", 64, 64)],

@@ -79,6 +79,7 @@ def trained(work, *, steps, stop_at=None):
     return train("layer", torch.nn.Linear(3, 1), loss_of, **options)[0]
 
 
+@pytest.mark.slow
 def test_a_resumed_training_gives_the_weights_of_an_uninterrupted_one(tmp_path):
     whole = trained(tmp_path / "whole", steps=1010)
     with pytest.raises(KeyboardInterrupt):
@@ -92,6 +93,7 @@ def test_a_finished_training_is_not_trained_again(tmp_path):
     assert torch.equal(weights(trained(tmp_path, steps=5, stop_at=1)), weights(whole))
 
 
+@pytest.mark.slow
 def test_a_dit_resumed_from_a_checkpoint_is_the_dit_of_one_go(profile, tmp_path, monkeypatch):
     latents, labels = torch.randn(12, 4, 8, 8), torch.arange(12) % 2
     longer = replace(profile, dit_steps=502)

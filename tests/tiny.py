@@ -24,6 +24,21 @@ class Tiny:
     prediction: str = "epsilon"
 
 
+SCHEDULERS = {  # that DiTPipeline is steered with
+    "DDPM": ("DDPMScheduler", {"clip_sample": False}),
+    "DDIM": ("DDIMScheduler", {"clip_sample": False, "timestep_spacing": "trailing"}),
+    "DPM-Solver++": ("DPMSolverMultistepScheduler", {}),
+    "UniPC": ("UniPCMultistepScheduler", {}),
+}
+
+
+def scheduler_of(kind):
+    import diffusers
+
+    name, config = SCHEDULERS[kind]
+    return getattr(diffusers, name)(**config)
+
+
 def vae(shift=None):
     from diffusers import AutoencoderKL
 

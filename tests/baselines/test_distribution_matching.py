@@ -40,6 +40,7 @@ def gap(images, waves):
     return total
 
 
+@pytest.mark.slow
 def test_class_means_come_nearer_to_those_of_the_real_images(start, waves, monkeypatch):
     monkeypatch.setattr(module, "random_augmentation", lambda *_, **__: {})  # or the aim would be another one
     found = matched(start, waves, steps=200, batch_size=24, width=8, learning_rate=0.03)

@@ -84,6 +84,7 @@ def test_a_fine_tune_is_the_formula_step_by_step(tiny, waves, monkeypatch):
         torch.testing.assert_close(weights(tuned), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_noise_is_predicted_better_step_by_step(tiny, waves):
     clean, labels = encode(tiny.vae, waves.train.images).repeat(20, 1, 1, 1), waves.train.labels.repeat(20)
     timesteps = torch.randint(1000, (240,), generator=seeding.generator(7))

@@ -109,6 +109,7 @@ def digit_latents(digits):
     return encode(load_pipeline("digits").vae, digits.train.of_class(3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("points", ["mixture", "overlapping", "digits", "digit_latents"])
 def test_inertia_is_no_worse_than_that_of_scikit_learn(points, request, randn, device):
     from sklearn.cluster import BisectingKMeans

@@ -74,6 +74,7 @@ def rectangle(randn):
     return 0.1 * randn(300, 1024) + corner @ torch.linalg.qr(randn(1024, 2)).Q.T
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("points", "n_leaves"), [("wide", 12), ("rectangle", 2)])
 def test_a_sketch_costs_no_inertia(points, n_leaves, request, device, monkeypatch):
     latents = request.getfixturevalue(points).to(device)

@@ -6,10 +6,39 @@ from mgd_helpers.data.catalog import PROFILES
 from mgd_helpers.data.class_names import check_class_names, folder_names
 
 STRANGE = [
-    "../x", "..", ".", "", "/tmp", "a/b", "a\\b", "C:\\x", "a\0b", "a\nb", "\u2028", ".hidden", "dots.", "space ", " ",
-    "~", "...", "CON", "nul", "Aux.txt", "com1", "lpt9 .x", "COM²", "what?", "a:b", "a*", '"', "<a>", "|", "x" * 256,
-    "é" * 128, "\ud800",
-]  # fmt: skip
+    "../x",
+    "..",
+    ".",
+    "",
+    "/tmp",
+    "a/b",
+    "a\\b",
+    "C:\\x",
+    "a\0b",
+    "a\nb",
+    "\u2028",
+    ".hidden",
+    "dots.",
+    "space ",
+    " ",
+    "~",
+    "...",
+    "CON",
+    "nul",
+    "Aux.txt",
+    "com1",
+    "lpt9 .x",
+    "COM²",
+    "what?",
+    "a:b",
+    "a*",
+    '"',
+    "<a>",
+    "|",
+    "x" * 256,
+    "é" * 128,
+    "\ud800",
+]
 
 
 def is_a_plain_folder(folder):

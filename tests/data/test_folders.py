@@ -1,8 +1,7 @@
-import json
-
 import numpy as np
 import pytest
 import torch
+from damage import DAMAGE, TORN, edit
 from PIL import Image
 
 from mgd_helpers.data.datasets import load_data, read_generated
@@ -14,30 +13,6 @@ from mgd_helpers.data.saving import write_images
 @pytest.fixture
 def folder(waves, tmp_path):
     return write_images(tmp_path / "set", waves.train, class_names=waves.class_names)
-
-
-def edit(folder, change):
-    manifest = json.loads((folder / MANIFEST).read_text())
-    change(manifest)
-    (folder / MANIFEST).write_text(json.dumps(manifest))
-
-
-def flip(path):
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-
-
-def replace_by_folder(path):
-    path.unlink()
-    path.mkdir()
-
-
-DAMAGE = {
-    "changed": flip,
-    "empty": lambda path: path.write_bytes(b""),
-    "a folder": replace_by_folder,
-}
 
 
 def test_a_folder_without_faults_is_read_in_the_order_of_its_manifest(folder, waves):
@@ -102,16 +77,6 @@ def test_images_that_nobody_has_vouched_for_are_not_made_yet(folder, waves):
     assert faults(folder, read_manifest(folder)) == {"zero/00000.png": "not made yet"}
     with pytest.raises(ValueError, match=r"missing: zero/00000\.png"):
         read_generated(folder, waves)
-
-
-TORN = {
-    "truncated": lambda file: file.write_text(file.read_text()[:100]),
-    "empty": lambda file: file.write_text(""),
-    "binary": lambda file: file.write_bytes(b"\xff\xd8\x00"),
-    "words": lambda file: file.write_text("no JSON"),
-    "deep": lambda file: file.write_text("[" * 100_000),
-    "a folder": replace_by_folder,
-}
 
 
 @pytest.mark.parametrize("how", TORN)

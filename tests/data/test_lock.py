@@ -70,6 +70,7 @@ def test_a_number_that_another_process_has_now_is_no_lock(tmp_path):
         pass
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_leaves_no_lock_for_good(tmp_path):
     code = (
         "import sys, time; from pathlib import Path; from mgd_helpers.data.lock import locked\n"

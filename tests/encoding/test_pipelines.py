@@ -207,6 +207,7 @@ def test_the_shipped_vae_gives_held_out_scans_back(shipped, digits):
     assert error.square().mean() <= 1e-3
 
 
+@pytest.mark.slow
 def test_held_out_scans_are_recognised_by_100_generated_images(shipped, digits):
     images, labels = [], torch.arange(10).repeat_interleave(10)
     for digit in range(10):

@@ -85,6 +85,7 @@ def test_held_out_images_read_five_per_cent(little):
     assert found.held_out_low_range[0] < found.low < found.held_out_low_range[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("held_out", "generated", "least"), [((50, 50), (50, 50), 0.92), ((85, 15), (300, 300), 0.87)])
 def test_the_interval_of_fresh_images_covers_five_per_cent(randn, held_out, generated, least):
     """Train, held-out and generated images of one distribution, drawn anew each time; two classes, so many of each.

@@ -92,6 +92,7 @@ def test_features_that_are_not_finite_are_refused(randn, metric, broken):
         metric(**features)
 
 
+@pytest.mark.slow
 def test_mmd_is_zero_on_average_between_samples_of_one_distribution(randn):
     values = torch.tensor([mmd(generated=randn(20, 3), real=randn(20, 3), bandwidth=1.5) for _ in range(200)])
     assert values.min() < 0 < values.max()

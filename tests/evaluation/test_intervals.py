@@ -58,6 +58,7 @@ def test_the_bootstrap_is_as_wide_as_hanley_and_mcneil_say(randn):
     assert low < found < high
 
 
+@pytest.mark.slow
 def test_auc_of_equal_distributions_covers_one_half(randn):
     covers = [low <= 0.5 <= high for _, (low, high) in (auc(randn(40), randn(40), rounds=200) for _ in range(100))]
     assert sum(covers) >= 87  # 95 expected; fewer than 87 by chance once in a thousand

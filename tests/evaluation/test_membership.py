@@ -15,6 +15,7 @@ def rows_of(part, rows):
     return ImageSet(part.images[rows], part.labels[rows])
 
 
+@pytest.mark.slow
 def test_the_attack_knows_what_a_student_was_trained_on(little):
     rows = torch.arange(0, 1500, 30)
     options = {"students": 1, "recipe": Recipe(steps=150, batch_size=25, network="convnet1", width=8, max_shift=0)}
@@ -27,6 +28,7 @@ def test_the_attack_knows_what_a_student_was_trained_on(little):
     assert interval[0] < 0.5 < interval[1]
 
 
+@pytest.mark.slow
 def test_the_attack_is_the_auc_of_the_losses(little):
     part, members = rows_of(little.train, range(60)), torch.tensor([2, 3, 5, 7])
     found, interval = membership_auc(part, little, members=members, students=2, recipe=SHORT, seed=4)

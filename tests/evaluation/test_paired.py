@@ -104,6 +104,7 @@ def test_every_data_set_counts_as_much():
         pooled_difference([few, ([[0.5]], [[0.5]])])
 
 
+@pytest.mark.slow
 def test_the_bootstrap_is_a_loop_over_sets_and_students(randn):
     a, b = accuracies(randn, 4, 3)
     found = paired_difference(a, b, method="bootstrap", rounds=40_000)
@@ -149,6 +150,7 @@ def test_a_p_value_does_not_depend_on_the_confidence():
     assert narrow.p_value == wide.p_value < 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sets", "data_sets"), [(2, 1), (3, 1), (2, 3)])
 def test_ways_that_do_not_differ_are_rarely_told_apart(sets, data_sets):
     """Accuracies are counts of few test images, so that differences of two or three sets are often equal by luck."""
@@ -178,12 +180,14 @@ def coverage(*, sets, students, method, between, trials, common=0.0, rounds=300)
     return hits / trials
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("between", [0.0, 1.0])
 @pytest.mark.parametrize(("sets", "students"), [(3, 2), (5, 1), (5, 3), (10, 1), (10, 2)])
 def test_the_default_covers_what_it_says(sets, students, between):
     assert 0.92 < coverage(sets=sets, students=students, method="t", between=between, trials=1000) < 0.98
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sets", "students", "low", "high"), [(3, 1, 0.68, 0.80), (5, 3, 0.85, 0.94), (5, 1, 0.79, 0.89)]
 )

@@ -47,6 +47,7 @@ DRAWING = [  # pipelines under samplers that draw noise at every step
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "name", "config"), DRAWING + [(kind, None, {}) for kind in tiny.KINDS], ids=lambda part: str(part)[:40]
 )
@@ -69,6 +70,7 @@ def test_an_image_depends_on_its_own_generator_alone(kind, name, config):
     assert torch.equal(torch.get_rng_state(), state)  # no draw from the global generator
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("kind", tiny.KINDS)
 def test_half_precision_denoisers_are_steered_in_float32(kind, dtype):
@@ -86,6 +88,7 @@ def test_half_precision_denoisers_are_steered_in_float32(kind, dtype):
     torch.testing.assert_close(found.float(), targets, rtol=0, atol=40 * torch.finfo(dtype).eps)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["DiTPipeline", "StableDiffusionPipeline", "FluxPipeline"])
 def test_compiled_denoisers_are_steered_alike(kind):
     pipe, targets = tiny.make(kind, scheduler_of(kind)), targets_of(kind)
@@ -98,6 +101,7 @@ def test_compiled_denoisers_are_steered_alike(kind):
     torch.testing.assert_close(run(kind, pipe, ModePull(targets, strength=0.3)), eager, **close)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["StableDiffusionPipeline", "StableDiffusionXLPipeline"])
 def test_rescaled_classifier_free_guidance_is_over_before_ours_begins(kind):
     pipe, targets = tiny.make(kind, scheduler_of(kind)), targets_of(kind)
@@ -108,6 +112,7 @@ def test_rescaled_classifier_free_guidance_is_over_before_ours_begins(kind):
     torch.testing.assert_close(found, targets, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["DDIMScheduler", "DPMSolverMultistepScheduler", "EulerDiscreteScheduler"])
 def test_denoising_may_start_from_the_noised_target(name):
     kind = "StableDiffusionImg2ImgPipeline"

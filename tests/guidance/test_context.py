@@ -31,6 +31,7 @@ def test_a_learned_variance_behind_the_prediction_stays_as_it_is(tiny, targets, 
     torch.testing.assert_close(to_denoised(found[:, :4], level, "epsilon"), targets, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
 def test_what_the_scheduler_gets_predicts_what_the_guidance_said(targets, randn, prediction):
     pipe = tiny_pipeline(diffusers.DDIMScheduler(clip_sample=False, prediction_type=prediction))
@@ -46,6 +47,7 @@ def test_the_output_keeps_its_precision(tiny, targets, randn):
     assert steps_of(tiny, ModePull(targets), output, output).dtype == torch.bfloat16
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
 @pytest.mark.parametrize("inference", [False, True])
 def test_a_guidance_may_work_in_place(targets, randn, prediction, inference):
@@ -185,6 +187,7 @@ def test_a_guidance_that_was_never_asked_is_an_error(tiny, targets):
         tiny(class_labels=LABELS, num_inference_steps=2)
 
 
+@pytest.mark.slow
 def test_a_window_that_no_step_meets_is_a_warning(tiny, targets):
     with pytest.warns(
         UserWarning, match="guidance acted at no step of this run: the noise shares of its schedule go from"

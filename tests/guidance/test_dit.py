@@ -52,6 +52,7 @@ def by_hand(pipe, *, scale, cfg_channels, strength=0.0, targets=0.0):
     return x
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cfg_channels", [None, 3, 1])
 @pytest.mark.parametrize("strength", [0.0, 0.2])
 def test_a_dit_under_steer_is_the_original_sampler_written_out(cfg_channels, strength):
@@ -97,6 +98,7 @@ def test_three_channels_are_four_where_there_is_no_classifier_free_guidance():
     assert torch.equal(run(pipe, cfg_channels=4), run(pipe))
 
 
+@pytest.mark.slow
 def test_three_channels_work_without_a_learned_variance_and_compiled():
     pipe = tiny.make("DiTPipeline", diffusers.DDIMScheduler(clip_sample=False))
     eager = run(pipe, cfg_channels=3)

@@ -146,6 +146,7 @@ def measured(kind, name):
     return "exact" if distance < 1e-5 else f"{distance:.2g} off"
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*deprecated:FutureWarning")  # of what is tried on purpose
 @pytest.mark.parametrize(("kind", "name"), list(pairs()))
 def test_a_pair_keeps_its_promises(kind, name):

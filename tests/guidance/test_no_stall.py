@@ -116,6 +116,7 @@ def looks(kind, scheduler, guidance, steps):
     return seen.counts.total()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:guidance acted at no step")  # of those that are for DDPM
 @pytest.mark.parametrize(("kind", "scheduler"), [pair[:2] for pair in PAIRS])
 def test_a_guided_run_looks_no_more_often_than_the_bare_run_plus_a_constant(kind, scheduler):
@@ -229,6 +230,7 @@ def fake_run(make, steps, monkeypatch):
 KINDS_OF_GUIDANCE = list(guidances_for((1, 1, 1)))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:guidance acted at no step")
 @pytest.mark.parametrize("name", KINDS_OF_GUIDANCE)
 def test_on_a_gpu_that_is_not_there_every_tensor_stays_where_it_is(name, monkeypatch):
@@ -251,6 +253,7 @@ def test_on_a_gpu_that_is_not_there_every_tensor_stays_where_it_is(name, monkeyp
     assert len(seen) == 10 and all(places == {"cuda"} for places in seen)
 
 
+@pytest.mark.slow
 def test_a_guidance_that_copies_to_the_host_at_each_step_breaks_the_law_there(monkeypatch):
     def copies(denoised, level):
         return denoised + denoised.cpu().mean().to(denoised.device)
@@ -259,6 +262,7 @@ def test_a_guidance_that_copies_to_the_host_at_each_step_breaks_the_law_there(mo
     assert many - few == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("breaks", "message"),
     [

@@ -93,6 +93,7 @@ def ddim_by_hand(x, epsilon, target, alphas, steps, index, settings, numbers):
     return np.sqrt(then) * clean + np.sqrt(1 - then) * epsilon
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SETTINGS)
 @pytest.mark.parametrize("index", [0, 2, 23])
 @pytest.mark.parametrize("update", ["ddpm", "ddim"])
@@ -158,6 +159,7 @@ def released_directions(radius, level, targets):
     return guidance(denoised, level).flatten(1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("latent", "radii", "cosine"),
     [((4, 32, 32), (0.1, 0.3, 1.0), 0.999), ((4, 8, 8), (0.1, 0.3), 0.999), ((4, 8, 8), (1.0,), 0.98)],
@@ -211,6 +213,7 @@ def test_the_window_holds_the_24_steps_before_the_released_stop(targets, schedul
     assert inside == [True] * 24 + [False] * 26
 
 
+@pytest.mark.slow
 def test_a_released_run_as_a_whole(targets):
     """50 DDPM steps with a learned variance, classifier-free guidance 4.0 on three channels; MGD³ beside it."""
     scheduler = diffusers.DDPMScheduler(variance_type="learned_range", timestep_spacing="linspace", **TRAINED)

@@ -1,10 +1,9 @@
 """The laws of `steer`, under each scheduler that DiTPipeline is steered with."""
 
-import diffusers
 import pytest
 import torch
-from conftest import SCHEDULERS
 from steered import LABELS, LATENT, run
+from tiny import scheduler_of
 
 from mgd_helpers.guidance.pulls import ManifoldPull, ModePull
 from mgd_helpers.guidance.released import ReleasedPull
@@ -73,8 +72,7 @@ def test_guidance_moves_the_images(sampled, targets):
 @pytest.mark.parametrize("kind", ["DDIM", "DDPM"])
 @pytest.mark.parametrize("guidance_scale", [1.0, 4.0])
 def test_an_image_depends_on_its_own_generator_alone(targets, kind, guidance_scale):
-    name, config = SCHEDULERS[kind]
-    pipe = tiny_pipeline(getattr(diffusers, name)(**config))
+    pipe = tiny_pipeline(scheduler_of(kind))
     cloud = torch.randn(30, *LATENT, generator=torch.Generator().manual_seed(1))
 
     def guided(images):

@@ -91,6 +91,7 @@ def test_targets_go_where_the_images_are(waves, cutmix):
     assert batch.device == expected.device == images.device
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("augmentation", AUGMENTATIONS)
 def test_images_need_not_be_square(randn, augmentation):
     images, labels = randn(5, 1, 8, 12).clamp(-1, 1), torch.arange(5) % 2
@@ -116,6 +117,7 @@ def test_accuracy_of_nothing_is_refused():
             accuracy(torch.nn.Flatten(), torch.zeros(images, 2, 1, 1), torch.zeros(labels, dtype=torch.long))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "recipe",
     [

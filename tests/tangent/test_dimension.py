@@ -118,6 +118,7 @@ def angles(first, second):
 KNOWN = [(plane, d) for d in (1, 2, 4, 8)] + [(sphere, d) for d in (1, 2, 4, 8)] + [(torus, 2), (swiss_roll, 2)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("manifold", "dimension", "ambient"),
     [(*case, 64) for case in KNOWN] + [(plane, 8, 4096), (sphere, 4, 4096), (swiss_roll, 2, 4096)],

@@ -42,6 +42,7 @@ def test_a_cloud_in_half_precision_stays_so_and_is_searched_in_float32(randn):
     assert same.float().mean() > 0.9
 
 
+@pytest.mark.slow
 def test_dimensions_are_known_at_every_point(randn, device, monkeypatch):
     plane, line = torch.zeros(150, 6), torch.zeros(150, 6)
     plane[:, :2], line[:, :1] = randn(150, 2), randn(150, 1)
