@@ -235,6 +235,7 @@ def tiny_book(tmp_path):
         (tmp_path / folder).mkdir()
     (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/intro\nchapters:\n  - file: notebooks/tiny\n")
     (tmp_path / "book" / "intro.md").write_text(TINY_PAGE)
+    (tmp_path / "studies" / "__init__.py").touch()
     (tmp_path / "studies" / "report.py").write_text("ANSWER = 42\n")
     (tmp_path / "book" / "references.bib").write_text("")
     # Stands for this project's helpers, under their name: the lab must find these and not the installed ones

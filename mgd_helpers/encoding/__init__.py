@@ -1,9 +1,11 @@
 """Chapter 1. Images become scaled latents and come back; the pipelines that hold autoencoder and denoiser."""
 
 from mgd_helpers.encoding.latents import decode, encode, pack
-from mgd_helpers.encoding.pipelines import load_pipeline
+from mgd_helpers.encoding.pipelines import LatentPipeline, Pipeline, load_pipeline
 
 __all__ = [
+    "LatentPipeline",
+    "Pipeline",
     "decode",
     "encode",
     "load_pipeline",
