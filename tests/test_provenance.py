@@ -1,4 +1,5 @@
 import platform
+from importlib.metadata import version
 
 import torch
 
@@ -7,7 +8,7 @@ from mgd_helpers import provenance
 
 def test_versions_are_those_that_are_installed():
     found = provenance.package_versions()
-    assert (found["python"], found["torch"]) == (platform.python_version(), torch.__version__)
+    assert (found["python"], found["torch"]) == (platform.python_version(), version("torch"))
     assert set(found) == {"python", "mgd-helpers", "torch", "diffusers", "scikit-learn", "numpy"}
 
 
