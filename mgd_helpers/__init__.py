@@ -2,6 +2,11 @@
 
 import mgd_helpers as mgd
 mgd.distill("digits", images_per_class=10, out="distilled/digits", seed=0)
+
+The folders, in the order of the book and of imports: data, encoding, clustering, tangent, guidance, students,
+evaluation, baselines; beside them lab, for notebooks. On top of them sampling.py (many images under a guidance),
+distillation.py (the whole method, read it first) with runs.py and manifest.py, and cli.py. Below them the ground:
+arguments, linalg, seeding, threads, progress, provenance.
 """
 
 import os
@@ -10,6 +15,7 @@ import os
 # reads this once, when torch is loaded; whoever has set it, or has imported torch before, keeps what they have.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
+from mgd_helpers import baselines
 from mgd_helpers.clustering import ClusterTree, Targets, bisect, pick_targets
 from mgd_helpers.data import Dataset, ImageSet, load_data, write_images
 from mgd_helpers.distillation import distill
@@ -21,12 +27,13 @@ from mgd_helpers.sampling import sample
 from mgd_helpers.students import Recipe
 from mgd_helpers.tangent import TangentSpace, local_tangent
 
-# A chapter's folder is there as mgd.data, mgd.baselines and so on. These are files that one calls by name, some of them
-# by the name they had before there were folders.
-from mgd_helpers import baselines as trained_baselines  # isort: skip
+# A chapter's folder is there as mgd.data, mgd.baselines and so on. These are files that one calls by name:
 from mgd_helpers.data import catalog  # isort: skip
-from mgd_helpers.evaluation import fidelity, paired, precision_recall as neighborhoods  # isort: skip
-from mgd_helpers.guidance import noise, strengths as schedules, tangent_at, toys  # isort: skip
+from mgd_helpers.evaluation import fidelity, paired, precision_recall  # isort: skip
+from mgd_helpers.guidance import noise, strengths, tangent_at, toys  # isort: skip
+
+# ... and names from before there were folders, for notebooks that have them
+trained_baselines, neighborhoods, schedules = baselines, precision_recall, strengths
 
 __all__ = [
     "ClusterTree",

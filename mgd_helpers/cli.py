@@ -1,5 +1,7 @@
-"""The command line: `mgd distill digits --images-per-class 10 --out distilled/digits`, and
-`mgd evaluate distilled/digits --against digits`.
+"""The command line: `mgd distill` and `mgd evaluate`.
+
+mgd distill digits --images-per-class 10 --out distilled/digits
+mgd evaluate distilled/digits --against digits
 """
 
 from __future__ import annotations

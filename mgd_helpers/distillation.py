@@ -22,9 +22,9 @@ import torch
 from mgd_helpers import seeding
 from mgd_helpers.clustering.bisecting import bisect
 from mgd_helpers.clustering.targets import Targets, pick_targets
-from mgd_helpers.data.datasets import Dataset
 from mgd_helpers.data.files import check_folder, checksum, remove_parts, write
 from mgd_helpers.data.folders import MISSING, NOT_MADE, check_unused, faults, maker, read_manifest, write_manifest
+from mgd_helpers.data.image_sets import Dataset
 from mgd_helpers.data.images import png
 from mgd_helpers.data.lock import locked
 from mgd_helpers.encoding.latents import encode
@@ -115,11 +115,11 @@ def distill(
         batch_size=batch_size,
         seed=seed,
     )
-    manifest, lacking = _ask(run)
+    manifest, lacking = _what_lacks(run)
     new = 0
     if lacking or not manifest["complete"]:
         with locked(run.out):
-            manifest, lacking = _ask(run)  # again: another run may just have ended
+            manifest, lacking = _what_lacks(run)  # again: another run may just have ended
             _warn(run, lacking)
             clouds = _encode(run, lacking)
             targets = _cluster(run, clouds)
@@ -128,7 +128,7 @@ def distill(
     return Report(run.out, len(run.files), new, time.perf_counter() - started, manifest)
 
 
-def _ask(run: Run) -> tuple[dict, dict[tuple[int, int], str]]:
+def _what_lacks(run: Run) -> tuple[dict, dict[tuple[int, int], str]]:
     """The manifest of the folder, empty where there is none, and which images lack there, with the reason."""
     manifest = read_manifest(run.out)
     if manifest is None:
@@ -227,16 +227,16 @@ def _sample_and_write(
 def _sample_batch(run: Run, batch: Batch, clouds: dict[int, torch.Tensor], targets: dict[int, Targets]) -> torch.Tensor:
     """All images of a batch, each in its place; guided are those of classes that lack one, in full."""
     settings = run.settings
-    guidance: dict[int, Any] = {}
+    guidances: dict[int, Any] = {}
     for label in dict.fromkeys(label for label, _ in batch.wanted):
         chosen = targets[label].take([index for of, index in batch.keys if of == label])
-        cloud, seed = clouds[label].to(run.pipe.device), seeding.generator(settings["seed"], label).initial_seed()
-        guidance[label] = run.factory(chosen, cloud, seed)
+        class_seed = seeding.generator(settings["seed"], label).initial_seed()
+        guidances[label] = run.factory(chosen, clouds[label].to(run.pipe.device), class_seed)
     return sample(
         run.pipe,
         [settings["class_labels"][label] for label, _ in batch.keys],
         keys=batch.keys,
-        guidance={label: guidance.get(label) for label, _ in batch.keys},
+        guidance={label: guidances.get(label) for label, _ in batch.keys},
         seed=settings["seed"],
         steps=settings["steps"],
         guidance_scale=settings["guidance_scale"],

@@ -16,11 +16,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from mgd_helpers.data.datasets import Dataset
 from mgd_helpers.data.files import checksum
-from mgd_helpers.data.files import write as write
-from mgd_helpers.data.folders import MANIFEST as MANIFEST
-from mgd_helpers.data.folders import faults, is_record
+from mgd_helpers.data.folders import MANIFEST, faults, is_record
+from mgd_helpers.data.image_sets import Dataset
 
 # settings that manifests of earlier versions lack
 YOUNG = ("latents", "guidance_code", "package", "encoder_dtype")

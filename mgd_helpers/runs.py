@@ -65,9 +65,9 @@ class Run:
         """All images in order, cut into batches as even as can be; of these, the ones where an image lacks."""
         keys, lacking = list(self.files), set(lacking)
         count = math.ceil(len(keys) / self.batch_size)
-        bounds = [len(keys) * number // count for number in range(count + 1)]
+        bounds = [len(keys) * part // count for part in range(count + 1)]
         batches = (keys[low:high] for low, high in itertools.pairwise(bounds))
-        return [Batch(keys, wanted) for keys in batches if (wanted := [key for key in keys if key in lacking])]
+        return [Batch(batch, wanted) for batch in batches if (wanted := [key for key in batch if key in lacking])]
 
 
 def resolve(

@@ -98,7 +98,7 @@ def sample(
     return torch.stack([found[row] for row in range(len(entries))])
 
 
-OURS = ("num_inference_steps", "guidance_scale", "generator", "output_type", "latents")  # no entry says these
+RESERVED = ("num_inference_steps", "guidance_scale", "generator", "output_type", "latents")  # no entry says these
 
 
 def _in_lockstep(classes: Sequence[int], guidance: Any, batch_size: int) -> list[list[int]]:
@@ -170,7 +170,7 @@ def _entries(pipe: Pipeline, asked: Any) -> list[dict]:
                 f"asked must hold class labels or mappings of keywords; for text pass {{'prompt': {one!r}}}."
             )
         entry = dict(one) if isinstance(one, Mapping) else {"class_labels": one}
-        if ours := [name for name in OURS if name in entry]:
+        if ours := [name for name in RESERVED if name in entry]:
             raise ValueError(f"asked must leave {ours} to the arguments of sample; got {list(entry)}.")
         if "class_labels" in entry:
             label = entry["class_labels"]

@@ -22,7 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from studies.cells import Cells
-from studies.main_table import rows_of
+from studies.main_table import rules_by_name
 from studies.protocol import Bench, load_bench
 from studies.scores import rounded
 
@@ -67,7 +67,7 @@ def peak() -> int:
 
 def cell_of(data: str, row: str, seed: int) -> dict:
     """`cell` of a row by name: what another process is asked for."""
-    return cell(load_bench(data), rows_of(data)[row], seed)
+    return cell(load_bench(data), rules_by_name(data)[row], seed)
 
 
 def in_fresh_process(data: str, row: str, seed: int) -> dict:
@@ -79,5 +79,5 @@ def in_fresh_process(data: str, row: str, seed: int) -> dict:
 def run(data: str, *, rows: Sequence[str] | None = None) -> None:
     """Compute what is missing."""
     cells = Cells("cost", data, note=load_bench(data).data.note, images_per_class=PER_CLASS)
-    for row in rows or rows_of(data):
+    for row in rows or rules_by_name(data):
         cells(functools.partial(in_fresh_process, data, row, 0), row=row, seed=0)

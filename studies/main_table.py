@@ -20,7 +20,7 @@ from studies.sets import kept_set
 MINIMAX_STEPS = 300
 
 
-def rows_of(data: str) -> dict[str, Callable]:
+def rules_by_name(data: str) -> dict[str, Callable]:
     """The rules of the table by name; guided ones with the settings that won on the validation split."""
     return {
         "random real": rules.random_real,
@@ -63,7 +63,7 @@ def run(
     sets: int = SETS,
 ) -> None:
     """Compute what is missing."""
-    bench, rules_of_rows = load_bench(data), rows_of(data)
+    bench, rules_of_rows = load_bench(data), rules_by_name(data)
     cells = Cells("main", data, note=bench.data.note, steps=STEPS)
     for seed in range(DATA_SETS[data].students):
         cells(functools.partial(full_real, bench, seed), row="full real", network="convnet3", seed=seed)

@@ -19,7 +19,7 @@ from mgd_helpers.evaluation.fidelity import feature_rows, mmd
 from mgd_helpers.evaluation.tables import distances
 from studies.cells import Cells
 from studies.data_sets import DATA_SETS
-from studies.main_table import rows_of
+from studies.main_table import rules_by_name
 from studies.protocol import STEPS, VALIDATION, Bench, held_back, load_bench
 from studies.scores import real_student, rounded, short_recipe
 from studies.sets import kept_set
@@ -62,7 +62,7 @@ def audit_cell(bench: Bench, images_per_class: int, rule: Callable, seed: int) -
 
 def run(data: str, *, images_per_class: Sequence[int] = (10,), rows: Sequence[str] | None = None) -> None:
     """Compute what is missing."""
-    bench, rules_of_rows = load_bench(data), rows_of(data)
+    bench, rules_of_rows = load_bench(data), rules_by_name(data)
     steps = {"steps": STEPS, "classifier_steps": DATA_SETS[data].real_steps}
     cells = Cells("measures", data, note=bench.data.note, **steps)
     for kind, compute, sets in (("distances", distances_cell, SETS), ("audit", audit_cell, 1)):

@@ -42,7 +42,7 @@ class Bench:
 
     def cloud(self, label: int) -> torch.Tensor:
         """The latents of one class."""
-        return self.latents[rows_of(self.data.train, label)]
+        return self.latents[self.data.train.rows_of(label)]
 
 
 @functools.lru_cache(maxsize=2)
@@ -69,15 +69,10 @@ def held_back(images: mgd.ImageSet) -> tuple[torch.Tensor, torch.Tensor]:
     share = min(VALIDATION / len(images), 0.2)
     members_held = []
     for label in images.labels.unique().tolist():
-        members = rows_of(images, label)
+        members = images.rows_of(label)
         order = torch.randperm(len(members), generator=generator(0, label))
         members_held.append(members[order[: round(share * len(members))]])
     held = torch.cat(members_held).sort().values
     rest = torch.ones(len(images), dtype=torch.bool)
     rest[held] = False
     return held, rest.nonzero()[:, 0]
-
-
-def rows_of(images: mgd.ImageSet, label: int) -> torch.Tensor:
-    """The rows of one class."""
-    return (images.labels == label).nonzero()[:, 0]

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from mgd_helpers.students.training import soft_labels
 from studies.cells import Cells
-from studies.main_table import rows_of
+from studies.main_table import rules_by_name
 from studies.protocol import Bench, load_bench
 from studies.scores import real_student, short_recipe, student_scores, student_seeds
 from studies.sets import kept_set
@@ -36,7 +36,7 @@ def cell(bench: Bench, rule: Callable, seed: int) -> dict:
 
 def run(data: str, *, rows: Sequence[str] | None = None, sets: int = SETS) -> None:
     """Compute what is missing."""
-    bench, rules_of_rows = load_bench(data), rows_of(data)
+    bench, rules_of_rows = load_bench(data), rules_by_name(data)
     cells = Cells("robust", data, note=bench.data.note, images_per_class=PER_CLASS, students=1)
     for seed in range(sets):
         for row in rows or rules_of_rows:

@@ -17,6 +17,7 @@ import mgd_helpers as mgd
 from mgd_helpers.clustering.bisecting import bisect_classes
 from mgd_helpers.data.catalog import PROFILES
 from mgd_helpers.data.files import write
+from mgd_helpers.data.images import from_uint8, to_uint8
 from mgd_helpers.encoding.pipelines import Pipeline
 from mgd_helpers.manifest import describe
 from mgd_helpers.seeding import generator
@@ -93,16 +94,6 @@ def sample(
 def eight_bits(images: torch.Tensor) -> torch.Tensor:
     """Images as a PNG would hold them."""
     return from_uint8(to_uint8(images))
-
-
-def to_uint8(images: torch.Tensor) -> torch.Tensor:
-    """Images of [-1, 1] as bytes."""
-    return ((images.clamp(-1, 1) + 1) * 127.5).round().byte()
-
-
-def from_uint8(images: torch.Tensor) -> torch.Tensor:
-    """Bytes as images of [-1, 1]."""
-    return images.float() / 127.5 - 1
 
 
 def kept_set(bench: Bench, images_per_class: int, rule: Callable, seed: int) -> tuple[mgd.ImageSet, float]:

@@ -146,7 +146,7 @@ def recompute(table, data, kept):
         factors, _ = ablations.variants(data)
         rule = factors["targets"]["k-means"]
         return {"factor": "targets", "row": "k-means", "seed": 0}, functools.partial(ablations.cell, bench, rule, 0)
-    rows = main_table.rows_of(data)
+    rows = main_table.rules_by_name(data)
     ten = {"images_per_class": 10}
     return {
         "main": (

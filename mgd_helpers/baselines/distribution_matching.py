@@ -32,7 +32,7 @@ def match_distributions(
     momentum 0.5 on the pixels, which stay in [-1, 1]. Every step draws a new ConvNet-3 of `width` channels, whose
     features are compared, `batch_size` real images of each class, and one change (`dsa`) that is applied to all images
     of the step alike. Of the learning rates 1, 3 and 10, for 100 steps and ten images per class, 1 and 3 did best on
-    held-back images of three data sets, and alike (`studies/tune.py`).
+    held-back images of three data sets, and alike (`python -m studies tune`).
 
     Raises `ValueError` for numbers below 1, and where `start` does not fit `train`.
     """

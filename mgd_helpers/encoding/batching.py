@@ -17,7 +17,7 @@ import torch
 from mgd_helpers._shapes import Tensor
 from mgd_helpers.encoding.pipelines import LatentPipeline, Pipeline
 
-NETWORKS = ("transformer", "unet")
+DENOISERS = ("transformer", "unet")
 UNBATCHED = ("txt_ids", "img_ids")  # positions of tokens: the same for all rows, however many tokens there are
 
 _locks: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # one for each network that is in use
@@ -27,7 +27,7 @@ _guard = threading.Lock()
 @contextmanager
 def alone(pipe: Pipeline) -> Iterator[None]:
     """Within the context no other thread samples with the networks of this pipeline; other threads wait their turn."""
-    networks = [getattr(pipe, name, None) for name in (*NETWORKS, "vae")]
+    networks = [getattr(pipe, name, None) for name in (*DENOISERS, "vae")]
     with _guard:
         locks = [_locks.setdefault(one, threading.RLock()) for one in networks if one is not None]
     with ExitStack() as stack:
@@ -40,7 +40,7 @@ def alone(pipe: Pipeline) -> Iterator[None]:
 def in_batches(pipe: Pipeline, images: int, batch_size: int) -> Iterator[None]:
     """Within the context, denoiser and decoder take at most `batch_size` of the `images` of a call at once."""
     parts = -(-images // batch_size)
-    methods = [(getattr(pipe, name, None), "forward") for name in NETWORKS] + [(getattr(pipe, "vae", None), "decode")]
+    methods = [(getattr(pipe, name, None), "forward") for name in DENOISERS] + [(getattr(pipe, "vae", None), "decode")]
     with ExitStack() as stack:
         for network, method in methods:
             if network is not None and parts > 1:

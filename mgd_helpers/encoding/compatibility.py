@@ -21,8 +21,9 @@ LARGEST_LATENT = 1e4  # scaled latents have about unit variance
 def check_pipeline(pipe: Any) -> float:
     """The default guidance scale of a pipeline, once it is known that `distill` can use it.
 
-    Whether its scheduler can be steered is another question. Raises `ValueError` for a pipeline that is not latent and
-    class-conditional.
+    Whether its scheduler can be steered is another question.
+
+    Raises `ValueError` for a pipeline that is not latent and class-conditional.
     """
     parameters = inspect.signature(type(pipe).__call__).parameters if callable(pipe) else {}
     if not ({"class_labels", "guidance_scale"} <= set(parameters) and hasattr(pipe, "vae")):

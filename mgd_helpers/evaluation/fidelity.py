@@ -13,6 +13,7 @@ import torch
 
 from mgd_helpers import arguments, seeding
 from mgd_helpers._shapes import Float, Int, Tensor
+from mgd_helpers.data.images import to_uint8
 from mgd_helpers.linalg import BLOCK_BYTES, at_least_float32, squared_distances, two_sets
 from mgd_helpers.progress import progress
 
@@ -238,8 +239,7 @@ def inception_features(images: Float[Tensor, "n c h w"], *, batch_size: int = 64
     found = []
     with torch.no_grad():
         for batch in progress(images.split(batch_size), "Inception features", unit="batch"):
-            pixels = ((batch.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-            found.append(network(pixels.expand(-1, 3, -1, -1)))
+            found.append(network(to_uint8(batch).expand(-1, 3, -1, -1)))
     return torch.cat(found)
 
 

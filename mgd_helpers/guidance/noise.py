@@ -59,7 +59,7 @@ def noise_level(scheduler: Any, timestep: Tensor | float | int, sample: Tensor) 
     """
     asked = _on_cpu(scheduler)
     timesteps = torch.as_tensor(timestep).cpu().reshape(1)
-    signal, noise = _ask(asked, timesteps)
+    signal, noise = _signal_and_noise(asked, timesteps)
     if not getattr(scheduler, "state_in_first_order", True) and _knows_no_midpoints(scheduler):
         noise = asked.sigmas_interpol[scheduler.step_index].to(noise).reshape(1)
     return replace(_levels(asked, timesteps, signal, noise)[0], sample=sample)
@@ -72,7 +72,7 @@ def noise_levels(scheduler: Any) -> list[NoiseLevel]:
         for name in ("_step_index", "_begin_index"):  # schedulers that count steps are asked about this one
             if hasattr(asked, name):
                 setattr(asked, name, index)
-        signal, noise = _ask(asked, timestep.reshape(1))
+        signal, noise = _signal_and_noise(asked, timestep.reshape(1))
         if _knows_no_midpoints(scheduler) and index % 2:  # the second call of a step
             noise = asked.sigmas_interpol[index].to(noise).reshape(1)
         found.append((signal, noise))
@@ -128,7 +128,7 @@ def _on_cpu(scheduler: Any) -> Any:
     return asked
 
 
-def _ask(scheduler: Any, timesteps: Tensor) -> tuple[Tensor, Tensor]:
+def _signal_and_noise(scheduler: Any, timesteps: Tensor) -> tuple[Tensor, Tensor]:
     """Signal and noise [n] at these timesteps; all at once only for schedulers that do not count steps."""
     one = torch.ones(len(timesteps))
     if hasattr(scheduler, "add_noise"):
@@ -167,7 +167,7 @@ def _following(
     places = [_largest_below(bound, values) for bound in bounds]
     one, zero = torch.ones(()), torch.zeros(())
     if not by_sigma:
-        lower = _ask(asked, listed)
+        lower = _signal_and_noise(asked, listed)
         return [(one, zero) if place is None else (lower[0][place], lower[1][place]) for place in places]
     found = []
     for place, exploding in zip(places, (signals == 1).tolist(), strict=True):

@@ -75,7 +75,7 @@ class ManifoldPull:
     `mgd_helpers.guidance.tangent_at`, or one of your own, by `local_tangent` or `TangentSpace.from_basis`.
 
     Strength, neighbours and rank are by default those that won on held-back images of three data sets
-    (`studies/tune.py`).
+    (`python -m studies tune`).
     """
 
     targets: Float[Tensor, "k ..."]
@@ -94,7 +94,10 @@ class ManifoldPull:
         check_strength(self.strength)
         arguments.number("softness", self.softness, at_least=0, at_most=1)
         if (self.cloud is None) == (self.tangent is None):
-            raise ValueError("cloud or tangent must be given, one of the two: a tangent brings the points it needs.")
+            got = "neither" if self.cloud is None else "both"
+            raise ValueError(
+                f"cloud or tangent must be given, exactly one of them; got {got}. Pass cloud=latents, of one class."
+            )
         if self.cloud is None:
             object.__setattr__(self, "_tangent", arguments.function("tangent", self.tangent))
             return
