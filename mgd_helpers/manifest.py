@@ -22,6 +22,7 @@ from mgd_helpers.data.image_sets import Dataset
 
 # settings that manifests of earlier versions lack
 YOUNG = ("latents", "guidance_code", "package", "encoder_dtype")
+SCHEME = 2  # of hashes of code: those of another scheme are not compared
 OURS = re.compile(r"\bmgd_helpers\.(?:\w+\.)+(?=\w)")  # what stands before a name of this package
 
 
@@ -83,7 +84,7 @@ def code_of(thing: Callable) -> tuple[str, list[str]]:
     code = _Code(home=describe(first).split(".")[0])
     code.feed([("guidance", thing)])
     version = ".".join(platform.python_version_tuple()[:2])
-    return f"{version}:{code.digest.hexdigest()}", sorted(code.unknown)
+    return f"{version}/{SCHEME}:{code.digest.hexdigest()}", sorted(code.unknown)
 
 
 def plain(value: Any) -> str | int | float | bool | None:
@@ -113,7 +114,7 @@ def _agree(key: str, before: dict, settings: dict) -> bool:
     if key == "guidance" and isinstance(there, str):
         there = _without_file(there)  # earlier versions wrote it
     if key == "guidance_code" and there and now and there.split(":")[0] != now.split(":")[0]:
-        return True  # compiled by another Python: not comparable
+        return True  # compiled by another Python, or hashed in another way: not comparable
     return key in before and there == now
 
 

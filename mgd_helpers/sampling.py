@@ -88,7 +88,8 @@ def sample(
     found: dict[int, Tensor] = {}
     groups = _in_lockstep(classes, guidance, batch_size)
     for rows in progress(groups, "sample", unit="call") if len(groups) > 1 else groups:
-        own, here = guidance, [classes[row] for row in rows]
+        own: Any = guidance
+        here = [classes[row] for row in rows]
         if isinstance(guidance, Mapping):
             own = PerClass(guidance, here) if any(one in guidance for one in here) else None
         generators = [seeding.generator(seed, *keys[row]) for row in rows]
@@ -116,9 +117,16 @@ def _in_lockstep(classes: Sequence[int], guidance: Any, batch_size: int) -> list
     return [sorted(group) for group in groups]
 
 
-def _within_memory(pipe, guidance, generators, given, cfg_channels, batch_size, latents):
-    """One call of the pipeline, made again with half the batch where a GPU runs out of memory: what it gives, and the
-    batch that the memory held."""
+def _within_memory(
+    pipe: Pipeline,
+    guidance: Guidance | None,
+    generators: list[torch.Generator],
+    given: dict,
+    cfg_channels: int | None,
+    batch_size: int,
+    latents: bool,
+) -> tuple[Tensor, int]:
+    """Call the pipeline, again with half the batch where memory runs out: what it gives, and the batch that fits."""
     states = [generator.get_state() for generator in generators]
     while True:
         try:
@@ -133,7 +141,15 @@ def _within_memory(pipe, guidance, generators, given, cfg_channels, batch_size, 
             generator.set_state(state)
 
 
-def _call(pipe, guidance, generators, given, cfg_channels, batch_size, latents):
+def _call(
+    pipe: Any,
+    guidance: Guidance | None,
+    generators: list[torch.Generator],
+    given: dict,
+    cfg_channels: int | None,
+    batch_size: int,
+    latents: bool,
+) -> Float[Tensor, "n ..."]:
     with ExitStack() as stack:
         stack.enter_context(alone(pipe))
         rows = 2 * min(len(generators), batch_size)  # classifier-free guidance takes two for each image

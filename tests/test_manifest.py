@@ -29,7 +29,10 @@ def test_names_of_this_package_do_not_depend_on_the_file_they_lie_in(tmp_path):
     # a folder begun by a version that wrote the file goes on
     there = "mgd_helpers.guidances.manifold(strength=mgd_helpers.guidance.ModePull)"
     before = {"settings": {"classes": [], "guidance": there}, "images": []}
-    check_settings(tmp_path, before, {"classes": [], "guidance": describe(ours)})
+    now = {"classes": [], "guidance": describe(ours), "guidance_code": code_of(ours)[0]}
+    check_settings(tmp_path, before, now)
+    before["settings"]["guidance_code"] = "3.11:" + 64 * "a"  # as that version hashed
+    check_settings(tmp_path, before, now)
     with pytest.raises(ValueError, match="guidance differ"):
         check_settings(tmp_path, before, {"classes": [], "guidance": describe(factories.mode)})
 

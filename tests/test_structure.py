@@ -74,7 +74,6 @@ def test_a_room_imports_only_from_the_ground_and_from_rooms_before_it(module):
     assert outside == set()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_no_module_comes_back_to_itself(module):
     # the face of a folder stands before its files: importing a file runs it first, so no file may ask for it

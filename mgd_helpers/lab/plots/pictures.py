@@ -61,7 +61,7 @@ def draw_tree(
     x = np.zeros(len(tree))
     places = iter(range(len(tree.leaves)))
 
-    def place(node):
+    def place(node: int) -> float:
         left_right = tree.children[node]
         x[node] = np.mean([place(child) for child in left_right]) if left_right else next(places)
         return x[node]
