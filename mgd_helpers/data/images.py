@@ -19,7 +19,7 @@ from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.progress import progress
 
 
-def from_uint8(pixels: Tensor) -> Float[Tensor, ...]:
+def from_uint8(pixels: Tensor) -> Float[Tensor, "*shape"]:
     """Pixels 0 to 255 (uint8) as float32 in [-1, 1]; `to_uint8` gives them back exactly.
 
     >>> from_uint8(torch.tensor([0, 51, 255], dtype=torch.uint8))
@@ -28,7 +28,7 @@ def from_uint8(pixels: Tensor) -> Float[Tensor, ...]:
     return pixels.float().div_(127.5).sub_(1)
 
 
-def to_uint8(images: Float[Tensor, ...]) -> Tensor:
+def to_uint8(images: Float[Tensor, "*shape"]) -> Tensor:
     """Images in [-1, 1] as pixels 0 to 255 (uint8), rounded as diffusers rounds them; what lies outside is cut off.
 
     >>> to_uint8(torch.tensor([-1.0, -0.6, 1.01]))

@@ -42,13 +42,13 @@ def sphere_points(
 
 
 def diffuse(
-    cloud: Float[Tensor, ...],
+    cloud: Float[Tensor, "*shape"],
     level: NoiseLevel,
     *,
     per_target: bool = False,
     seed: int = 0,
     keys: Sequence[int] | None = None,
-) -> Float[Tensor, ...]:
+) -> Float[Tensor, "*shape"]:
     """Add the noise of a level to a cloud, in float32: every point gets noise of its own.
 
     For a cloud [M, ...] that all images share, the noise is drawn from `seed` and the timestep; for one cloud per

@@ -79,7 +79,7 @@ class ManifoldPull:
     """
 
     targets: Float[Tensor, "k ..."]
-    cloud: Float[Tensor, ...] | None = None
+    cloud: Float[Tensor, "*shape"] | None = None
     strength: Strength = 1.0
     softness: float = 1.0
     n_neighbors: int | str = tangent_at.N_NEIGHBORS

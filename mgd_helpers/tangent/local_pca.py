@@ -20,7 +20,7 @@ from mgd_helpers.tangent.spaces import TangentSpace, whitening
 
 def local_tangent(
     points: Float[Tensor, "b ..."],
-    cloud: Float[Tensor, ...],
+    cloud: Float[Tensor, "*shape"],
     *,
     n_neighbors: int | str = 12,
     rank: int | float | str = 3,
@@ -73,7 +73,7 @@ class TangentSpaces:
 
     def __init__(
         self,
-        cloud: Float[Tensor, ...],
+        cloud: Float[Tensor, "*shape"],
         *,
         n_neighbors: int | str = 12,
         rank: int | float | str = 3,
