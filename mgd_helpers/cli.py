@@ -14,8 +14,9 @@ from collections.abc import Sequence
 
 import torch
 
-from mgd_helpers.distillation import GUIDANCES, distill
+from mgd_helpers.distillation import distill
 from mgd_helpers.evaluation.tables import evaluate
+from mgd_helpers.guidance.factories import GUIDANCES
 from mgd_helpers.provenance import package_versions
 
 

@@ -29,7 +29,6 @@ from mgd_helpers.data.images import png
 from mgd_helpers.data.lock import locked
 from mgd_helpers.encoding.latents import encode
 from mgd_helpers.encoding.pipelines import Pipeline
-from mgd_helpers.guidance.factories import GUIDANCES as GUIDANCES
 from mgd_helpers.guidance.factories import Factory
 from mgd_helpers.manifest import adopt, check_settings
 from mgd_helpers.progress import progress
@@ -176,10 +175,11 @@ def _record(run: Run, before: dict, lacking: Iterable[tuple[int, int]], targets:
         "settings": run.settings,
         "note": run.note,
         "pipeline": run.pipeline,
+        "labels": labels,
         "images": [],
         "made_by": [],
     }
-    manifest = {"labels": labels} | (before or new)
+    manifest = {"labels": labels} | before if before else new
     adopt(run.out, manifest)
     known = {image["file"]: image for image in manifest["images"]}
     rows = {label: run.data.train.rows_of(label).cpu() for label in targets}

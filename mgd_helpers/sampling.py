@@ -5,9 +5,10 @@ A guidance sees all images that it is for at every step, while the networks take
 
 from __future__ import annotations
 
+import functools
 import inspect
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from numbers import Integral, Real
 from typing import Any
@@ -94,7 +95,8 @@ def sample(
             own = PerClass(guidance, here) if any(one in guidance for one in here) else None
         generators = [seeding.generator(seed, *keys[row]) for row in rows]
         given = _keywords([entries[row] for row in rows], parameters) | options
-        made, batch_size = _within_memory(pipe, own, generators, given, cfg_channels, batch_size, latents)
+        call = functools.partial(_call, pipe, own, generators, given, cfg_channels, latents)
+        made, batch_size = _within_memory(call, generators, batch_size)
         found |= dict(zip(rows, made, strict=True))
     return torch.stack([found[row] for row in range(len(entries))])
 
@@ -118,19 +120,13 @@ def _in_lockstep(classes: Sequence[int], guidance: Any, batch_size: int) -> list
 
 
 def _within_memory(
-    pipe: Pipeline,
-    guidance: Guidance | None,
-    generators: list[torch.Generator],
-    given: dict,
-    cfg_channels: int | None,
-    batch_size: int,
-    latents: bool,
+    call: Callable[[int], Tensor], generators: list[torch.Generator], batch_size: int
 ) -> tuple[Tensor, int]:
-    """Call the pipeline, again with half the batch where memory runs out: what it gives, and the batch that fits."""
+    """Make a call, again with half the batch where memory runs out: what it gives, and the batch that fits."""
     states = [generator.get_state() for generator in generators]
     while True:
         try:
-            return _call(pipe, guidance, generators, given, cfg_channels, batch_size, latents), batch_size
+            return call(batch_size), batch_size
         except torch.OutOfMemoryError as error:
             if batch_size == 1:
                 raise
@@ -147,8 +143,8 @@ def _call(
     generators: list[torch.Generator],
     given: dict,
     cfg_channels: int | None,
-    batch_size: int,
     latents: bool,
+    batch_size: int,
 ) -> Float[Tensor, "n ..."]:
     with ExitStack() as stack:
         stack.enter_context(alone(pipe))

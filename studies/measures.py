@@ -18,9 +18,9 @@ from mgd_helpers.evaluation import audit
 from mgd_helpers.evaluation.fidelity import feature_rows, mmd
 from mgd_helpers.evaluation.tables import distances
 from studies.cells import Cells
-from studies.data_sets import DATA_SETS
+from studies.data_sets import DATA_SETS, VALIDATION
 from studies.main_table import rules_by_name
-from studies.protocol import STEPS, VALIDATION, Bench, held_back, load_bench
+from studies.protocol import STEPS, Bench, held_back, load_bench
 from studies.scores import real_student, rounded, short_recipe
 from studies.sets import kept_set
 

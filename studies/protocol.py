@@ -16,11 +16,11 @@ import mgd_helpers as mgd
 from mgd_helpers.data.files import write
 from mgd_helpers.encoding.pipelines import LatentPipeline, weights_hash
 from mgd_helpers.seeding import generator
+from studies.data_sets import LARGEST_SHARE, VALIDATION
 
 KEPT = Path(__file__).resolve().parent.parent / "build" / "studies"  # large, and made again by the same commands
 SETS = 5
 STEPS = 25  # DDIM steps, unless a row says otherwise
-VALIDATION = 2000  # images of real train on which settings are chosen, at most a fifth of it
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ def load_bench(name: str, part: str = "test", *, kept: Path = KEPT) -> Bench:
 
 def held_back(images: mgd.ImageSet) -> tuple[torch.Tensor, torch.Tensor]:
     """Rows of the validation split, as many of each class as there are in proportion, and the rows that remain."""
-    share = min(VALIDATION / len(images), 0.2)
+    share = min(VALIDATION / len(images), LARGEST_SHARE)
     members_held = []
     for label in images.labels.unique().tolist():
         members = images.rows_of(label)

@@ -15,7 +15,7 @@ import pandas
 from mgd_helpers.evaluation.paired import Difference, holm, paired_difference, pooled_difference
 from studies import cells
 from studies.cells import select
-from studies.data_sets import DATA_SETS
+from studies.data_sets import DATA_SETS, test_images, validation_images
 
 ROWS = (
     *("random real", "herding", "k-centre", "nearest real", "round trip", "decoded targets"),
@@ -37,8 +37,7 @@ def read(table: str, data: str) -> dict:
     """
     content = cells.read(table, data)
     if table in ("main", "ablations", "vae"):
-        settings = DATA_SETS[data]
-        images = settings.test_images if table == "main" else settings.validation_images
+        images = test_images(data) if table == "main" else validation_images(data)
         for cell in content["cells"]:
             for measure in JUDGES.values():
                 if measure in cell["result"]:

@@ -10,7 +10,7 @@ from diffusers import AutoencoderKL
 from PIL import Image
 
 from mgd_helpers.cli import main
-from mgd_helpers.distillation import GUIDANCES
+from mgd_helpers.guidance.factories import GUIDANCES
 
 
 @pytest.fixture

@@ -15,10 +15,12 @@ from PIL import Image
 from mgd_helpers.clustering.bisecting import bisect
 from mgd_helpers.clustering.targets import pick_targets
 from mgd_helpers.data.catalog import PROFILES
-from mgd_helpers.data.datasets import Dataset, ImageSet, load_data
-from mgd_helpers.distillation import GUIDANCES, distill
+from mgd_helpers.data.datasets import load_data
+from mgd_helpers.data.image_sets import Dataset, ImageSet
+from mgd_helpers.distillation import distill
 from mgd_helpers.encoding.latents import encode
 from mgd_helpers.encoding.pipelines import weights_hash
+from mgd_helpers.guidance.factories import GUIDANCES
 from mgd_helpers.guidance.pulls import ModePull
 from mgd_helpers.guidance.steering import steer
 from mgd_helpers.guidance.toys import tiny_pipeline

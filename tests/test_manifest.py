@@ -4,7 +4,7 @@ import hashlib
 import pytest
 import torch
 
-from mgd_helpers.data.datasets import Dataset, ImageSet
+from mgd_helpers.data.image_sets import Dataset, ImageSet
 from mgd_helpers.guidance import ModePull, factories
 from mgd_helpers.manifest import check_settings, code_of, data_hash, describe, plain, tensor_hash
 

@@ -14,7 +14,7 @@ from mgd_helpers import seeding
 from mgd_helpers.baselines import distribution_matching, minimax, real_images
 from mgd_helpers.clustering import targets
 from mgd_helpers.clustering.bisecting import bisect
-from mgd_helpers.data.datasets import Dataset, ImageSet
+from mgd_helpers.data.image_sets import Dataset, ImageSet
 from mgd_helpers.encoding import latents
 from mgd_helpers.evaluation import fidelity, intervals, paired, precision_recall, tables
 from mgd_helpers.evaluation.audits import audit

@@ -14,7 +14,8 @@ from damage import DAMAGE, TORN, edit
 from PIL import Image
 
 from mgd_helpers import distillation as steps
-from mgd_helpers.data.datasets import Dataset, ImageSet, read_generated
+from mgd_helpers.data.datasets import read_generated
+from mgd_helpers.data.image_sets import Dataset, ImageSet
 from mgd_helpers.data.lock import locked
 from mgd_helpers.distillation import distill
 from mgd_helpers.encoding.latents import encode

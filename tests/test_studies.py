@@ -11,7 +11,7 @@ import torch
 import mgd_helpers as mgd
 from mgd_helpers.data.catalog import PROFILES
 from mgd_helpers.guidance import factories
-from studies import ablations, cells, cost, main_table, measures, protocol, robust, rules, tune, vae_quality
+from studies import ablations, cells, cost, data_sets, main_table, measures, protocol, robust, rules, tune, vae_quality
 from studies.data_sets import DATA_SETS
 
 MACHINE = ("seconds", "peak")  # measures of the machine, not of the method
@@ -82,8 +82,8 @@ def test_a_scheduled_strength_is_one_of_the_package(rule):
 def test_the_validation_split_is_held_back(tmp_path):
     whole, bench = (protocol.load_bench("digits", part, kept=tmp_path) for part in ("test", "validation"))
     held, rest = protocol.held_back(whole.data.train)
-    assert len(held) == DATA_SETS["digits"].validation_images == 300
-    assert len(whole.data.test) == DATA_SETS["digits"].test_images
+    assert len(held) == data_sets.validation_images("digits") == 300
+    assert len(whole.data.test) == data_sets.test_images("digits")
     assert sorted(held.tolist() + rest.tolist()) == list(range(1500))
     assert torch.equal(bench.data.test.images, whole.data.train.images[held])
     assert torch.equal(bench.latents, whole.latents[rest])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -173,8 +174,9 @@ def words(count, *, pooled=False):
     )
 
 
-def call_dit(pipe, generators, **options):
-    """DiTPipeline decodes whatever one asks for: the latents are what its VAE is given."""
+@contextmanager
+def decoded(pipe):
+    """DiTPipeline decodes whatever one asks for: a list that fills with the scaled latents that its VAE is given."""
     seen, decode = [], pipe.vae.decode
 
     def spy(latents, *args, **kwargs):
@@ -183,13 +185,16 @@ def call_dit(pipe, generators, **options):
 
     pipe.vae.decode = spy
     try:
-        options = {"guidance_scale": 1.0} | options
-        pipe(
-            class_labels=[1] * len(generators), generator=generators, output_type="pt", **options
-        )  # NumPy has no bfloat16
+        yield seen
     finally:
         del pipe.vae.decode
-    return seen[-1]
+
+
+def call_dit(pipe, generators, **options):
+    options = {"guidance_scale": 1.0} | options
+    with decoded(pipe) as latents:  # NumPy has no bfloat16
+        pipe(class_labels=[1] * len(generators), generator=generators, output_type="pt", **options)
+    return latents[-1]
 
 
 def call_pixels(pipe, generators, **options):

@@ -10,7 +10,7 @@ from torch import nn
 
 from mgd_helpers import arguments, seeding
 from mgd_helpers._shapes import Float, Tensor
-from mgd_helpers.data.datasets import ImageSet, image_set
+from mgd_helpers.data.image_sets import ImageSet, image_set
 from mgd_helpers.progress import progress
 from mgd_helpers.students.augmentation import apply_augmentation, random_augmentation
 from mgd_helpers.students.networks import build

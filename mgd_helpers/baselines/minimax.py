@@ -14,7 +14,7 @@ import torch.nn.functional as F
 
 from mgd_helpers import arguments, seeding
 from mgd_helpers._shapes import Float, Int, Tensor
-from mgd_helpers.data.datasets import ImageSet, image_set
+from mgd_helpers.data.image_sets import ImageSet, image_set
 from mgd_helpers.encoding.callers import NULL_CLASS
 from mgd_helpers.encoding.latents import encode
 from mgd_helpers.encoding.pipelines import LatentPipeline

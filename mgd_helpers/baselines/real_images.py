@@ -12,7 +12,7 @@ import torch
 
 from mgd_helpers import arguments, seeding
 from mgd_helpers._shapes import Float, Int, Tensor
-from mgd_helpers.data.datasets import ImageSet, image_set
+from mgd_helpers.data.image_sets import ImageSet, image_set
 from mgd_helpers.encoding.latents import decode, encode
 from mgd_helpers.evaluation.fidelity import FeatureFunction, feature_rows
 from mgd_helpers.linalg import squared_distances

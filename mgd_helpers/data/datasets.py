@@ -19,9 +19,7 @@ from mgd_helpers.arguments import did_you_mean
 from mgd_helpers.data.catalog import PROFILES, Profile
 from mgd_helpers.data.folders import read_folder
 from mgd_helpers.data.hub import read_hugging_face, read_named
-from mgd_helpers.data.image_sets import Dataset as Dataset
-from mgd_helpers.data.image_sets import ImageSet as ImageSet
-from mgd_helpers.data.image_sets import image_set as image_set
+from mgd_helpers.data.image_sets import Dataset, ImageSet
 
 
 def load_data(source: Any, *, image_size: int | None = None, channels: int | None = None) -> Dataset:

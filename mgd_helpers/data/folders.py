@@ -82,7 +82,8 @@ def is_record(manifest: object) -> bool:
     settings, images = manifest.get("settings"), manifest.get("images")
     classes = settings.get("classes") if isinstance(settings, dict) else None
     sound = isinstance(classes, list) and all(isinstance(name, str) for name in classes) and isinstance(images, list)
-    if not sound or not all(isinstance(image, dict) and _is_sound(image, classes) for image in images or ()):
+    known: set[str] = set(classes or ()) if sound else set()
+    if not sound or not all(isinstance(image, dict) and _is_sound(image, known) for image in images or ()):
         raise ValueError(
             f"{MANIFEST} must name the classes, and for each image its class and a file inside the folder; this one "
             "does not. Take it out, or choose another folder."
@@ -115,9 +116,9 @@ def maker(device: str, *, images: int) -> dict:
     return {"versions": package_versions(), "device": device, "date": now, "images": images}
 
 
-def _is_sound(image: dict, classes: Any) -> bool:
-    file, sha = image.get("file"), image.get("sha256")
-    if not isinstance(file, str) or image.get("class") not in classes or not isinstance(sha, str | None):
+def _is_sound(image: dict, classes: set[str]) -> bool:
+    file, name, sha = image.get("file"), image.get("class"), image.get("sha256")
+    if not isinstance(file, str) or not isinstance(name, str) or name not in classes or not isinstance(sha, str | None):
         return False
     path = PurePosixPath(file)
     return bool(path.name) and not path.is_absolute() and ".." not in path.parts and not set(file) & set("\\\0")

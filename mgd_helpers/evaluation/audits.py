@@ -16,7 +16,7 @@ import torch
 
 from mgd_helpers import arguments
 from mgd_helpers._shapes import Tensor
-from mgd_helpers.data.datasets import Dataset, ImageSet
+from mgd_helpers.data.image_sets import Dataset, ImageSet
 from mgd_helpers.evaluation.copies import find_copies
 from mgd_helpers.evaluation.fidelity import NamedFeatures, name_and_function
 from mgd_helpers.evaluation.intervals import Interval
@@ -129,7 +129,7 @@ def audit(
     return Audit(
         images=len(images),
         features=name,
-        **vars(copies),
+        **copies,
         members=len(rows),
         membership_auc=area,
         membership_auc_interval=interval,

@@ -5,44 +5,27 @@ d(x) = min_i ‖f(x) - f(x_i)‖ / √D over the training images x_i; held-out i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from mgd_helpers import seeding
 from mgd_helpers._shapes import Float, Int, Tensor
-from mgd_helpers.data.datasets import Dataset, ImageSet
+from mgd_helpers.data.image_sets import Dataset, ImageSet
 from mgd_helpers.evaluation.fidelity import NamedFeatures, feature_rows, name_and_function
-from mgd_helpers.evaluation.intervals import Interval, middle, wilson
+from mgd_helpers.evaluation.intervals import middle, wilson
 from mgd_helpers.linalg import nearest
 
 NEAR_SHARE, DUPLICATE_SHARE = 0.05, 0.001  # of held-out images: they set the thresholds `near` and `duplicate`
 
 
-@dataclass(frozen=True)
-class Copies:
-    """What `find_copies` found; the fields are those of `audits.Audit` of the same names."""
-
-    median: float
-    low: float
-    held_out_median: float
-    held_out_median_range: Interval
-    held_out_low: float
-    held_out_low_range: Interval
-    near: float
-    nearer_share: float
-    nearer_share_interval: Interval
-    duplicate: float
-    near_duplicates: tuple[tuple[int, int], ...]
-    repeats: tuple[tuple[int, int], ...]
-
-
 def find_copies(
     generated: ImageSet, data: Dataset, *, features: NamedFeatures | None = None, rounds: int = 200, seed: int = 0
-) -> Copies:
+) -> dict[str, Any]:
     """Compare distances of `generated` to the nearest training image with those of the test split of `data`.
 
-    `audits.audit` checks the arguments and says what is measured. All images lie on one device.
+    Gives fields of `audits.Audit`; `audits.audit` checks the arguments and says what is measured. All images
+    lie on one device.
 
     The share of nearer images has a Wilson interval for nN / (n + N) draws: n generated images are compared with a
     threshold that is itself estimated, from N = (Σw)² / Σw² held-out ones, for they count unequally (for n = N = 100 it
@@ -65,20 +48,20 @@ def find_copies(
     share = (distances < near).double().mean().item()
     duplicate = held_out.quantile(DUPLICATE_SHARE, interpolation="lower").item()
     copied = ((distances < duplicate) | (distances == 0)).nonzero()[:, 0]
-    return Copies(
-        median=median,
-        low=low,
-        held_out_median=held_out_median,
-        held_out_median_range=median_range,
-        held_out_low=held_out_low,
-        held_out_low_range=low_range,
-        near=near,
-        nearer_share=share,
-        nearer_share_interval=wilson(share, n * held / (n + held)),
-        duplicate=duplicate,
-        near_duplicates=tuple((row, int(indices[row])) for row in copied.tolist()),
-        repeats=_repeats(generated.images, features, duplicate),
-    )
+    return {
+        "median": median,
+        "low": low,
+        "held_out_median": held_out_median,
+        "held_out_median_range": median_range,
+        "held_out_low": held_out_low,
+        "held_out_low_range": low_range,
+        "near": near,
+        "nearer_share": share,
+        "nearer_share_interval": wilson(share, n * held / (n + held)),
+        "duplicate": duplicate,
+        "near_duplicates": tuple((row, int(indices[row])) for row in copied.tolist()),
+        "repeats": _repeats(generated.images, features, duplicate),
+    }
 
 
 def nearest_images(

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from mgd_helpers._shapes import Float, Int, Tensor
-from mgd_helpers.data.datasets import Dataset, ImageSet
+from mgd_helpers.data.image_sets import Dataset, ImageSet
 from mgd_helpers.evaluation.intervals import Interval, auc
 from mgd_helpers.students.recipes import Recipe
 from mgd_helpers.students.training import train_student

@@ -11,7 +11,8 @@ import torch
 
 from mgd_helpers import arguments
 from mgd_helpers._shapes import Int, Tensor
-from mgd_helpers.data.datasets import Dataset, ImageSet, image_set, load_data, read_generated
+from mgd_helpers.data.datasets import load_data, read_generated
+from mgd_helpers.data.image_sets import Dataset, ImageSet, image_set
 
 Source = str | Path | ImageSet
 

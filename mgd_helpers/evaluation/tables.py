@@ -15,7 +15,7 @@ import torch
 
 from mgd_helpers import arguments, seeding
 from mgd_helpers._shapes import Float, Int, Tensor
-from mgd_helpers.data.datasets import Dataset, ImageSet, image_set
+from mgd_helpers.data.image_sets import Dataset, ImageSet, image_set
 from mgd_helpers.evaluation import fidelity, precision_recall
 from mgd_helpers.evaluation.fidelity import NamedFeatures, feature_rows, name_and_function
 from mgd_helpers.evaluation.reading import Reading, Source, read_sets

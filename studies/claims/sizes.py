@@ -13,7 +13,7 @@ from studies.claims.verdicts import (
     single,
     verdicts_of_guided,
 )
-from studies.data_sets import DATA_SETS
+from studies.data_sets import test_images
 from studies.report import GUIDED
 
 
@@ -27,7 +27,7 @@ def lucky_interval() -> bool:
     tangent = single("fashion_mnist", 50, "resnet18").loc["tangent"]
     sets = report.main_scores("fashion_mnist", 50, "resnet18")
     first, second = (ours - theirs for [ours], [theirs] in zip(sets["tangent"], sets["unguided"], strict=True))
-    images_apart = round(abs(first - second) * DATA_SETS["fashion_mnist"].test_images, 3)
+    images_apart = round(abs(first - second) * test_images("fashion_mnist"), 3)
     return tangent.verdict == BETTER and tangent.high - tangent.low < 0.0015 and images_apart == 1
 
 

@@ -5,7 +5,7 @@ import mgd_helpers.baselines.distribution_matching as module
 from mgd_helpers import seeding
 from mgd_helpers.baselines.distribution_matching import match_distributions
 from mgd_helpers.baselines.real_images import random_real
-from mgd_helpers.data.datasets import ImageSet
+from mgd_helpers.data.image_sets import ImageSet
 from mgd_helpers.students.augmentation import apply_augmentation, random_augmentation
 from mgd_helpers.students.networks import build
 

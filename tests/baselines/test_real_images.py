@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mgd_helpers.baselines.real_images import decoded_targets, herding, k_center, nearest_real, random_real, round_trip
-from mgd_helpers.data.datasets import ImageSet
+from mgd_helpers.data.image_sets import ImageSet
 from mgd_helpers.encoding.latents import decode, encode
 
 RULES = {

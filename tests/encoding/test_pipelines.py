@@ -9,7 +9,7 @@ import safetensors.torch
 import torch
 
 from mgd_helpers.data.catalog import PIPELINE_REVISIONS, PROFILES
-from mgd_helpers.data.datasets import ImageSet
+from mgd_helpers.data.image_sets import ImageSet
 from mgd_helpers.encoding import pipelines
 from mgd_helpers.encoding.latents import decode, encode
 from mgd_helpers.encoding.pipelines import PRETRAINED, load_pipeline, modules, weights_hash

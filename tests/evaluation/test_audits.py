@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mgd_helpers.data.datasets import Dataset, ImageSet
+from mgd_helpers.data.image_sets import Dataset, ImageSet
 from mgd_helpers.evaluation.audits import audit
 from mgd_helpers.evaluation.copies import find_copies
 from mgd_helpers.evaluation.membership import membership_auc
@@ -22,7 +22,7 @@ def test_an_audit_is_both_answers_beside_each_other(little):
     found = audit(part, against=little, members=[7, 5, 3, 2, 2], students=2, recipe=SHORT, rounds=5, seed=4)
     copies = find_copies(part, little, rounds=5, seed=4)
     area, interval = membership_auc(part, little, members=rows, students=2, recipe=SHORT, seed=4)
-    assert found.as_dict().items() >= vars(copies).items()
+    assert found.as_dict().items() >= copies.items()
     assert (found.images, found.features, found.members) == (60, "pixels", 4)
     assert (found.membership_auc, found.membership_auc_interval) == (area, interval)
     assert audit(part, against=little, members=[2, 3, 5, 7], students=2, recipe=SHORT, rounds=5, seed=4) == found

@@ -1,8 +1,15 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 
-from mgd_helpers.data.datasets import Dataset, ImageSet
-from mgd_helpers.evaluation.copies import _matched, find_copies, nearest_images
+from mgd_helpers.data.image_sets import Dataset, ImageSet
+from mgd_helpers.evaluation import copies
+from mgd_helpers.evaluation.copies import _matched, nearest_images
+
+
+def find_copies(*sets, **options):
+    return SimpleNamespace(**copies.find_copies(*sets, **options))
 
 
 def rows_of(part, rows):

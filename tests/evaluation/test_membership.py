@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mgd_helpers.data.datasets import ImageSet
+from mgd_helpers.data.image_sets import ImageSet
 from mgd_helpers.evaluation.intervals import auc
 from mgd_helpers.evaluation.membership import membership_auc
 from mgd_helpers.students.recipes import Recipe

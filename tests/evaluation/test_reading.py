@@ -4,7 +4,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mgd_helpers.data.datasets import Dataset, ImageSet
+from mgd_helpers.data.image_sets import Dataset, ImageSet
 from mgd_helpers.evaluation.reading import read_sets
 
 

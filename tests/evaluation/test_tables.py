@@ -4,7 +4,8 @@ import pytest
 import torch
 from PIL import Image
 
-from mgd_helpers.data.datasets import Dataset, ImageSet, read_generated
+from mgd_helpers.data.datasets import read_generated
+from mgd_helpers.data.image_sets import Dataset, ImageSet
 from mgd_helpers.evaluation.audits import audit
 from mgd_helpers.evaluation.fidelity import embedding_distance, frechet_distance, mmd
 from mgd_helpers.evaluation.precision_recall import diversity

@@ -3,6 +3,7 @@
 import functools
 
 import torch
+from tiny import decoded
 
 from mgd_helpers import seeding
 from mgd_helpers.guidance.steering import steer
@@ -13,26 +14,16 @@ LABELS = [0, 1, 1]
 
 def run(pipe, guidance, *, images=(0, 1, 2), guidance_scale=1.0, steps=4):
     """Images and the latents they are decoded from, for some images of a seed."""
-    decoded, decode = [], pipe.vae.decode
-
-    def spy(latents, *args, **kwargs):
-        decoded.append(latents * pipe.vae.config.scaling_factor)
-        return decode(latents, *args, **kwargs)
-
-    pipe.vae.decode = spy
-    try:
-        generators = seeding.generators(0, 0, images)
-        with steer(pipe, guidance, generators=generators):
-            found = pipe(
-                class_labels=[LABELS[image] for image in images],
-                generator=generators,
-                num_inference_steps=steps,
-                guidance_scale=guidance_scale,
-                output_type="pt" if pipe.vae.dtype == torch.bfloat16 else "np",
-            ).images
-    finally:
-        del pipe.vae.decode
-    return torch.as_tensor(found), decoded[-1]
+    generators = seeding.generators(0, 0, images)
+    with decoded(pipe) as latents, steer(pipe, guidance, generators=generators):
+        found = pipe(
+            class_labels=[LABELS[image] for image in images],
+            generator=generators,
+            num_inference_steps=steps,
+            guidance_scale=guidance_scale,
+            output_type="pt" if pipe.vae.dtype == torch.bfloat16 else "np",
+        ).images
+    return torch.as_tensor(found), latents[-1]
 
 
 def images_of(pipe, seed=0):

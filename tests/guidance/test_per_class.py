@@ -1,17 +1,10 @@
 import pytest
 import torch
+from levels import LATENT, level_of
 
-from mgd_helpers.guidance.noise import NoiseLevel
 from mgd_helpers.guidance.per_class import PerClass
 from mgd_helpers.guidance.pulls import ModePull
 from mgd_helpers.guidance.windows import acts, window
-
-LATENT = (2, 3, 4)
-
-
-def level_of(share, sample, variance=None):
-    noise = torch.tensor(share)
-    return NoiseLevel((1 - noise**2).sqrt(), noise, 0, sample, variance=variance)
 
 
 def test_each_guidance_sees_the_rows_of_its_class_alone(randn):
@@ -22,7 +15,7 @@ def test_each_guidance_sees_the_rows_of_its_class_alone(randn):
         seen.append((part, level.sample, level.variance))
         return part + 1
 
-    moved = PerClass({"a": watch}, ["a", "b", "a", "b"])(denoised, level_of(0.9, sample, variance))
+    moved = PerClass({"a": watch}, ["a", "b", "a", "b"])(denoised, level_of(0.9, sample, variance=variance))
     for found, whole in zip(seen[0], (denoised, sample, variance), strict=True):
         assert torch.equal(found, whole[[0, 2]])
     assert torch.equal(moved[[0, 2]], denoised[[0, 2]] + 1)

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from levels import LATENT, level_of
 
 from mgd_helpers.clustering.bisecting import bisect
 from mgd_helpers.guidance import strengths, tangent_at
@@ -13,23 +14,7 @@ from mgd_helpers.guidance.released import ReleasedPull
 from mgd_helpers.guidance.windows import window
 from mgd_helpers.seeding import generator
 
-LATENT = (2, 3, 4)
 DIM = 24
-
-
-def level_of(share, sample=None):
-    noise = torch.tensor(share)
-    return NoiseLevel((1 - noise**2).sqrt(), noise, 0, torch.zeros(3, *LATENT) if sample is None else sample)
-
-
-@pytest.fixture
-def targets(randn):
-    return randn(3, *LATENT)
-
-
-@pytest.fixture
-def denoised(randn, targets):
-    return targets + randn(3, *LATENT)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import tiny
 import torch
+from levels import level_of
 
 from mgd_helpers import seeding
 from mgd_helpers.guidance.noise import NoiseLevel, noise_level
@@ -130,11 +131,6 @@ def test_the_preset_is_the_released_update_to_a_millionth(targets, randn, name, 
 
 
 # --- other settings, keys and devices --------------------------------------------------------------------------------
-
-
-def level_of(share, sample, timestep=0):
-    noise = torch.tensor(share, device=sample.device)
-    return NoiseLevel((1 - noise**2).sqrt(), noise, timestep, sample)
 
 
 @pytest.mark.parametrize("share", [0.97, 0.7])

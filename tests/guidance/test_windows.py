@@ -1,26 +1,9 @@
 import pytest
 import torch
+from levels import level_of
 
-from mgd_helpers.guidance.noise import NoiseLevel
 from mgd_helpers.guidance.pulls import ModePull
 from mgd_helpers.guidance.windows import acts, window
-
-LATENT = (2, 3, 4)
-
-
-def level_of(share):
-    noise = torch.tensor(share)
-    return NoiseLevel((1 - noise**2).sqrt(), noise, 0, torch.zeros(3, *LATENT))
-
-
-@pytest.fixture
-def targets(randn):
-    return randn(3, *LATENT)
-
-
-@pytest.fixture
-def denoised(randn, targets):
-    return targets + randn(3, *LATENT)
 
 
 @pytest.mark.parametrize(
