@@ -2,6 +2,7 @@
 
 import ast
 import doctest
+import functools
 import importlib
 import inspect
 import subprocess
@@ -33,6 +34,7 @@ def room_of(module):
     return [*module.split("."), ""][1]
 
 
+@functools.cache
 def imports(module, *, also_inside_functions=True):
     """Modules of the package that a module imports, and the top names of all others."""
     tree = ast.parse(MODULES[module].read_text())
@@ -48,12 +50,13 @@ def imports(module, *, also_inside_functions=True):
     return found & set(MODULES), {name.split(".")[0] for name in found} - {"mgd_helpers"}
 
 
-def needs(module, *, seen=None):
-    """All modules of the package that a module cannot do without, at whatever remove."""
-    seen = set() if seen is None else seen
-    for one in imports(module)[0] - seen:
-        seen.add(one)
-        needs(one, seen=seen)
+@functools.cache
+def needs(module):
+    """All modules of the package that a module cannot do without, directly or through others."""
+    seen, ahead = set(), [module]
+    while ahead:
+        ahead += imports(ahead.pop())[0] - seen
+        seen.update(ahead)
     return seen
 
 
