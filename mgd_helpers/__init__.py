@@ -21,7 +21,17 @@ from mgd_helpers.data import Dataset, ImageSet, load_data, write_images
 from mgd_helpers.distillation import distill
 from mgd_helpers.encoding import decode, encode, load_pipeline
 from mgd_helpers.evaluation import audit, evaluate, measure, paired_difference
-from mgd_helpers.guidance import Guidance, ManifoldPull, ModePull, ReleasedPull, steer, window
+from mgd_helpers.guidance import (
+    Guidance,
+    ManifoldPull,
+    MatchPull,
+    ModePull,
+    ReleasedPull,
+    TransportPull,
+    chain,
+    steer,
+    window,
+)
 from mgd_helpers.lab import setup
 from mgd_helpers.sampling import sample
 from mgd_helpers.students import Recipe
@@ -41,13 +51,16 @@ __all__ = [
     "Guidance",
     "ImageSet",
     "ManifoldPull",
+    "MatchPull",
     "ModePull",
     "Recipe",
     "ReleasedPull",
     "TangentSpace",
     "Targets",
+    "TransportPull",
     "audit",
     "bisect",
+    "chain",
     "decode",
     "distill",
     "encode",

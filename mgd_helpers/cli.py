@@ -44,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--pipeline", help="shipped name, local folder or hub id; default: the one that belongs to the data"
     )
     command.add_argument("--steps", type=int, default=50)
+    command.add_argument(
+        "--set-size", type=int, default=50, help="images of a class that a guidance sees together, at most"
+    )
     command.add_argument("--batch-size", type=int, default=32)
     command.add_argument("--seed", type=int, default=0)
 

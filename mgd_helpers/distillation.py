@@ -68,6 +68,7 @@ def distill(
     representative: str = "centroid",
     steps: int | Integral = 50,
     guidance_scale: float | Real | None = None,
+    set_size: int | Integral = 50,
     batch_size: int | Integral = 32,
     seed: int | Integral = 0,
 ) -> Report:
@@ -79,9 +80,10 @@ def distill(
     - `"mode"`: straight at the target; `"mgd3"`: the same as published, with a DDPM scheduler and 50 steps;
     - `"manifold"`: along the tangent space (of a class with few images, all are neighbors);
     - `"released"`: the rule of the published code;
-    - `(targets, cloud, seed) -> guidance`, called for each batch and class with the batch's targets of that class, the
-      latents of the class, and an integer of this run and class for guidances that draw. The manifest knows it by its
-      name and a hash of its code.
+    - `"match"`: the set as a whole, until random networks see the mean of the real latents; `"transport"`: each image
+      to where the class has mass that no other image stands for; `"match+transport"`: both;
+    - `(targets, cloud, seed) -> guidance`, called for each set with its targets, the latents of its class, and an
+      integer of this run and set for guidances that draw. The manifest knows it by its name and a hash of its code.
 
     `pipeline` is a class-conditional pipeline, or what `load_pipeline` takes. `class_labels` are its labels of the
     classes: a mapping from class names to labels, or to names in `pipe.labels`, or a list in the order of
@@ -90,9 +92,11 @@ def distill(
     there. `latents` are those of the training images, where they are at hand: encoding is most of the work of a large
     set.
 
-    A second call with the same settings makes only the images that are missing or damaged, the same to the byte on the
-    same machine. Classes share batches of up to `batch_size` images. That is no setting: with another one, images may
-    differ by rounding, by one gray level. Class names that are no safe folders become such
+    The images of a class are a set, which the guidance sees as a whole; more than `set_size` of them are several sets,
+    as even as can be, each matched by itself. A second call with the same settings makes only the images that are
+    missing or damaged, the same to the byte on the same machine: it makes their sets again. Sets of several classes
+    share batches of up to `batch_size` images. That is no setting: with another one, images may differ by rounding, by
+    one gray level. Class names that are no safe folders become such
     (`mgd_helpers.data.class_names`); the manifest has the true ones.
 
     Raises `ValueError` before any work where something does not fit, where `out` holds images of other settings, and
@@ -111,6 +115,7 @@ def distill(
         representative=representative,
         steps=steps,
         guidance_scale=guidance_scale,
+        set_size=set_size,
         batch_size=batch_size,
         seed=seed,
     )
@@ -225,13 +230,14 @@ def _sample_and_write(
 
 
 def _sample_batch(run: Run, batch: Batch, clouds: dict[int, torch.Tensor], targets: dict[int, Targets]) -> torch.Tensor:
-    """All images of a batch, each in its place; guided are those of classes that lack one, in full."""
+    """All images of a batch, each in its place; guided are the sets that lack one, in full."""
     settings = run.settings
     guidances: dict[int, Any] = {}
     for label in dict.fromkeys(label for label, _ in batch.wanted):
         chosen = targets[label].take([index for of, index in batch.keys if of == label])
-        class_seed = seeding.generator(settings["seed"], label).initial_seed()
-        guidances[label] = run.factory(chosen, clouds[label].to(run.pipe.device), class_seed)
+        key = (settings["seed"], label, batch.part) if batch.part else (settings["seed"], label)
+        set_seed = seeding.generator(*key).initial_seed()
+        guidances[label] = run.factory(chosen, clouds[label].to(run.pipe.device), set_seed)
     return sample(
         run.pipe,
         [settings["class_labels"][label] for label, _ in batch.keys],
@@ -240,5 +246,5 @@ def _sample_batch(run: Run, batch: Batch, clouds: dict[int, torch.Tensor], targe
         seed=settings["seed"],
         steps=settings["steps"],
         guidance_scale=settings["guidance_scale"],
-        batch_size=len(batch.keys),
+        batch_size=run.batch_size,
     )

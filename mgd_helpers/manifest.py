@@ -21,7 +21,7 @@ from mgd_helpers.data.folders import MANIFEST, faults, is_record
 from mgd_helpers.data.image_sets import Dataset
 
 # settings that manifests of earlier versions lack
-YOUNG = ("latents", "guidance_code", "package", "encoder_dtype")
+YOUNG = ("latents", "guidance_code", "package", "encoder_dtype", "set_size")
 SCHEME = 2  # of hashes of code: those of another scheme are not compared
 OURS = re.compile(r"\bmgd_helpers\.(?:\w+\.)+(?=\w)")  # what stands before a name of this package
 

@@ -31,10 +31,14 @@ LARGEST_SCALE = 100  # of classifier-free guidance; images are noise long before
 
 @dataclass(frozen=True)
 class Batch:
-    """Images that are denoised together, as pairs of class and index, and those of them that are `wanted`."""
+    """Images that are denoised together, as pairs of class and index, and those of them that are `wanted`.
+
+    A batch holds whole sets, each of another class, all of them the `part`-th set of theirs.
+    """
 
     keys: list[tuple[int, int]]
     wanted: list[tuple[int, int]]
+    part: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,12 +67,19 @@ class Run:
         }
 
     def plan(self, lacking: Iterable[tuple[int, int]]) -> list[Batch]:
-        """All images in order, cut into batches as even as can be; of these, the ones where an image lacks."""
-        keys, lacking = list(self.files), set(lacking)
-        count = math.ceil(len(keys) / self.batch_size)
-        bounds = [len(keys) * part // count for part in range(count + 1)]
-        batches = (keys[low:high] for low, high in itertools.pairwise(bounds))
-        return [Batch(batch, wanted) for batch in batches if (wanted := [key for key in batch if key in lacking])]
+        """Whole sets in batches as even as can be, of at most `batch_size` images or one set; those that lack an image.
+
+        A guidance sees the images of a set together, so that a set is never cut, whatever the batch.
+        """
+        count, classes, lacking = self.settings["images_per_class"], range(len(self.data.class_names)), set(lacking)
+        parts = _evenly(count, math.ceil(count / self.settings["set_size"]))
+        batches = []
+        for part, (low, high) in enumerate(parts):
+            together = max(1, self.batch_size // (high - low))
+            for first, last in _evenly(len(classes), math.ceil(len(classes) / together)):
+                keys = [(label, index) for label in classes[first:last] for index in range(low, high)]
+                batches.append(Batch(keys, [key for key in keys if key in lacking], part))
+        return [batch for batch in batches if batch.wanted]
 
 
 def resolve(
@@ -84,6 +95,7 @@ def resolve(
     representative: Any,
     steps: Any,
     guidance_scale: Any,
+    set_size: Any,
     batch_size: Any,
     seed: Any,
 ) -> Run:
@@ -91,6 +103,7 @@ def resolve(
     numbers = {
         "images_per_class": whole("images_per_class", images_per_class, at_least=1),
         "steps": whole("steps", steps, at_least=1),
+        "set_size": whole("set_size", set_size, at_least=1),
         "seed": whole("seed", seed, at_least=0),
     }
     batch_size = whole("batch_size", batch_size, at_least=1)
@@ -123,6 +136,11 @@ def resolve(
     }
     note = f"The guidance also uses {', '.join(unknown)}, of which nothing is known here." if unknown else ""
     return Run(data, out, pipe, name, factory, latents, settings, " ".join(filter(None, [data.note, note])), batch_size)
+
+
+def _evenly(total: int, parts: int) -> list[tuple[int, int]]:
+    """Where each of some parts of a total begins and ends; no two of them differ by more than one."""
+    return list(itertools.pairwise(total * part // parts for part in range(parts + 1)))
 
 
 def _named(guidance: Any) -> Factory:

@@ -83,6 +83,7 @@ def test_the_manifest_says_how_each_image_was_made(run, waves, tiny):
         "scheduler_config": None,
         "steps": 4,
         "guidance_scale": 4.0,
+        "set_size": 50,
         "seed": 5,
         "weights": weights_hash(tiny),
     }
@@ -158,13 +159,13 @@ def test_each_image_follows_its_own_target_in_any_batch_and_after_a_restart(run,
         made.append(list(zip(targets.nodes, targets.latents.sum((1, 2, 3)).tolist(), strict=True)))
         return mode(targets, cloud, seed)
 
-    report = run(guidance=spy, batch_size=4)  # three and three
+    report = run(guidance=spy, batch_size=4)  # three and three, each a set
     assert "The guidance also uses made, of which nothing is known here." in report.manifest["note"]
     assert [node for part in made for node, _ in part] == [image["node"] for image in report.manifest["images"]]
     before = made.copy()
     (tmp_path / "set/one/00002.png").unlink()
     run(guidance=spy, batch_size=4)
-    assert made[2:] == before[1:]  # with all targets of its batch, as in the first run
+    assert made[2:] == before[1:]  # with all targets of its set, as in the first run
 
 
 @pytest.mark.slow
@@ -325,7 +326,10 @@ class Unconditional:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"guidance": "magic"}, "guidance must be one of none, mode, mgd3, manifold, released, or a fact"),
+        (
+            {"guidance": "magic"},
+            "guidance must be one of none, mode, mgd3, manifold, released, match, ",
+        ),
         ({"images_per_class": 0}, "images_per_class must be a whole number >= 1; got 0"),
         ({"batch_size": 0}, "batch_size must be a whole number >= 1; got 0"),
         ({"steps": -1}, "steps must be a whole number >= 1; got -1"),

@@ -30,7 +30,7 @@ def pull(targets, cloud, seed):
 
 @pytest.fixture(scope="module")
 def three():
-    """Three classes of five images, so that batches of four reach across classes."""
+    """Three classes of five images: a set of them is more than a batch of four."""
     images = torch.rand(15, 1, 16, 16, generator=torch.Generator().manual_seed(1)) * 2 - 1
     part = ImageSet(images, torch.arange(15) % 3)
     return Dataset("three", part, part.take([0, 1, 2]), ("a", "b", "c"))
@@ -79,7 +79,7 @@ PATTERNS = {
 }
 
 
-@pytest.mark.parametrize("guidance", [pull, "manifold", "released", "none"])
+@pytest.mark.parametrize("guidance", [pull, "manifold", "released", "none", "match+transport"])
 def test_whatever_lacks_comes_back_to_the_byte(run, guidance):
     folder = run(guidance=guidance).folder
     whole = files(folder)
@@ -100,16 +100,43 @@ def test_only_what_lacks_is_written(run, lacking):
     assert {path: path.stat().st_mtime_ns for path in times} == times
 
 
-def test_batches_are_even_reach_across_classes_and_do_not_depend_on_what_lacks(run, monkeypatch):
+def test_batches_hold_whole_sets_and_do_not_depend_on_what_lacks(run, monkeypatch):
     calls = spy(monkeypatch, "_sample_batch")
-    folder = run().folder
+    folder = run(images_per_class=2).folder
     first = [batch.keys for _, batch, *_ in calls]
-    assert [len(keys) for keys in first] == [3, 4, 4, 4]
-    assert [key for keys in first for key in keys] == [(label, index) for label in range(3) for index in range(5)]
+    assert first == [[(0, 0), (0, 1)], [(1, 0), (1, 1), (2, 0), (2, 1)]]  # of three sets of two, four fit
     (folder / "b/00000.png").unlink()
     calls.clear()
-    run()
+    run(images_per_class=2)
     assert [(batch.keys, batch.wanted) for _, batch, *_ in calls] == [(first[1], [(1, 0)])]
+
+
+def test_more_images_than_a_set_holds_are_several_sets_as_even_as_can_be(run, monkeypatch):
+    calls, seeds = spy(monkeypatch, "_sample_batch"), {}
+
+    def factory(targets, cloud, seed):
+        seeds.setdefault(cloud.sum().item(), []).append((seed, len(targets.nodes)))
+        return pull(targets, cloud, seed)
+
+    report = run(set_size=3, batch_size=6, guidance=factory)
+    assert report.manifest["settings"]["set_size"] == 3
+    assert [batch.keys for _, batch, *_ in calls] == [
+        [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)],
+        [(0, 2), (0, 3), (0, 4)],
+        [(1, 2), (1, 3), (1, 4), (2, 2), (2, 3), (2, 4)],
+    ]
+    assert all([size for _, size in of] == [2, 3] and len({seed for seed, _ in of}) == 2 for of in seeds.values())
+    with pytest.raises(ValueError, match=r"out must be a folder of the same settings.*set_size"):
+        run(set_size=4, batch_size=6, guidance=factory)
+
+
+def test_a_folder_from_before_there_were_sets_goes_on(run):
+    folder = run().folder
+    manifest = manifest_of(folder)
+    del manifest["settings"]["set_size"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "b/00001.png").unlink()
+    assert run().new == 1
 
 
 def test_only_classes_that_lack_an_image_are_encoded_clustered_and_guided(run, three, monkeypatch):
@@ -127,7 +154,7 @@ def test_only_classes_that_lack_an_image_are_encoded_clustered_and_guided(run, t
     run()
     assert len(encoded) == len(grown) == 1
     assert torch.equal(encoded[0][1], three.train.of_class(1))
-    assert asked == [2]  # both targets that the batch has of the class, though one image is there
+    assert asked == [5]  # all targets of the set, though four images are there
 
 
 def test_a_finished_folder_is_recognised_without_work(run, monkeypatch):
@@ -311,18 +338,18 @@ def test_images_that_become_nan_midway_leave_the_folder_unfinished(run, tiny, mo
     shutil.rmtree(run().folder)
     decode, calls = tiny.vae.decode, []
 
-    def fails_at_the_second(*rows, **options):
+    def fails_in_the_second_set(*rows, **options):
         calls.append(1)
         output = decode(*rows, **options)
-        if len(calls) == 2:
+        if len(calls) == 4:  # a set of five takes two calls
             output.sample.mul_(torch.nan)
         return output
 
-    monkeypatch.setattr(tiny.vae, "decode", fails_at_the_second)
+    monkeypatch.setattr(tiny.vae, "decode", fails_in_the_second_set)
     with pytest.raises(ValueError, match="finite"):
         run()
     folder = run().folder
-    assert manifest_of(folder)["made_by"][0]["images"] == 3
+    assert manifest_of(folder)["made_by"][0]["images"] == 5
     assert files(folder) == whole
 
 

@@ -19,6 +19,7 @@ def call(waves, tiny, tmp_path):
             "pipeline": tiny,
             "steps": 4,
             "seed": 0,
+            "set_size": 50,
             "batch_size": 32,
             "class_labels": None,
             "latents": None,
@@ -58,7 +59,7 @@ def test_files_stand_class_by_class(call):
 ODD = [True, 2.5, "3", None, float("nan"), [2], -1]
 
 
-@pytest.mark.parametrize("name", ["images_per_class", "steps", "batch_size", "seed"])
+@pytest.mark.parametrize("name", ["images_per_class", "steps", "set_size", "batch_size", "seed"])
 @pytest.mark.parametrize("value", ODD)
 def test_other_things_are_no_counts(call, name, value):
     with pytest.raises(ValueError, match=rf"{name} must be a whole number >= [01]; got "):

@@ -47,9 +47,17 @@ def decode(vae: Any, latents: Float[Tensor, "n lc lh lw"], *, batch_size: int = 
     images = []
     with for_decoding(vae, latents[:batch_size]):
         for block in progress(latents.split(batch_size), "decode", unit="batch"):
-            block = block.to(vae.device, vae.dtype) / vae.config.scaling_factor + _shift(vae)
-            images.append(vae.decode(block).sample.clamp(-1, 1).float().to(latents.device))
+            images.append(decoded(vae, block).clamp(-1, 1).to(latents.device))
     return torch.cat(images)
+
+
+def decoded(vae: Any, latents: Float[Tensor, "n lc lh lw"]) -> Float[Tensor, "n c h w"]:
+    """What the VAE itself makes of scaled latents, all at once: not cut off at -1 and 1, float32, differentiable.
+
+    Unlike `decode` it is not seen by whoever watches the decoder of a sampling run, so that a guidance may call it.
+    """
+    unscaled = latents.to(vae.device, vae.dtype) / vae.config.scaling_factor + _shift(vae)
+    return type(vae).decode(vae, unscaled).sample.float()
 
 
 def pack(latents: Float[Tensor, "n c h w"]) -> Float[Tensor, "n tokens packed"]:

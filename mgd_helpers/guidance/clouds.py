@@ -62,11 +62,11 @@ def diffuse(
     return level.signal * cloud.float() + level.noise * to_device_of(epsilon, cloud.float())
 
 
-def to_device_of(tensor: Tensor, where: Tensor) -> Tensor:
-    """Copy what was drawn on the CPU to the dtype and device of another tensor, without making a GPU wait."""
+def to_device_of(tensor: Tensor, where: Tensor, *, dtype: torch.dtype | None = None) -> Tensor:
+    """Copy what was drawn on the CPU to the device and dtype of another tensor, without making a GPU wait."""
     if where.device.type == "cuda" and torch.cuda.is_available():
         tensor = tensor.pin_memory()  # from other memory a copy waits for all that the GPU has still to do
-    return tensor.to(where, non_blocking=True)
+    return tensor.to(where.device, dtype or where.dtype, non_blocking=True)
 
 
 def timestep_key(level: NoiseLevel) -> int:

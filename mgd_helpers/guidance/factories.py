@@ -10,15 +10,21 @@ from collections.abc import Callable
 import torch
 
 from mgd_helpers import arguments
+from mgd_helpers.clustering.bisecting import bisect
+from mgd_helpers.clustering.coordinates import numbered
 from mgd_helpers.clustering.targets import Targets
 from mgd_helpers.guidance import tangent_at
+from mgd_helpers.guidance.chains import chain
+from mgd_helpers.guidance.matching import MatchPull
 from mgd_helpers.guidance.pulls import Guidance, ManifoldPull, ModePull
 from mgd_helpers.guidance.released import WINDOW, ReleasedPull
 from mgd_helpers.guidance.strengths import Strength
+from mgd_helpers.guidance.transport import TransportPull
 from mgd_helpers.guidance.windows import window
 
 Factory = Callable[[Targets, torch.Tensor, int], Guidance | None]
 ABOVE = 0.5  # guidance is on while the noise share exceeds one half
+N_CENTERS = 50  # leaves of the tree that mass is carried to
 
 
 def none(targets: Targets, cloud: torch.Tensor, seed: int) -> None:
@@ -86,10 +92,58 @@ def released(
     return window(pull, above=above)
 
 
+def match(
+    targets: Targets,
+    cloud: torch.Tensor,
+    seed: int,
+    *,
+    rate: Strength = 0.2,
+    inner_steps: int = 4,
+    n_real: int = 64,
+    width: int = 32,
+    depth: int = 2,
+    above: float = 0.0,
+) -> Guidance:
+    """`MatchPull` to the latents of the class while the noise share exceeds `above`, by default on the whole path.
+
+    It looks at the whole set, and knows no targets.
+    """
+    return window(MatchPull(cloud, rate, inner_steps, n_real, width, depth, seed), above=above)
+
+
+def transport(
+    targets: Targets,
+    cloud: torch.Tensor,
+    seed: int,
+    *,
+    strength: Strength = 0.5,
+    epsilon: float = 0.02,
+    n_centers: int = N_CENTERS,
+    above: float = ABOVE,
+) -> Guidance:
+    """`TransportPull` while the noise share exceeds `above`, to the leaves of a tree of the class.
+
+    The tree has `n_centers` leaves, or as many as there are distinct latents; the targets are not looked at.
+    """
+    distinct = int(numbered(cloud.flatten(1)).max()) + 1
+    tree = bisect(cloud, n_leaves=min(n_centers, distinct), seed=seed)
+    return window(TransportPull.of_tree(tree, strength=strength, epsilon=epsilon), above=above)
+
+
+def match_transport(
+    targets: Targets, cloud: torch.Tensor, seed: int, *, rate: Strength = 0.2, strength: Strength = 0.5
+) -> Guidance:
+    """First `transport`, then `match`: each image goes where mass is missing, then the set is matched as a whole."""
+    return chain(transport(targets, cloud, seed, strength=strength), match(targets, cloud, seed, rate=rate))
+
+
 GUIDANCES: dict[str, Factory] = {
     "none": none,
     "mode": mode,
     "mgd3": mgd3,
     "manifold": manifold,
     "released": released,
+    "match": match,
+    "transport": transport,
+    "match+transport": match_transport,
 }

@@ -142,32 +142,34 @@ def check_answer(moved: object, denoised: Tensor) -> Tensor:
     return moved
 
 
-def check_targets(targets: Tensor) -> None:
+def check_targets(targets: Tensor, name: str = "targets") -> None:
     """Check that `targets` are `[K, *latent]` and finite.
 
     Raises `ValueError` where they are not.
     """
     if not isinstance(targets, Tensor):
-        raise ValueError(f"targets must be a tensor [K, *latent]; got {type(targets).__name__}.")
+        raise ValueError(f"{name} must be a tensor [K, *latent]; got {type(targets).__name__}.")
     if targets.ndim < 2 or len(targets) == 0:
-        raise ValueError(f"targets must be [K, *latent] with K at least 1; got {list(targets.shape)}.")
+        raise ValueError(f"{name} must be [K, *latent] with K at least 1; got {list(targets.shape)}.")
     if not torch.isfinite(targets).all():
-        raise ValueError("targets must be finite; got NaN or infinite values. Check the latents they were made from.")
+        raise ValueError(f"{name} must be finite; got NaN or infinite values. Check the latents that they are made of.")
 
 
-def targets_for(targets: Tensor, denoised: Tensor, copies: dict[tuple, Tensor]) -> Tensor:
+def targets_for(
+    targets: Tensor, denoised: Tensor, copies: dict[tuple, Tensor], name: str = "targets", *, one_each: bool = True
+) -> Tensor:
     """The targets in the dtype and on the device of `denoised`, kept in `copies`.
 
-    Raises `ValueError` unless there is one target per image, of the image's shape.
+    Raises `ValueError` unless they are of the images' shape, and, with `one_each`, one per image.
     """
     if denoised.shape[1:] != targets.shape[1:]:
         raise ValueError(
-            f"targets must be {list(denoised.shape[1:])} each, as the pipeline denoises them; got "
+            f"{name} must be {list(denoised.shape[1:])} each, as the pipeline denoises them; got "
             f"{list(targets.shape[1:])}. Encode them with this pipeline's own VAE."
         )
-    if len(denoised) != len(targets):
+    if one_each and len(denoised) != len(targets):
         raise ValueError(
-            f"targets must be one per image; got {len(targets)} targets for {len(denoised)} images. Where each serves "
+            f"{name} must be one per image; got {len(targets)} targets for {len(denoised)} images. Where each serves "
             "several images in a row, as with num_images_per_prompt=n, pass targets.repeat_interleave(n, 0)."
         )
     place = denoised.device, denoised.dtype

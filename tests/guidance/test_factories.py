@@ -6,11 +6,13 @@ import torch
 from mgd_helpers.clustering.bisecting import bisect
 from mgd_helpers.clustering.targets import pick_targets
 from mgd_helpers.guidance import factories
+from mgd_helpers.guidance.matching import MatchPull
 from mgd_helpers.guidance.noise import NoiseLevel
 from mgd_helpers.guidance.pulls import ManifoldPull, ModePull
 from mgd_helpers.guidance.released import WINDOW, ReleasedPull
+from mgd_helpers.guidance.transport import TransportPull
 
-LATENT = (2, 3, 4)
+LATENT = (2, 4, 4)
 
 
 @pytest.fixture
@@ -26,9 +28,10 @@ def level(share, sample):
 
 
 def test_a_name_is_its_function_and_its_settings_are_documented():
-    assert list(factories.GUIDANCES) == ["none", "mode", "mgd3", "manifold", "released"]
+    single, sets = ["none", "mode", "mgd3", "manifold", "released"], ["match", "transport", "match+transport"]
+    assert list(factories.GUIDANCES) == single + sets
     for name, function in factories.GUIDANCES.items():
-        assert function is getattr(factories, name)
+        assert function is getattr(factories, name.replace("+", "_"))
         assert function.__doc__
 
 
@@ -40,12 +43,14 @@ def test_each_is_the_pull_of_its_name_within_its_window(given, randn):
         "mgd3": (ModePull.preset("mgd3", targets.latents), WINDOW),
         "manifold": (ManifoldPull(targets.latents, cloud), 0.5),
         "released": (ReleasedPull(targets.latents, seed=seed, keys=targets.nodes), WINDOW),
+        "match": (MatchPull(cloud, seed=seed), 0.0),
+        "transport": (TransportPull.of_tree(bisect(cloud, n_leaves=40, seed=seed)), 0.5),
     }
     for name, (pull, above) in pulls.items():
         guidance = factories.GUIDANCES[name](*given)
         now = level((above + 1) / 2, x)
         assert torch.equal(guidance(x, now), pull(x, now)), name
-        assert guidance(x, level(above - 0.01, x)) is x
+        assert guidance(x, level(max(above - 0.01, 0.0), x)) is x
     assert factories.none(*given) is None
 
 
@@ -82,3 +87,20 @@ def test_a_small_class_has_as_many_neighbors_as_it_has_images(randn):
         targets = pick_targets(bisect(cloud, n_leaves=2), images_per_class=2)
         x = randn(2, *LATENT)
         assert factories.manifold(targets, cloud, 0)(x, level(0.8, x)).isfinite().all()
+
+
+def test_both_is_transport_and_then_matching(given, randn):
+    x = randn(3, *LATENT)
+    both = factories.match_transport(*given, rate=0.1, strength=0.7)
+    for share in (0.8, 0.3):  # where both act, and where matching goes on alone
+        now = level(share, x)
+        first = factories.transport(*given, strength=0.7)(x, now)
+        assert torch.equal(both(x, now), factories.match(*given, rate=0.1)(first, now))
+        assert torch.equal(first, x) == (share == 0.3)
+
+
+def test_a_class_of_few_distinct_latents_has_as_many_centers(given, randn):
+    targets, cloud, seed = given
+    few = cloud[torch.arange(40) % 7]
+    assert len(factories.transport(targets, few, seed).guidance.centers) == 7
+    assert len(factories.transport(targets, cloud, seed, n_centers=5).guidance.centers) == 5

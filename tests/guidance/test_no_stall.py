@@ -20,12 +20,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from mgd_helpers import sampling, seeding
 from mgd_helpers.clustering.targets import Targets
 from mgd_helpers.guidance import factories, noise, tangent_at
+from mgd_helpers.guidance.chains import chain
+from mgd_helpers.guidance.matching import MatchPull
 from mgd_helpers.guidance.per_class import PerClass
 from mgd_helpers.guidance.pulls import ManifoldPull, ModePull
 from mgd_helpers.guidance.released import ReleasedPull
 from mgd_helpers.guidance.steering import steer
 from mgd_helpers.guidance.strengths import mean, per_log_snr, posterior, score
 from mgd_helpers.guidance.toys import tiny_pipeline
+from mgd_helpers.guidance.transport import TransportPull
 from mgd_helpers.guidance.windows import window
 
 # operations whose result, or whose shape, depends on values: a GPU is waited for
@@ -62,11 +65,14 @@ def guidances_for(latent, count=3, targets=None, cloud=None):
     found = {
         name: make(Targets(targets, tuple(range(count)), members), cloud, 0)
         for name, make in factories.GUIDANCES.items()
-        if name != "none"
+        if name != "none" and "transport" not in name  # its tree is grown beforehand, by values
     }
+    transport = TransportPull(targets, torch.arange(1.0, count + 1), epsilon=0.1)
     return (
         found
         | {
+            "transport": window(transport, above=0.5),
+            "match+transport": chain(window(transport, above=0.5), MatchPull(cloud)),
             "always on": ManifoldPull(targets, cloud),
             "auto": ManifoldPull(targets, cloud, n_neighbors="auto", rank="auto"),
             "a share of the variance": ManifoldPull(targets, cloud, rank=0.9),
@@ -227,7 +233,7 @@ def fake_run(make, steps, monkeypatch):
     return gpu
 
 
-KINDS_OF_GUIDANCE = list(guidances_for((1, 1, 1)))
+KINDS_OF_GUIDANCE = list(guidances_for((1, 4, 4)))
 
 
 @pytest.mark.slow

@@ -270,7 +270,7 @@ def test_all_guidances_keep_the_protocol(targets, randn):
     [
         (lambda _: ModePull(torch.zeros(3)), r"targets must be \[K, \*latent\] with K at least 1; got \[3\]"),
         (lambda _: ModePull(torch.zeros(0, 4, 2)), r"targets must be .* K at least 1; got \[0, 4, 2\]"),
-        (lambda t: ModePull(t / 0), "targets must be finite; .* Check the latents they were made from"),
+        (lambda t: ModePull(t / 0), "targets must be finite; .* Check the latents that they are made of"),
         (lambda t: ManifoldPull(t * torch.nan, CLOUD), "targets must be finite"),
         (lambda t: ReleasedPull(t * torch.nan), "targets must be finite"),
         (

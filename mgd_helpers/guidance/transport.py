@@ -1,0 +1,98 @@
+"""Transport: no image is nailed to a target; at each step a plan shares the mass of the class among the images.
+
+    γ = argmin ⟨γ, C⟩ - ε H(γ)  with rows of sum 1 / n and columns of sum m_k,    C_jk = ‖x̂_j - μ_k‖²
+    x̂_j ← x̂_j + λ (b_j - x̂_j),    b_j = Σ_k γ_jk μ_k / Σ_k γ_jk
+
+Entropic optimal transport by Sinkhorn's iterations (Cuturi 2013), between the images and the centers μ_k of a tree's
+leaves with their masses m_k.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+
+from mgd_helpers import arguments
+from mgd_helpers._shapes import Float, Tensor
+from mgd_helpers.clustering.trees import ClusterTree
+from mgd_helpers.guidance.noise import NoiseLevel
+from mgd_helpers.guidance.pulls import check_targets, targets_for
+from mgd_helpers.guidance.strengths import Strength, check_strength, value_at
+from mgd_helpers.linalg import squared_distances
+
+
+@dataclass(frozen=True, eq=False)
+class TransportPull:
+    """Pull each image of a class to its barycenter under the transport plan of the whole class.
+
+    `centers` [K, ...] carry the `masses` [K], by default equal ones; `of_tree` takes both from a tree. `strength` (λ
+    above) is a number or a function of the noise level; 1 puts every image on its barycenter. `epsilon` is the entropy
+    in units of the mean cost: the smaller, the fewer centers an image shares; near 0, and with as many equal centers as
+    images, the plan is an assignment, and the pull is `ModePull` under it. `n_iterations` of Sinkhorn run in the log
+    domain, and the last of them makes the rows exact.
+
+    Raises `ValueError` for centers or masses that are not finite, and for masses that are not positive.
+    """
+
+    centers: Float[Tensor, "k ..."]
+    masses: Float[Tensor, " _"] | None = None
+    strength: Strength = 0.5
+    epsilon: float = 0.02
+    n_iterations: int = 30
+    _masses: Float[Tensor, " _"] = field(init=False, repr=False)
+    _copies: dict[tuple, Tensor] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        check_targets(self.centers, "centers")
+        check_strength(self.strength)
+        arguments.number("epsilon", self.epsilon, above=0)
+        arguments.whole("n_iterations", self.n_iterations, at_least=1)
+        masses = torch.ones(len(self.centers)) if self.masses is None else arguments.tensor("masses", self.masses)
+        if masses.shape != (len(self.centers),) or not (torch.isfinite(masses) & (masses > 0)).all():
+            raise ValueError(
+                f"masses must be {len(self.centers)} positive numbers, one per center; got {list(masses.shape)}"
+                f"{'' if masses.numel() == 0 else f', the least {masses.min():.4g}'}."
+            )
+        object.__setattr__(self, "_masses", masses)
+
+    @classmethod
+    def of_tree(
+        cls, tree: ClusterTree, *, strength: Strength = 0.5, epsilon: float = 0.02, n_iterations: int = 30
+    ) -> TransportPull:
+        """Centers and masses from the leaves of a tree: their centroids, and how many latents each of them holds."""
+        leaves = list(tree.leaves)
+        masses = torch.tensor(tree.sizes)[leaves].float()
+        return cls(tree.centroids[leaves], masses, strength, epsilon, n_iterations)
+
+    def __call__(self, denoised: Tensor, level: NoiseLevel) -> Tensor:
+        centers = targets_for(self.centers, denoised, self._copies, "centers", one_each=False)
+        plan = self.plan(denoised)
+        goals = (plan / plan.sum(1, keepdim=True)) @ centers.flatten(1)
+        return denoised + value_at(self.strength, level) * (goals.view_as(denoised) - denoised)
+
+    def plan(self, denoised: Float[Tensor, "n ..."]) -> Float[Tensor, "n k"]:
+        """γ, the share of all mass that goes from each image to each center; rows sum to 1 / n."""
+        place = denoised.device, "masses"
+        if place not in self._copies:
+            self._copies[place] = self._masses.to(denoised)
+        centers = targets_for(self.centers, denoised, self._copies, "centers", one_each=False)
+        cost = squared_distances(denoised.flatten(1), centers.flatten(1))
+        return transport_plan(cost, self._copies[place], epsilon=self.epsilon, n_iterations=self.n_iterations)
+
+
+def transport_plan(
+    cost: Float[Tensor, "n k"], masses: Float[Tensor, " k"], *, epsilon: float, n_iterations: int
+) -> Float[Tensor, "n k"]:
+    """The entropic transport plan for a matrix of costs; `epsilon` in units of the mean cost, `masses` up to a factor.
+
+    Rows sum to 1 / n exactly, columns to their share of `masses` up to what the iterations have left.
+    """
+    scores = -cost / (epsilon * cost.mean().clamp_min(1e-20))
+    columns, rows = (masses / masses.sum()).log(), -math.log(len(cost))
+    f, g = scores.new_zeros(len(cost)), torch.zeros_like(columns)
+    for _ in range(n_iterations):
+        g = columns - torch.logsumexp(scores + f[:, None], 0)
+        f = rows - torch.logsumexp(scores + g, 1)
+    return (scores + f[:, None] + g).exp()
