@@ -7,7 +7,7 @@ import torch
 
 from tools import figures
 from tools.__main__ import ROOT, main
-from tools.figures import evaluation, guidance
+from tools.figures import evaluation, guidance, sets
 from tools.figures.horseshoe import horseshoe
 
 
@@ -52,6 +52,23 @@ def test_the_figure_of_pairs_shows_what_its_caption_says():
     paired, unpaired = zip(*(evaluation.intervals(a, b) for a, b in evaluation.studies(21)[1:]), strict=True)
     assert sum(low > 0 for low, _ in paired) > 15
     assert all(low < 0 < high for low, high in unpaired)
+
+
+def test_the_figure_of_transport_shows_what_its_caption_says():
+    (_, pull, soft), (_, _, sharp) = sets.planned(0.5), sets.planned(0.05)
+    masses = pull.masses / pull.masses.sum()
+    for plan in (soft, sharp):
+        assert torch.allclose(plan.sum(1), torch.tensor(0.2)) and torch.allclose(plan.sum(0), masses, atol=1e-4)
+    assert ((sharp > 1e-3).sum(1) == torch.tensor([1, 2, 1, 1, 1])).all(), "one image shares two centers"
+    assert ((soft > 1e-3).sum(1) > 1).all()
+
+
+@pytest.mark.slow
+def test_the_figure_of_sets_shows_what_its_caption_says():
+    assert [sets.misplaced(ends) for ends in sets.guided_sets(seed=sets.SEED).values()] == [2, 3, 1, 1]
+    runs = [[sets.misplaced(ends) for ends in sets.guided_sets(seed=seed).values()] for seed in range(20)]
+    means = torch.tensor(runs).mean(0).tolist()
+    assert means == pytest.approx([2.6, 2.4, 1.2, 1.5], abs=0.1)
 
 
 def test_the_command_line_lists_its_commands(capsys):

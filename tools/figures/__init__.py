@@ -19,6 +19,7 @@ from tools.figures.clustering import draw_tree
 from tools.figures.encoding import draw_encoding
 from tools.figures.evaluation import draw_paired
 from tools.figures.guidance import draw_guidance
+from tools.figures.sets import draw_sets, draw_transport
 from tools.figures.tangent import draw_tangent
 
 FIGURES: dict[str, Callable[[], Figure]] = {
@@ -28,6 +29,8 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "tangent": draw_tangent,
     "guidance": draw_guidance,
     "paired": draw_paired,
+    "transport": draw_transport,
+    "sets": draw_sets,
 }
 
 
