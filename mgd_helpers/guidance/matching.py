@@ -1,8 +1,8 @@
 """Matching: the images of a class are moved, all of them, until random networks see the mean that real images have.
 
-    E = ‖ mean_j f(x̂_j) - mean_k f(r_k) ‖²,    v ← v / 2 + ∇E / rms(∇E),    x̂ ← x̂ - (ρ / m) v,    m times
+    J = ‖ mean_j φ(x̂₀ⱼ) - mean_i φ(zᵢ) ‖²,    V ← V / 2 + ∇J / rms(∇J),    x̂₀ ← x̂₀ - (η / Q) V,    Q times
 
-with a fresh random network f and fresh real latents r each time: distribution matching (Zhao & Bilen 2023) along the
+with a fresh random network φ and fresh real latents zᵢ each time: distribution matching (Zhao & Bilen 2023) along the
 path of a sampler. No gradient ever goes through the denoiser.
 """
 
@@ -30,8 +30,8 @@ Change = Callable[[Tensor, torch.Generator], Tensor]
 class MatchPull:
     """Pull the images of one class together, towards the mean features of its real latents `real` [M, ...].
 
-    `rate` (ρ above) is a number or a function of the noise level: about how far one step moves an entry, in the units
-    of the latents; 0 changes nothing. Each step takes `inner_steps` looks (m above), each through a new network of
+    `rate` (η above) is a number or a function of the noise level: about how far one step moves an entry, in the units
+    of the latents; 0 changes nothing. Each step takes `inner_steps` looks (Q above), each through a new network of
     `depth` blocks (convolution of size 3 to `width` channels, instance norm, ReLU, mean pooling) and at up to `n_real`
     of the real latents: [C, h, w] each, or video [C, t, h, w], or Flux's tokens [n, packed].
 
@@ -46,8 +46,8 @@ class MatchPull:
     """
 
     real: Float[Tensor, "m ..."]
-    rate: Strength = 0.2
-    inner_steps: int = 4
+    rate: Strength = 0.1
+    inner_steps: int = 2
     n_real: int = 64
     width: int = 32
     depth: int = 2
@@ -89,7 +89,7 @@ class MatchPull:
         return moved
 
     def gradient(self, denoised: Tensor, level: NoiseLevel, look: int = 0) -> Tensor:
-        """∇E at `denoised`, up to a positive factor, as the look of this number sees it."""
+        """∇J at `denoised`, up to a positive factor, as the look of this number sees it."""
         generator = seeding.generator(self.seed, timestep_key(level), look)
         real = self._draw(denoised.device, generator)
         weights = random_weights(channels_first(real), self.width, self.depth, generator=generator)

@@ -1,10 +1,10 @@
 """Transport: no image is nailed to a target; at each step a plan shares the mass of the class among the images.
 
-    γ = argmin ⟨γ, C⟩ - ε H(γ)  with rows of sum 1 / n and columns of sum m_k,    C_jk = ‖x̂_j - μ_k‖²
-    x̂_j ← x̂_j + λ (b_j - x̂_j),    b_j = Σ_k γ_jk μ_k / Σ_k γ_jk
+    γ = argmin Σ γⱼₗ ‖x̂₀ⱼ - aₗ‖² + τ Σ γⱼₗ log γⱼₗ    with rows of sum 1 / B and columns of sum πₗ
+    x̂₀ⱼ ← x̂₀ⱼ + λ (āⱼ - x̂₀ⱼ),    āⱼ = B Σₗ γⱼₗ aₗ
 
-Entropic optimal transport by Sinkhorn's iterations (Cuturi 2013), between the images and the centers μ_k of a tree's
-leaves with their masses m_k.
+Entropic optimal transport by Sinkhorn's iterations (Cuturi 2013), between the B images of a class and the centers aₗ
+of a tree's leaves with their masses πₗ.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class TransportPull:
     """Pull each image of a class to its barycenter under the transport plan of the whole class.
 
     `centers` [K, ...] carry the `masses` [K], by default equal ones; `of_tree` takes both from a tree. `strength` (λ
-    above) is a number or a function of the noise level; 1 puts every image on its barycenter. `epsilon` is the entropy
-    in units of the mean cost: the smaller, the fewer centers an image shares; near 0, and with as many equal centers as
-    images, the plan is an assignment, and the pull is `ModePull` under it. `n_iterations` of Sinkhorn run in the log
-    domain, and the last of them makes the rows exact.
+    above) is a number or a function of the noise level; 1 puts every image on its barycenter. `epsilon` is the weight
+    of the entropy, τ, in units of the mean cost: the smaller, the fewer centers an image shares; near 0, and with as
+    many equal centers as images, the plan is an assignment, and the pull is `ModePull` under it. `n_iterations` of
+    Sinkhorn run in the log domain, and the last of them makes the rows exact.
 
     Raises `ValueError` for centers or masses that are not finite, and for masses that are not positive.
     """
@@ -73,7 +73,7 @@ class TransportPull:
         return denoised + value_at(self.strength, level) * (goals.view_as(denoised) - denoised)
 
     def plan(self, denoised: Float[Tensor, "n ..."]) -> Float[Tensor, "n k"]:
-        """γ, the share of all mass that goes from each image to each center; rows sum to 1 / n."""
+        """γ, the share of all mass that goes from each image to each center; rows sum to 1 / B."""
         place = denoised.device, "masses"
         if place not in self._copies:
             self._copies[place] = self._masses.to(denoised)
@@ -87,7 +87,7 @@ def transport_plan(
 ) -> Float[Tensor, "n k"]:
     """The entropic transport plan for a matrix of costs; `epsilon` in units of the mean cost, `masses` up to a factor.
 
-    Rows sum to 1 / n exactly, columns to their share of `masses` up to what the iterations have left.
+    Rows sum to 1 / B exactly, columns to their share of `masses` up to what the iterations have left.
     """
     scores = -cost / (epsilon * cost.mean().clamp_min(1e-20))
     columns, rows = (masses / masses.sum()).log(), -math.log(len(cost))
