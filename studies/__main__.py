@@ -11,7 +11,7 @@ import argparse
 import inspect
 from collections.abc import Sequence
 
-from studies import ablations, cost, main_table, measures, robust, tune, vae_quality
+from studies import ablations, cost, main_table, measures, phase, robust, tune, vae_quality
 from studies.data_sets import DATA_SETS
 
 LINES = argparse.RawDescriptionHelpFormatter
@@ -25,6 +25,7 @@ STUDIES = {
     "cost": (cost, ALL),
     "ablations": (ablations, ALL),
     "vae": (vae_quality, ("digits",)),  # it trains pipelines, so it stays with what is small
+    "phase": (phase, (*ALL, "toy")),
 }
 # a study has those options that its `run` has parameters for
 OPTIONS = {
@@ -48,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
             if option in OPTIONS:
                 command.add_argument(f"--{option.replace('_', '-')}", default=parameter.default, **OPTIONS[option])
     everything = commands.add_parser("all", help="All of them, on all data sets or on those named.")
-    everything.add_argument("data", nargs="*", help=f"by default {' '.join(ALL)}")
+    everything.add_argument("data", nargs="*", help="by default those of each study")
     return top
 
 
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if name is None:
         return command_line.print_help()
     studies = list(STUDIES.values()) if name == "all" else [STUDIES[name]]
-    known = ALL if name == "all" else STUDIES[name][1]
+    known = tuple(dict.fromkeys(data for _, data_sets in studies for data in data_sets))
     names = asked.pop("data") or known
     if unknown := [data for data in names if data not in known]:
         command_line.error(f"data must be among {', '.join(known)}; got {', '.join(unknown)}.")

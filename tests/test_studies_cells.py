@@ -138,7 +138,7 @@ def test_the_command_line_runs_what_is_asked_for(monkeypatch):
     assert [run[:2] for run in runs] == [(name, "digits") for name in STUDIES]
 
 
-@pytest.mark.parametrize("asked", ["main mnist", "vae cifar10", "all mnist"])
+@pytest.mark.parametrize("asked", ["main mnist", "vae cifar10", "all mnist", "phase mnist", "main toy"])
 def test_an_unknown_data_set_is_refused_by_name(capsys, asked):
     with pytest.raises(SystemExit):
         main(asked.split())
