@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command.add_argument(
         "--guidance",
         metavar=f"{{{','.join(sorted(GUIDANCES))}}}",
-        default="manifold",
+        default="match+transport",
         help="mgd3 is as published only with 50 steps and a pipeline whose scheduler is DDPM",
     )
     command.add_argument(

@@ -60,7 +60,7 @@ def distill(
     *,
     images_per_class: int | Integral,
     out: str | PathLike,
-    guidance: str | Factory = "manifold",
+    guidance: str | Factory = "match+transport",
     pipeline: str | Path | Pipeline | None = None,
     class_labels: Mapping[str, int | str] | Sequence[int | str] | None = None,
     latents: torch.Tensor | None = None,
@@ -76,12 +76,12 @@ def distill(
 
     `data` is a name, a folder or a `Dataset`. `guidance` is one of these names, or a factory of your own:
 
+    - `"match+transport"`: the set of a class as a whole. `"transport"` carries each image to where the class has mass
+      that no other image stands for; `"match"` moves all until random networks see the mean of the real latents;
     - `"none"`: the pipeline as it is;
     - `"mode"`: straight at the target; `"mgd3"`: the same as published, with a DDPM scheduler and 50 steps;
-    - `"manifold"`: along the tangent space (of a class with few images, all are neighbors);
-    - `"released"`: the rule of the published code;
-    - `"match"`: the set as a whole, until random networks see the mean of the real latents; `"transport"`: each image
-      to where the class has mass that no other image stands for; `"match+transport"`: both;
+    - `"manifold"`: to the target along the tangent space, ManifoldGD (of a class with few images, all are neighbors);
+    - `"released"`: the rule of its published code;
     - `(targets, cloud, seed) -> guidance`, called for each set with its targets, the latents of its class, and an
       integer of this run and set for guidances that draw. The manifest knows it by its name and a hash of its code.
 

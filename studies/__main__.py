@@ -2,7 +2,8 @@
 
 Every cell is kept in studies/results/ as soon as it is known, so a study may be stopped and called again: it computes
 what is missing. All of them take hours on two cores. Set OMP_NUM_THREADS=1, for the last digits of sums depend on the
-number of threads.
+number of threads. With glibc, MALLOC_TRIM_THRESHOLD_ and MALLOC_MMAP_THRESHOLD_ of some gigabytes keep it from giving
+memory back and asking for it again at every step of a student, which may take a fifth of the time and more.
 """
 
 from __future__ import annotations
@@ -11,7 +12,19 @@ import argparse
 import inspect
 from collections.abc import Sequence
 
-from studies import ablations, cost, main_table, measures, phase, robust, tune, vae_quality
+from studies import (
+    ablations,
+    choose,
+    cost,
+    main_table,
+    measures,
+    phase,
+    robust,
+    set_ablations,
+    set_table,
+    tune,
+    vae_quality,
+)
 from studies.data_sets import DATA_SETS
 
 LINES = argparse.RawDescriptionHelpFormatter
@@ -19,11 +32,14 @@ ALL = tuple(DATA_SETS)
 # by the names of their results, in the order they build on each other, with the data sets they are for
 STUDIES = {
     "tune": (tune, ALL),
+    "choose": (choose, ALL),
     "main": (main_table, ALL),
+    "sets": (set_table, ALL),
     "measures": (measures, ALL),
     "robust": (robust, ALL),
     "cost": (cost, ALL),
     "ablations": (ablations, ALL),
+    "set_ablations": (set_ablations, ("cifar10",)),
     "vae": (vae_quality, ("digits",)),  # it trains pipelines, so it stays with what is small
     "phase": (phase, (*ALL, "toy")),
 }

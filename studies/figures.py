@@ -28,22 +28,26 @@ def in_points(pairs: Mapping[str, Difference]) -> Intervals:
     return {row: (100 * pair.mean, 100 * pair.low, 100 * pair.high) for row, pair in pairs.items()}
 
 
-def on_each_data_set(base: str, rows: Iterable[str], *, measure: str = "students") -> dict[str, Intervals]:
+def on_each_data_set(
+    base: str, rows: Iterable[str], *, measure: str = "students", table: str = "main"
+) -> dict[str, Intervals]:
     """Differences of rows to one row, ten images per class and ConvNet-3: a series per data set that has this row."""
     series = {}
     for data, settings in DATA_SETS.items():
-        found = report.main_scores(data, 10, measure=measure)
+        found = report.main_scores(data, 10, measure=measure, table=table)
         if base in found:
             pairs = {row: report.difference(found, row, base) for row in rows if row in found and row != base}
             series[settings.title] = in_points(pairs)
     return series
 
 
-def in_the_mean(base: str, rows: Iterable[str], conditions: Sequence[tuple[int, str]]) -> dict[str, Intervals]:
+def in_the_mean(
+    base: str, rows: Iterable[str], conditions: Sequence[tuple[int, str]], *, table: str = "main"
+) -> dict[str, Intervals]:
     """Differences of rows to one row, means over data sets: a series per (images per class, network) that has both."""
     rows, series = list(rows), {}
     for images_per_class, network in conditions:
-        found = report.everywhere(images_per_class, network)
+        found = report.everywhere(images_per_class, network, table=table)
         pairs = {row: pair for row in rows if (pair := report.pooled(found, row, base))}
         if pairs:
             series[f"{images_per_class} per class, {report.NETWORKS[network]}"] = in_points(pairs)

@@ -52,20 +52,20 @@ def percent(shares: pandas.Series) -> list[str]:
     return [f"{100 * share:.1f}" for share in shares]
 
 
-def main_tables(images_per_class: int, network: str = "convnet3") -> list[HTML | Markdown]:
+def main_tables(images_per_class: int, network: str = "convnet3", *, table: str = "main") -> list[HTML | Markdown]:
     """The mean over the data sets, and folded below it the table of every one of them."""
     title = f"{images_per_class} image{'s' * (images_per_class > 1)} per class, {report.NETWORKS[network]}."
-    frames = {data: report.main_table(data, images_per_class, network) for data in DATA_SETS}
+    frames = {data: report.main_table(data, images_per_class, network, table=table) for data in DATA_SETS}
     shown: list[HTML | Markdown] = []
     if not any(map(len, frames.values())):
-        shown.append(missing(f"main digits --images-per-class {images_per_class} --networks {network}"))
-    elif len(together := report.pooled_table(images_per_class, network)):
+        shown.append(missing(f"{table} digits --images-per-class {images_per_class} --networks {network}"))
+    elif len(together := report.pooled_table(images_per_class, network, table=table)):
         shown.append(compared(together, f"Mean over the three data sets, {title} Sets are those of each data set."))
     for data, frame in frames.items():
         if len(frame):
             real = report.full_real(data, network)
             caption = f"{DATA_SETS[data].title}, {title}" + (f" All real images: {100 * real:.1f} %." if real else "")
-            made_on = tables.made_on(report.read("main", data))
+            made_on = tables.made_on(report.read(table, data))
             shown.append(compared(frame, f"{caption} {made_on}", folded=True))
     return shown
 

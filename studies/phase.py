@@ -31,6 +31,7 @@ from mgd_helpers.guidance.noise import NoiseLevel
 from mgd_helpers.seeding import generator
 from studies.arcs import Arcs, BluntPipeline
 from studies.cells import Cells
+from studies.data_sets import DATA_SETS
 from studies.protocol import STEPS, Bench, load_bench
 from studies.scores import rounded
 from studies.sets import BATCH, targets_of
@@ -118,7 +119,7 @@ def pipeline_cell(bench: Bench, seed: int) -> dict:
         keys=keys,
         seed=seed,
         steps=STEPS,
-        guidance_scale=profile.guidance_scale,
+        guidance_scale=DATA_SETS[bench.name].scale,
         batch_size=BATCH,
         output="latents",
     )

@@ -19,7 +19,8 @@ from studies.data_sets import DATA_SETS, test_images, validation_images
 
 ROWS = (
     *("random real", "herding", "k-centre", "nearest real", "round trip", "decoded targets"),
-    *("unguided", "unguided, DDPM", "mgd3", "mode", "tangent", "soft", "released", "distribution matching", "minimax"),
+    *("unguided", "unguided, DDPM", "mgd3", "mode", "tangent", "soft", "released"),
+    *("match", "transport", "match+transport", "distribution matching", "minimax"),
 )
 GUIDED = ("mgd3", "mode", "tangent", "soft", "released")
 NETWORKS = {"convnet3": "ConvNet-3", "resnet18": "ResNet-18"}
@@ -36,8 +37,8 @@ def read(table: str, data: str) -> dict:
     Cells keep five digits, and sets that differ by equally many images must differ equally.
     """
     content = cells.read(table, data)
-    if table in ("main", "ablations", "vae"):
-        images = test_images(data) if table == "main" else validation_images(data)
+    if table in ("main", "sets", "ablations", "vae"):
+        images = test_images(data) if table in ("main", "sets") else validation_images(data)
         for cell in content["cells"]:
             for measure in JUDGES.values():
                 if measure in cell["result"]:
@@ -89,22 +90,28 @@ def pooled(found: Sequence[Scores], row: str, base: str) -> Difference | None:
     return pooled_difference([tuple(zip(*pair, strict=True)) for pair in pairs])
 
 
-def main_scores(data: str, images_per_class: int, network: str = "convnet3", measure: str = "students") -> Scores:
-    """`scores` of the main table."""
-    return scores(read("main", data)["cells"], measure, images_per_class=images_per_class, network=network)
+def main_scores(
+    data: str, images_per_class: int, network: str = "convnet3", measure: str = "students", *, table: str = "main"
+) -> Scores:
+    """`scores` of the main table, or of `"sets"`, which has the same form."""
+    return scores(read(table, data)["cells"], measure, images_per_class=images_per_class, network=network)
 
 
-def everywhere(images_per_class: int, network: str = "convnet3", measure: str = "students") -> list[Scores]:
-    """`scores` of the main table, of every data set."""
-    return [main_scores(data, images_per_class, network, measure) for data in DATA_SETS]
+def everywhere(
+    images_per_class: int, network: str = "convnet3", measure: str = "students", *, table: str = "main"
+) -> list[Scores]:
+    """`main_scores` of every data set."""
+    return [main_scores(data, images_per_class, network, measure, table=table) for data in DATA_SETS]
 
 
-def main_table(data: str, images_per_class: int, network: str = "convnet3", base: str = "unguided") -> pandas.DataFrame:
+def main_table(
+    data: str, images_per_class: int, network: str = "convnet3", base: str = "unguided", *, table: str = "main"
+) -> pandas.DataFrame:
     """One line per row: accuracy by students and by 1-NN, each with its paired difference to `base` and the interval.
 
     The verdict is stricter than the interval: "better" or "worse" at 5 % for all rows of the table at once (Holm).
     """
-    found = {kind: main_scores(data, images_per_class, network, measure) for kind, measure in JUDGES.items()}
+    found = {kind: main_scores(data, images_per_class, network, judge, table=table) for kind, judge in JUDGES.items()}
     lines = []
     for row, sets in found[""].items():
         line: dict[str, object] = {"row": row, "sets": len(sets)}
@@ -116,9 +123,11 @@ def main_table(data: str, images_per_class: int, network: str = "convnet3", base
     return _judged(lines)
 
 
-def pooled_table(images_per_class: int, network: str = "convnet3", base: str = "unguided") -> pandas.DataFrame:
+def pooled_table(
+    images_per_class: int, network: str = "convnet3", base: str = "unguided", *, table: str = "main"
+) -> pandas.DataFrame:
     """`main_table` for the mean over the data sets, of the rows that each of them has sets of."""
-    found = {kind: everywhere(images_per_class, network, measure) for kind, measure in JUDGES.items()}
+    found = {kind: everywhere(images_per_class, network, judge, table=table) for kind, judge in JUDGES.items()}
     lines = []
     for row in ROWS:
         if all(row in sets for sets in found[""]):

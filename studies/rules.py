@@ -14,16 +14,20 @@ import torch
 
 import mgd_helpers as mgd
 from mgd_helpers.baselines import finetune_minimax, match_distributions, real_images
+from mgd_helpers.encoding.latents import decoded
 from mgd_helpers.encoding.pipelines import Pipeline
-from mgd_helpers.guidance import factories, strengths
+from mgd_helpers.guidance import factories, strengths, tangent_at
 from mgd_helpers.guidance.clouds import sphere_points
 from mgd_helpers.guidance.pulls import ManifoldPull
 from mgd_helpers.guidance.windows import window
+from mgd_helpers.seeding import generator
+from mgd_helpers.students.augmentation import apply_augmentation, random_augmentation
 from studies.protocol import STEPS, Bench
 from studies.sets import eight_bits, sample, targets_of
 
 TREE_LEAVES = 50  # 99 nodes
 SPHERE_RADIUS = 0.1  # of the released settings, most often
+PIXELS_BELOW = 0.6  # the noise share below which images are matched
 
 # --- factories beside those of `mgd_helpers.guidance.factories`, for one class at a time
 
@@ -50,6 +54,22 @@ def shortened_pull(targets, cloud, seed, *, above=0.5, **settings):
         return denoised + share.view(-1, *[1] * (denoised.ndim - 1)) * straight
 
     return window(pull, above=above)
+
+
+def both(targets, cloud, seed, *, match, transport):
+    """Transport and matching, each with settings of its own."""
+    first = factories.transport(targets, cloud, seed, **transport)
+    return mgd.chain(first, factories.match(targets, cloud, seed, **match))
+
+
+def on_tangent(targets, cloud, seed, **settings):
+    """Transport and matching, of whose move the part along the tangent space stays: the paper's idea on whole sets."""
+    pulls, tangent = factories.match_transport(targets, cloud, seed, **settings), tangent_at.denoised(cloud)
+
+    def pull(denoised, level):
+        return denoised + tangent(denoised, level).tangent_part(pulls(denoised, level) - denoised)
+
+    return pull
 
 
 def scheduled(level, *, rule, rate):
@@ -92,14 +112,20 @@ def _target_latents(bench: Bench, images_per_class: int, seed: int) -> list[torc
     return [targets.latents for targets in targets_of(bench, images_per_class, seed)]
 
 
-# --- sets made by the pipeline
+# --- sets made by the pipeline, at a scale of classifier-free guidance, by default that of before it was tuned
 
 
 def unguided(
-    bench: Bench, images_per_class: int, seed: int, *, steps: int = STEPS, sampler: str | None = None
+    bench: Bench,
+    images_per_class: int,
+    seed: int,
+    *,
+    scale: float | None = None,
+    steps: int = STEPS,
+    sampler: str | None = None,
 ) -> mgd.ImageSet:
     pipe = with_sampler(bench.pipe, sampler) if sampler else None
-    return sample(bench, targets_of(bench, images_per_class, seed), None, seed=seed, steps=steps, pipe=pipe)
+    return sample(bench, images_per_class, None, seed=seed, scale=scale, steps=steps, pipe=pipe)
 
 
 def guided(
@@ -107,6 +133,7 @@ def guided(
     images_per_class: int,
     seed: int,
     *,
+    scale: float | None = None,
     pull: Callable,
     steps: int = STEPS,
     sampler: str | None = None,
@@ -114,13 +141,40 @@ def guided(
 ) -> mgd.ImageSet:
     """Under a guidance: `pull` is one of `guidance.factories`, bound; the rest says where targets come from."""
     found = targets_of(bench, images_per_class, seed, **targets)
+
+    def guidance_of(label: int) -> mgd.Guidance | None:
+        return pull(found[label], bench.cloud(label), generator(seed, label).initial_seed())
+
     pipe = with_sampler(bench.pipe, sampler) if sampler else None
-    return sample(bench, found, pull, seed=seed, steps=steps, pipe=pipe)
+    return sample(bench, images_per_class, guidance_of, seed=seed, scale=scale, steps=steps, pipe=pipe)
 
 
-def mgd3(bench: Bench, images_per_class: int, seed: int) -> mgd.ImageSet:
-    """The mode guidance of MGD3 as published: 0.1 times a DDPM step's deviation, 50 steps, and not tuned."""
-    return guided(bench, images_per_class, seed, pull=factories.mgd3, steps=50, sampler="DDPMScheduler")
+def mgd3(bench: Bench, images_per_class: int, seed: int, *, scale: float | None = None) -> mgd.ImageSet:
+    """The mode guidance of MGD3 as published: 0.1 times a DDPM step's deviation, 50 steps; only the scale is tuned."""
+    return guided(bench, images_per_class, seed, scale=scale, pull=factories.mgd3, steps=50, sampler="DDPMScheduler")
+
+
+def pixel_match(
+    bench: Bench, images_per_class: int, seed: int, *, rate: float, scale: float | None = None, above: float = 0.0
+) -> mgd.ImageSet:
+    """Matching through the decoder, on images under one random change (`dsa`) for all: distribution matching's energy.
+
+    It acts while the noise share is at most 0.6, where the decoder shows something.
+    """
+    decode = functools.partial(decoded, bench.pipe.vae)
+
+    def guidance_of(label: int) -> mgd.Guidance:
+        real, class_seed = bench.data.train.of_class(label), generator(seed, label).initial_seed()
+        pull = mgd.MatchPull(real, rate, inner_steps=4, depth=3, seed=class_seed, decode=decode, change=dsa)
+        return window(pull, above=above, below=PIXELS_BELOW)
+
+    return sample(bench, images_per_class, guidance_of, seed=seed, scale=scale)
+
+
+def dsa(images: torch.Tensor, drawn: torch.Generator) -> torch.Tensor:
+    """All images under one random change."""
+    one = random_augmentation("dsa", (1, *images.shape[1:]), generator=drawn)
+    return apply_augmentation(images, {name: row.expand(len(images), *row.shape[1:]) for name, row in one.items()})
 
 
 def with_sampler(pipe: Any, name: str) -> Pipeline:
@@ -144,10 +198,9 @@ def distribution_matching(
     return mgd.ImageSet(eight_bits(made.images), made.labels)
 
 
-def minimax(bench: Bench, images_per_class: int, seed: int, *, steps: int) -> mgd.ImageSet:
+def minimax(bench: Bench, images_per_class: int, seed: int, *, steps: int, scale: float | None = None) -> mgd.ImageSet:
     """Unguided images of the pipeline after a Minimax-style fine-tune, which is made once per data set."""
-    targets = targets_of(bench, images_per_class, seed)
-    return sample(bench, targets, None, seed=seed, pipe=_finetuned(bench, steps))
+    return sample(bench, images_per_class, None, seed=seed, scale=scale, pipe=_finetuned(bench, steps))
 
 
 @functools.lru_cache(maxsize=1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -19,8 +19,9 @@ from mgd_helpers.data.catalog import PROFILES
 from mgd_helpers.data.files import write
 from mgd_helpers.data.images import from_uint8, to_uint8
 from mgd_helpers.encoding.pipelines import Pipeline
+from mgd_helpers.guidance import Guidance
 from mgd_helpers.manifest import describe
-from mgd_helpers.seeding import generator
+from studies.data_sets import DATA_SETS
 from studies.protocol import STEPS, Bench
 
 BATCH = 100  # images denoised at once
@@ -60,32 +61,29 @@ def _k_means(cloud: torch.Tensor, n_clusters: int, seed: int) -> mgd.Targets:
 
 def sample(
     bench: Bench,
-    targets: Sequence[mgd.Targets],
-    factory: Callable | None,
+    images_per_class: int,
+    guidance_of: Callable[[int], Guidance | None] | None,
     *,
     seed: int,
+    scale: float | None,
     steps: int = STEPS,
     pipe: Pipeline | None = None,
 ) -> mgd.ImageSet:
-    """One set, as many images of each class as it has targets.
+    """One set at a scale of classifier-free guidance, by default the one before it was tuned.
 
-    `factory(targets, cloud, seed)` makes the guidance of one class, as in `mgd.distill`; `None` leaves it out.
+    `guidance_of(label)` gives the guidance of a class; `None` leaves it out.
     """
-    profile, classes = PROFILES[bench.name], range(bench.n_classes)
-    labels = profile.labels or tuple(classes)
-    images_per_class = len(targets[0])
+    classes = range(bench.n_classes)
+    labels = PROFILES[bench.name].labels or tuple(classes)
     keys = [(label, image) for label in classes for image in range(images_per_class)]
-    guidance = factory and {
-        label: factory(targets[label], bench.cloud(label), generator(seed, label).initial_seed()) for label in classes
-    }
     images = mgd.sample(
         pipe or bench.pipe,
         [labels[label] for label, _ in keys],
         keys=keys,
-        guidance=guidance,
+        guidance=guidance_of and {label: guidance_of(label) for label in classes},
         seed=seed,
         steps=steps,
-        guidance_scale=profile.guidance_scale,
+        guidance_scale=DATA_SETS[bench.name].scale if scale is None else scale,
         batch_size=BATCH,
     )
     return mgd.ImageSet(eight_bits(images), torch.arange(bench.n_classes).repeat_interleave(images_per_class))

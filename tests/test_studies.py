@@ -32,7 +32,13 @@ from studies.data_sets import DATA_SETS
 
 MACHINE = ("seconds", "peak")  # measures of the machine, not of the method
 RESULTS = sorted(cells.RESULTS.glob("*.json"))
-VALIDATED = ("tune", "choose", "ablations", "set_ablations", "phase")  # tables that were measured on the validation split
+VALIDATED = (
+    "tune",
+    "choose",
+    "ablations",
+    "set_ablations",
+    "phase",
+)  # tables that were measured on the validation split
 
 
 # --- benches, sets and rules
