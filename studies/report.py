@@ -19,9 +19,9 @@ from studies.data_sets import DATA_SETS, test_images, validation_images
 
 ROWS = (
     *("random real", "herding", "k-centre", "nearest real", "round trip", "decoded targets"),
-    *("unguided", "unguided, DDPM", "mgd3", "mode", "tangent", "soft", "released"),
-    *("match", "transport", "match+transport", "distribution matching", "minimax"),
+    *("unguided", "unguided, DDPM", "mgd3", "mode", "tangent", "soft", "released", "distribution matching", "minimax"),
 )
+WHOLE = ("match", "transport", "match+transport")  # rows on whole sets, in tables of their own
 GUIDED = ("mgd3", "mode", "tangent", "soft", "released")
 NETWORKS = {"convnet3": "ConvNet-3", "resnet18": "ResNet-18"}
 JUDGES = {"": "students", "1-NN ": "nearest_neighbor"}  # how tables name what cells hold
@@ -64,8 +64,9 @@ def scores(found: Iterable[dict], measure: str = "students", **settings: object)
 def place(row: str) -> tuple:
     """Rows in the order of the protocol, then variants in the order of their numbers."""
     parts = re.split(r"(\d+(?:\.\d+)?)", row)  # text and number in turn
+    known = (*ROWS, *WHOLE)
     numbered = [float(part) if index % 2 else part for index, part in enumerate(parts)]
-    return ROWS.index(row) if row in ROWS else len(ROWS), numbered
+    return known.index(row) if row in known else len(known), numbered
 
 
 def mean(sets: Iterable[Sequence[float]]) -> float:
@@ -129,7 +130,7 @@ def pooled_table(
     """`main_table` for the mean over the data sets, of the rows that each of them has sets of."""
     found = {kind: everywhere(images_per_class, network, judge, table=table) for kind, judge in JUDGES.items()}
     lines = []
-    for row in ROWS:
+    for row in (*ROWS, *WHOLE):
         if all(row in sets for sets in found[""]):
             line: dict[str, object] = {"row": row, "sets": min(len(sets[row]) for sets in found[""])}
             for kind, column in COLUMNS.items():
