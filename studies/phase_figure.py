@@ -29,6 +29,7 @@ NEVER = "never stopped"
 SHOWN = (0.3, 1.0)  # strengths with panels
 MEASURES = {OFF: ("distance off", 1), MMD: ("100 MMD", 100)}
 LARGEST = 2  # where colors end
+RANDOM = "bluntness, random way"
 ROUNDING = 6  # digits that are more than the rounding of samples
 
 
@@ -41,7 +42,11 @@ class World:
 
     @property
     def place(self) -> tuple[float, float]:
-        return tuple(statistics.mean(one[name] for one in self.results) for name in ("curvature", "bluntness"))
+        return self.mean("curvature"), self.mean("bluntness")
+
+    def mean(self, name: str) -> float:
+        """Of one result, over seeds."""
+        return statistics.mean(one[name] for one in self.results)
 
     def gain(self, stop: str, strength: float, measure: int = MMD, *, equally_near: bool = True) -> Difference:
         """What the projection gains, with its interval over seeds."""
@@ -75,7 +80,7 @@ def _gathered(data: str) -> list[World]:
 
 
 def draw_phases() -> Figure | None:
-    """A row of panels for each measure: a colored mark for every world, a gray one for every pipeline."""
+    """A row of panels for each measure: a colored mark for every world, a bar for every pipeline."""
     known = worlds()
     if not known:
         return display(missing("phase toy"))
@@ -110,6 +115,10 @@ def draw_phases() -> Figure | None:
 
 
 def _mark_pipelines(axis: Axes) -> None:
+    """A bar from the bluntness in a random way, hollow, to that towards the targets."""
     for marker, (data, world) in zip(MARKERS[2:], pipelines().items(), strict=False):
-        title = DATA_SETS[data].title
-        axis.scatter(*world.place, marker=marker, color=INK, s=55, edgecolors="white", linewidths=0.8, label=title)
+        x, towards = world.place
+        style = {"marker": marker, "s": 55, "zorder": 4}
+        axis.plot([x, x], [world.mean(RANDOM), towards], color=INK, linewidth=1.2, zorder=3)
+        axis.scatter(x, world.mean(RANDOM), facecolors="white", edgecolors=INK, **style)
+        axis.scatter(x, towards, color=INK, edgecolors="white", linewidths=0.8, label=DATA_SETS[data].title, **style)

@@ -1,5 +1,6 @@
 """Toys of the phase study: their manifold, their denoiser, and the two coordinates of the map."""
 
+import dataclasses
 import functools
 import math
 
@@ -118,6 +119,21 @@ def test_a_kick_moves_the_sample_by_what_it_says_and_only_once(scheduler):
     torch.testing.assert_close(kick.directions.norm(dim=1), torch.ones(3))
     assert kick.left(moved[first]) == pytest.approx(signal.item(), abs=1e-3)
     assert 0 < kick.left(moved[-1]) < 0.9 * signal  # blunt, so some of it stays
+
+
+def test_a_kick_in_a_random_way_is_as_long_off_the_manifold_and_elsewhere(scheduler):
+    cloud = Arcs(math.pi).draw(300, generator(0))
+    level = noise_level(scheduler, 500, cloud[:3])
+    level = dataclasses.replace(level, share=0.6, following=(torch.tensor(0.9), torch.tensor(0.4)))
+    towards, anywhere, again = (
+        phase.Kick(cloud[3:6], cloud, drawn=drawn) for drawn in (None, generator(1), generator(1))
+    )
+    for kick in (towards, anywhere, again):
+        kick(cloud[:3], level)
+        torch.testing.assert_close(kick.directions.norm(dim=1), torch.ones(3))
+        assert kick.tangent(cloud[:3], level).tangent_part(kick.directions).abs().max() < 1e-5
+    assert torch.equal(anywhere.directions, again.directions)
+    assert torch.cosine_similarity(towards.directions, anywhere.directions).abs().max() < 0.6
 
 
 def test_a_mean_lies_as_far_off_as_the_curve_makes_it():
