@@ -20,11 +20,9 @@ from mgd_helpers.guidance import factories
 from studies import rules
 from studies.cells import Cells
 from studies.data_sets import DATA_SETS
-from studies.protocol import Bench, load_bench
-from studies.scores import short_recipe, student_scores, student_seeds
-from studies.sets import kept_set
+from studies.protocol import load_bench
+from studies.tune import PER_CLASS, SETS, cell
 
-PER_CLASS, SETS = 10, 3
 MINIMAX_STEPS = 300
 SCALES, SIX_SCALES = (1.5, 2.5, 4.0), (1.0, 1.5, 2.0, 2.5, 4.0, 6.0)
 LOOKS = 4  # of matching; two did as well afterwards (set_ablations.py), and are the package's default
@@ -134,13 +132,6 @@ def cells_of(data: str, note: str = "") -> Cells:
     return Cells(
         "choose", data, note=note, images_per_class=PER_CLASS, sets=SETS, students=students, network="convnet3", seed=0
     )
-
-
-def cell(bench: Bench, rule: Callable, seed: int) -> dict:
-    """Validation accuracies of the students of one set."""
-    images, _ = kept_set(bench, PER_CLASS, rule, seed)
-    seeds = student_seeds(seed, bench.name)
-    return {"students": student_scores(bench, images, short_recipe(PER_CLASS, "convnet3"), seeds)}
 
 
 def run(data: str, *, rows: Sequence[str] | None = None) -> None:

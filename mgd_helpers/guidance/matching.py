@@ -120,7 +120,7 @@ class MatchPull:
         return images if self.change is None else self.change(images, generator.clone_state())
 
 
-def channels_first(latents: Float[Tensor, b * shape]) -> Float[Tensor, b * other]:
+def channels_first(latents: Float[Tensor, "*shape"]) -> Float[Tensor, "*other"]:
     """Latents as convolutions take them: a sequence of tokens has its channels last."""
     return latents.mT if latents.ndim == 3 else latents
 
@@ -136,7 +136,7 @@ def random_weights(
     return weights
 
 
-def mean_features(images: Float[Tensor, b * shape], weights: list[Tensor]) -> Float[Tensor, 1 * other]:
+def mean_features(images: Float[Tensor, "*shape"], weights: list[Tensor]) -> Float[Tensor, "*other"]:
     """The mean over images of what a random network sees: convolution, instance norm, ReLU and mean pooling, in blocks.
 
     The last pooling comes after the mean, which is the same, and cheaper.
