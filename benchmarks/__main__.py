@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 ROOT = Path(__file__).parents[1]
-BENCHMARKS = ("busy", "growth", "sampling", "step", "strengths", "students", "tangent", "tree")  # what `all` runs
+BENCHMARKS = ("busy", "growth", "sampling", "sets", "step", "strengths", "students", "tangent", "tree")  # of `all`
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -23,6 +23,7 @@ PROMISES = {  # the column that a promise is about, and 1 where it must be at le
     "tree": ("times_faster", 1),
     "step": ("share", -1),
     "sampling": ("difference", -1),
+    "sets": ("ratio", -1),
     "busy": ("ratio", -1),
 }
 
@@ -205,6 +206,8 @@ def _of(found, name):
 
 def _label(row) -> str:
     label = row.get("method") or row.get("work") or (f"batch {row['batch']}" if "batch" in row else None)
+    if "guidance" in row:
+        label = f"{row['guidance']}, {row['pipeline']}"
     restarts = f", {row['n_init']} restarts" if "n_init" in row else ""
     return label or f"seed {row['seed']}, against seeding {row['sklearn_init']}{restarts}"
 

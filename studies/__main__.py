@@ -46,7 +46,7 @@ STUDIES = {
 # a study has those options that its `run` has parameters for
 OPTIONS = {
     "images_per_class": {"type": int, "nargs": "+"},
-    "networks": {"nargs": "+", "choices": ("convnet3", "resnet18")},
+    "networks": {"nargs": "+", "choices": ("convnet3", "resnet18", "resnetap10")},
     "rows": {"nargs": "+", "help": "by default all"},
     "factors": {"nargs": "+", "help": "by default all"},
     "sets": {"type": int},

@@ -4,7 +4,7 @@
 
 Every row gets six candidates, three sets of each, and as many students. A row without a setting of its own tries six
 scales of classifier-free guidance; a guided row tries three scales at its first setting, then three other settings at
-the scale that won. Sets are made without the images held back, so that nothing is measured on what it was made from;
+the scale that won; a row that does not sample tries six settings. Sets are made without the images held back, so that nothing is measured on what it was made from;
 the pipeline itself was trained on them, for all rows alike. The test split is not looked at.
 """
 
@@ -23,7 +23,7 @@ from studies.data_sets import DATA_SETS
 from studies.protocol import load_bench
 from studies.tune import PER_CLASS, SETS, cell
 
-MINIMAX_STEPS = 300
+MINIMAX_STEPS, MATCHING_STEPS = 300, 100
 SCALES, SIX_SCALES = (1.5, 2.5, 4.0), (1.0, 1.5, 2.0, 2.5, 4.0, 6.0)
 LOOKS = 4  # of matching; two did as well afterwards (set_ablations.py), and are the package's default
 POOLED = ("transport", "match", "match+transport")  # one setting for all data sets: the best in the mean over them
@@ -31,20 +31,22 @@ POOLED = ("transport", "match", "match+transport")  # one setting for all data s
 
 @dataclass(frozen=True)
 class Row:
-    """A row that samples: its rule, to be bound to a scale, and its settings; the first of them meets all scales.
+    """A row that is tuned: its rule, to be bound to a scale, and its settings; the first of them meets all scales.
 
-    With a `factory` the rule is `guided`, and the settings are those of its guidance.
+    With a `factory` the rule is `guided`, and the settings are those of its guidance. A rule that `samples` has a scale.
     """
 
     settings: tuple[dict[str, Any], ...] = ({},)
     factory: Callable | None = None
     rule: Callable = rules.guided
+    samples: bool = True
 
-    def bind(self, scale: float, **settings: Any) -> Callable:
-        """The rule `(bench, images_per_class, seed) -> ImageSet` of one candidate."""
+    def bind(self, **candidate: Any) -> Callable:
+        """The rule `(bench, images_per_class, seed) -> ImageSet` of one candidate, of a scale and settings."""
         if self.factory is not None:
-            settings = {"pull": functools.partial(self.factory, **settings)}
-        return functools.partial(self.rule, scale=scale, **settings)
+            scale = candidate.pop("scale")
+            candidate = {"scale": scale, "pull": functools.partial(self.factory, **candidate)}
+        return functools.partial(self.rule, **candidate)
 
 
 def _each(name: str, *values: float, **more: Any) -> tuple[dict[str, Any], ...]:
@@ -74,11 +76,18 @@ ROWS = {
     ),
     "mgd3": Row(rule=rules.mgd3),
     "minimax": Row(rule=functools.partial(rules.minimax, steps=MINIMAX_STEPS)),
+    "distribution matching": Row(
+        _each("learning_rate", 0.3, 1.0, 3.0, 6.0, 10.0, 20.0),
+        rule=functools.partial(rules.distribution_matching, steps=MATCHING_STEPS),
+        samples=False,
+    ),
 }
 
 
 def candidates(cells: Cells, row: str) -> list[dict[str, Any]]:
     """The six candidates of a row, scale and settings; the last three of a guided row once the first are known."""
+    if not ROWS[row].samples:
+        return [*ROWS[row].settings]
     first, *others = ROWS[row].settings
     scales = [{"scale": scale, **first} for scale in (SCALES if others else SIX_SCALES)]
     if not others or None in [cells.find(row=row, **one, seed=SETS - 1) for one in scales]:

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from mgd_helpers.evaluation.paired import Difference
 from mgd_helpers.lab import plots
-from studies import report, tables
+from studies import choose, report, tables
 from studies.data_sets import DATA_SETS
 from studies.html_tables import missing
 
@@ -90,6 +90,35 @@ def draw_tuning() -> Figure:
         axis.get_legend().remove()
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper left", ncols=3)
     return figure
+
+
+def draw_scales(rows: Sequence[str]) -> Figure:
+    """Validation accuracy against the scale of classifier-free guidance: a panel per data set, a line per row."""
+    figure, axes = plt.subplots(1, len(DATA_SETS), figsize=(2.6 * len(DATA_SETS), 3.6), squeeze=False)
+    for axis, (data, settings) in zip(axes[0], DATA_SETS.items(), strict=True):
+        found = tables.scales(data)
+        for marker, row in zip(plots.MARKERS, rows, strict=False):
+            line = found[found.row == row]
+            axis.plot(line.scale, 100 * line.accuracy, marker=marker, label=row)
+        axis.set(xscale="log", title=settings.title, xlabel="scale")
+        axis.set_xticks(ticks := choose.SIX_SCALES, [f"{tick:g}" for tick in ticks])
+        axis.minorticks_off()
+    axes[0, 0].set_ylabel("accuracy, %")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper left", ncols=4)
+    return figure
+
+
+def draw_set_ablations(factors: Iterable[str]) -> Figure | None:
+    """Differences of every variant of some factors to the base of guidance on sets, both judges."""
+    factors = list(factors)
+    series: dict[str, Intervals] = {"ConvNet-3": {}, "1-NN": {}}
+    for title, judge in zip(series, report.JUDGES.values(), strict=True):
+        for factor in factors:
+            pairs = report.factor_table(factor, judge, table="set_ablations")
+            series[title] |= in_points({f"{factor}: {row}": pair for row, pair in pairs.items()})
+    if not series["ConvNet-3"]:
+        return display(missing("set_ablations cifar10"))
+    return plots.draw_intervals(series, xlabel="difference to the base, points of accuracy")
 
 
 def draw_autoencoders() -> Figure | None:

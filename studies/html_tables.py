@@ -70,6 +70,20 @@ def main_tables(images_per_class: int, network: str = "convnet3", *, table: str 
     return shown
 
 
+def variants() -> HTML | Markdown:
+    """What else was tried of guidance on sets, a line each: differences to the base by both judges."""
+    found = {judge: report.factor_table("variant", judge, table="set_ablations") for judge in report.JUDGES.values()}
+    if not found["students"]:
+        return missing("set_ablations cifar10")
+    frame = pandas.DataFrame({"variant": list(found["students"])})
+    for judge, title in zip(report.JUDGES.values(), ("ConvNet-3", "1-NN"), strict=True):
+        pairs = found[judge].values()
+        frame[f"{title}, points"] = points(pandas.Series([p.mean for p in pairs]), pandas.Series([p.high for p in pairs]))
+    [data] = report.ablated("variant", table="set_ablations")
+    made_on = tables.made_on(report.read("set_ablations", data))
+    return captioned(frame, f"{DATA_SETS[data].title}, ten images per class, validation split, three sets. {made_on}")
+
+
 def _of_every_data_set(table: str, frames: dict[str, pandas.DataFrame]) -> list[HTML | Markdown]:
     """One table for each data set that was measured."""
     return [

@@ -37,7 +37,7 @@ def read(table: str, data: str) -> dict:
     Cells keep five digits, and sets that differ by equally many images must differ equally.
     """
     content = cells.read(table, data)
-    if table in ("main", "sets", "ablations", "vae"):
+    if table in ("main", "sets", "ablations", "set_ablations", "vae"):
         images = test_images(data) if table in ("main", "sets") else validation_images(data)
         for cell in content["cells"]:
             for measure in JUDGES.values():
@@ -164,36 +164,36 @@ def full_real(data: str, network: str = "convnet3") -> float | None:
 # --- the ablations: a row is a variant of one factor
 
 
-def factor_table(factor: str, measure: str = "students", data: Sequence[str] | None = None) -> dict[str, Difference]:
-    """Variant -> its paired difference to the base of the ablations; the mean over `data`, by default `ablated`."""
-    found = [_variants(name, factor, measure) for name in (ablated(factor) if data is None else data)]
+def factor_table(factor: str, measure: str = "students", *, table: str = "ablations") -> dict[str, Difference]:
+    """Variant -> its paired difference to the base of the ablations; the mean over the data sets of `ablated`."""
+    found = [_variants(data, factor, measure, table) for data in ablated(factor, table=table)]
     rows = [row for row in (found[0] if found else {}) if row != "base"]
     return {row: pair for row in rows if (pair := pooled(found, row, "base"))}
 
 
-def sampler_gains(measure: str = "students") -> dict[str, Difference]:
+def sampler_gains(measure: str = "students", *, table: str = "ablations") -> dict[str, Difference]:
     """Sampler -> base minus no guidance, both with this sampler; the mean over the data sets of `ablated`."""
     found = []
-    for data in ablated("sampler, unguided"):
-        guided, plain = (_variants(data, factor, measure) for factor in ("sampler", "sampler, unguided"))
-        unguided = _variants(data, "part", measure).get("no guidance", [])
+    for data in ablated("sampler, unguided", table=table):
+        guided, plain = (_variants(data, factor, measure, table) for factor in ("sampler", "sampler, unguided"))
+        unguided = plain.pop("DDIM 25", None) or _variants(data, "part", measure, table).get("no guidance", [])
         standard = {"DDIM 25": guided.pop("base"), "DDIM 25, unguided": unguided}
         found.append(guided | standard | {f"{row}, unguided": sets for row, sets in plain.items() if row != "base"})
     rows = sorted({row for sets in found for row in sets if f"{row}, unguided" in sets}, key=place)
     return {row: pair for row in rows if (pair := pooled(found, row, f"{row}, unguided"))}
 
 
-def ablated(factor: str) -> list[str]:
+def ablated(factor: str, *, table: str = "ablations") -> list[str]:
     """The data sets on which a factor has been measured with two sets at least."""
     return [
         data
         for data in DATA_SETS
-        if (found := _variants(data, factor, "students"))
+        if (found := _variants(data, factor, "students", table))
         and len(found) > 1
         and all(len(sets) > 1 for sets in found.values())
     ]
 
 
-def _variants(data: str, factor: str, measure: str) -> Scores:
-    found = read("ablations", data)["cells"]
+def _variants(data: str, factor: str, measure: str, table: str = "ablations") -> Scores:
+    found = read(table, data)["cells"]
     return scores(found, measure, factor=factor) | scores(found, measure, factor="base")

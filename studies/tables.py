@@ -7,6 +7,7 @@ import statistics
 import pandas
 
 from mgd_helpers.evaluation.paired import augmentation_robust_score, label_robust_score
+from studies import choose
 from studies.cells import select
 from studies.data_sets import DATA_SETS
 from studies.report import ROWS, full_real, main_scores, mean, place, read, scores
@@ -59,6 +60,18 @@ def tuning(data: str) -> pandas.DataFrame:
             gain = statistics.mean(students) - statistics.mean(unguided[settings["seed"]])
             lines.append(line | {"difference": 100 * gain})
     return pandas.DataFrame(lines)
+
+
+def scales(data: str) -> pandas.DataFrame:
+    """One line per row and scale of classifier-free guidance: validation accuracy at the first setting of the row."""
+    found = read("choose", data)["cells"]
+    lines = []
+    for row, tried in choose.ROWS.items():
+        for scale in (choose.SCALES if len(tried.settings) > 1 else choose.SIX_SCALES) if tried.samples else ():
+            sets = scores(found, row=row, scale=scale, **tried.settings[0]).get(row, [])
+            if sets:
+                lines.append({"row": row, "scale": scale, "accuracy": mean(sets)})
+    return pandas.DataFrame(lines, columns=["row", "scale", "accuracy"])
 
 
 def measures_table(data: str, images_per_class: int = 10) -> pandas.DataFrame:

@@ -26,6 +26,7 @@ COLUMNS = {
     "tangent": {"method", "seconds", "times_faster", "difference", "promised"},
     "step": {"batch", "denoiser_seconds", "step_seconds", "guided_step_seconds", "pull_seconds", "share", "promised"},
     "sampling": {"pipeline", "batch", "images_per_second", "times_faster", "peak_mib", "difference", "promised"},
+    "sets": {"pipeline", "guidance", "seconds", "ratio", "promised"},
     "students": {"network", "students", "looped_seconds", "vmapped_seconds", "times_faster", "difference"},
     "strengths": {"rule", "sampler", "steps", "net_pull", "spread"},
     "tree": {"seed", "sklearn_init", "times_faster", "inertia_ratio", "promised"},

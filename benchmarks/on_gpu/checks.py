@@ -90,6 +90,8 @@ GUIDED = {
     "manifold, auto": partial(factories.manifold, above=0.0, n_neighbors="auto", rank="auto"),
     "manifold, at the target": partial(factories.manifold, above=0.0, tangent="target"),
     "manifold, at the sample": partial(factories.manifold, above=0.0, tangent="sample"),
+    "match": factories.match,
+    "transport": partial(factories.transport, above=0.0),
     "released": partial(factories.released, above=0.0),
 }  # each at all steps, but for mgd3, whose window belongs to it
 STEPS = (4, 8)
@@ -134,7 +136,7 @@ def stall(options: Namespace, left: Callable[[], float]) -> Iterator[dict]:
 # --- agreement -------------------------------------------------------------------------------------------------------
 
 AGREES = {"float16": 0.02, "bfloat16": 0.1, "float32 on the CPU": 0.01}  # of the bundled pipeline's latents
-STEERED = {"none": factories.none, "manifold": factories.manifold}
+STEERED = {name: factories.GUIDANCES[name] for name in ("none", "manifold", "match+transport")}
 
 
 def agreement(options: Namespace, left: Callable[[], float]) -> Iterator[dict]:

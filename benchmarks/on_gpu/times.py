@@ -85,7 +85,7 @@ def step(options: Namespace, left: Callable[[], float]) -> Iterator[dict]:
         noisy, output = torch.randn(2, *world.targets.latents.shape, generator=generator).to(device, dtype)
         denoise, plain, guided = calls(pipe, noisy, output)
         denoising = seconds(denoise, repeats=2 if options.quick else 15, warm_up=3)
-        for name in ("none", "mode", "manifold", "released"):
+        for name in ("none", "mode", "manifold", "released", "match", "transport"):
             repeats = 2 if options.quick else 7 if name == "released" else 31  # that one draws on the CPU
             with steer(pipe, world.guidance(factories.GUIDANCES[name], seed=0)):
                 bare, steered = seconds_each([plain, guided], repeats=repeats, warm_up=2)

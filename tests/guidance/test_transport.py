@@ -27,12 +27,26 @@ def reference_plan(cost, masses, epsilon, n_iterations):
     return u[:, None] * kernel * v
 
 
+@pytest.mark.parametrize("n_iterations", [1, 2, 10, 11, 20])
 @pytest.mark.parametrize("epsilon", [0.05, 0.5])
-def test_the_plan_is_that_of_numpy(randn, epsilon):
+def test_the_plan_is_that_of_numpy(randn, epsilon, n_iterations):
     cost = randn(7, 5).square()
-    found = transport_plan(cost, MASSES, epsilon=epsilon, n_iterations=20)
-    expected = reference_plan(cost.double().numpy(), MASSES.double().numpy(), epsilon, 20)
+    found = transport_plan(cost, MASSES, epsilon=epsilon, n_iterations=n_iterations)
+    expected = reference_plan(cost.double().numpy(), MASSES.double().numpy(), epsilon, n_iterations)
     torch.testing.assert_close(found.double(), torch.from_numpy(expected), rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("epsilon", [0.02, 1e-3, 1e-4])
+def test_what_underflows_as_a_kernel_is_carried_all_the_same(randn, epsilon):
+    """One center lies far from all images: no entry of its column is a number of single precision."""
+    centers = 3 * randn(10, 20)
+    centers[0] += 20
+    cost = torch.cdist(randn(10, 20), centers).square()
+    kernel = torch.exp(-(cost - cost.amin(1, keepdim=True)) / (epsilon * cost.mean()))
+    assert epsilon > 0.01 or kernel[:, 0].max() == 0
+    plan = transport_plan(cost, torch.ones(10), epsilon=epsilon, n_iterations=500)
+    torch.testing.assert_close(plan.sum(1), torch.full((10,), 0.1), rtol=0.01, atol=0)
+    torch.testing.assert_close(plan.sum(0), torch.full((10,), 0.1), rtol=0.05, atol=0)
 
 
 def test_mass_is_conserved(randn):
