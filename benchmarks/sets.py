@@ -1,4 +1,4 @@
-"""Guidance of whole sets, and of single images, against sampling without guidance: what a set of images takes longer."""
+"""Guidance of whole sets and of single images against sampling without: how much longer a set of images takes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def main(options: argparse.Namespace) -> None:
             )
             for guidance in NAMES
         ]
-        taken = seconds_each(made, repeats=1 if options.quick else 5)
+        taken = seconds_each(made, repeats=1 if options.quick else 3)
         rows += [
             {
                 "pipeline": name,

@@ -78,7 +78,9 @@ def variants() -> HTML | Markdown:
     frame = pandas.DataFrame({"variant": list(found["students"])})
     for judge, title in zip(report.JUDGES.values(), ("ConvNet-3", "1-NN"), strict=True):
         pairs = found[judge].values()
-        frame[f"{title}, points"] = points(pandas.Series([p.mean for p in pairs]), pandas.Series([p.high for p in pairs]))
+        frame[f"{title}, points"] = points(
+            pandas.Series([p.mean for p in pairs]), pandas.Series([p.high for p in pairs])
+        )
     [data] = report.ablated("variant", table="set_ablations")
     made_on = tables.made_on(report.read("set_ablations", data))
     return captioned(frame, f"{DATA_SETS[data].title}, ten images per class, validation split, three sets. {made_on}")

@@ -21,7 +21,10 @@ ROWS = (
     *("random real", "herding", "k-centre", "nearest real", "round trip", "decoded targets"),
     *("unguided", "unguided, DDPM", "mgd3", "mode", "tangent", "soft", "released", "distribution matching", "minimax"),
 )
-WHOLE = ("match", "transport", "match+transport")  # rows on whole sets, in tables of their own
+WHOLE = (  # rows beside them, in the table with tuned scales
+    *("match", "transport", "match+transport", "both on the tangent", "match on pixels"),
+    "distribution matching, short",
+)
 GUIDED = ("mgd3", "mode", "tangent", "soft", "released")
 NETWORKS = {"convnet3": "ConvNet-3", "resnet18": "ResNet-18"}
 JUDGES = {"": "students", "1-NN ": "nearest_neighbor"}  # how tables name what cells hold

@@ -165,7 +165,7 @@ def pixel_match(
 
     def guidance_of(label: int) -> mgd.Guidance:
         real, class_seed = bench.data.train.of_class(label), generator(seed, label).initial_seed()
-        pull = mgd.MatchPull(real, rate, inner_steps=4, depth=3, seed=class_seed, decode=decode, change=dsa)
+        pull = mgd.MatchPull(real, rate, inner_steps=4, depth=3, seed=class_seed, fresh=True, decode=decode, change=dsa)
         return window(pull, above=above, below=PIXELS_BELOW)
 
     return sample(bench, images_per_class, guidance_of, seed=seed, scale=scale)

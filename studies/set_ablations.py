@@ -2,7 +2,8 @@
 
     python -m studies set_ablations cifar10
 
-The base is `match+transport` with the package's defaults, at the scale that won; every variant is paired with it.
+The base is `match+transport` with the package's defaults, at the scale that won, but for one thing: each look has a
+network of its own. "One a step" is the default since. Every variant is paired with the base.
 """
 
 from __future__ import annotations
@@ -24,10 +25,17 @@ def _each(part: str, name: str, *values: float, prefix: str = "") -> dict[str, d
     return {f"{prefix}{value}": {part: {name: value}} for value in values}
 
 
+BASE: Changed = {"fresh": True}
 FACTORS: dict[str, dict[str, dict[str, Changed]]] = {  # variant -> what is changed of matching, transport, sampling
     "rate": _each("match", "rate", 0.05, 0.2, 0.3),
     "looks": _each("match", "inner_steps", 1, 4, 8),
     "real latents": _each("match", "n_real", 16, 32, 256),
+    "networks": {
+        "one a step": {"match": {"fresh": False}},
+        "one a step, 32 real latents": {"match": {"fresh": False, "n_real": 32}},
+        "one a step, below 0.99": {"match": {"fresh": False, "below": 0.99}},
+        "one a step, below 0.95": {"match": {"fresh": False, "below": 0.95}},
+    },
     "width": _each("match", "width", 16, 64),
     "depth": _each("match", "depth", 1, 3),
     "window of matching": _each("match", "above", 0.25, 0.5, prefix="above "),
@@ -45,7 +53,7 @@ def rule(
     data: str, *, match: Changed | None = None, transport: Changed | None = None, sampling: Changed | None = None
 ) -> Callable:
     """The base with something changed."""
-    pull = functools.partial(rules.both, match=match or {}, transport=transport or {})
+    pull = functools.partial(rules.both, match=BASE | (match or {}), transport=transport or {})
     scale = choose.best_scale(data, "match+transport")
     return functools.partial(rules.guided, **{"pull": pull, "scale": scale} | (sampling or {}))
 

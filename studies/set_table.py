@@ -29,6 +29,7 @@ REAL = {
     "round trip": rules.round_trip,
     "decoded targets": rules.decoded_targets,
 }
+PACKAGED = {"match": factories.match, "match+transport": factories.match_transport}  # as cheap as the package has them
 SHORT = "distribution matching, short"
 ROWS = (*REAL, *choose.ROWS, SHORT)
 
@@ -42,8 +43,10 @@ def _tuned(data: str, row: str) -> Callable:
     if row == SHORT:
         return functools.partial(_tuned(data, "distribution matching"), steps=SHORT_STEPS)
     won = choose.chosen(data, [row])[row]
-    if row == "match+transport":  # its settings are the package's defaults
-        return functools.partial(rules.guided, pull=factories.match_transport, scale=won["scale"])
+    if row in PACKAGED:
+        settings = {name: value for name, value in won.items() if name != "scale"}
+        pull = functools.partial(PACKAGED[row], **settings)
+        return functools.partial(rules.guided, pull=pull, scale=won["scale"])
     return choose.ROWS[row].bind(**won)
 
 

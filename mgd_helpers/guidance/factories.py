@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -102,13 +103,15 @@ def match(
     n_real: int = 64,
     width: int = 32,
     depth: int = 2,
+    fresh: bool = False,
     above: float = 0.0,
+    below: float = 1.0,
 ) -> Guidance:
-    """`MatchPull` to the latents of the class while the noise share exceeds `above`, by default on the whole path.
+    """`MatchPull` to the latents of the class while the noise share is in a window, by default on the whole path.
 
     It looks at the whole set, and knows no targets.
     """
-    return window(MatchPull(cloud, rate, inner_steps, n_real, width, depth, seed), above=above)
+    return window(MatchPull(cloud, rate, inner_steps, n_real, width, depth, seed, fresh), above=above, below=below)
 
 
 def transport(
@@ -137,14 +140,14 @@ def match_transport(
     *,
     rate: Strength = 0.1,
     strength: Strength = 0.5,
-    inner_steps: int = 2,
+    **matching: Any,
 ) -> Guidance:
     """First `transport`, then `match`: each image goes where mass is missing, then the set is matched as a whole.
 
-    The defaults won on held-back images of three data sets (`python -m studies choose`).
+    Other settings are those of `match`. The defaults won on held-back images (`python -m studies choose`).
     """
     first = transport(targets, cloud, seed, strength=strength)
-    return chain(first, match(targets, cloud, seed, rate=rate, inner_steps=inner_steps))
+    return chain(first, match(targets, cloud, seed, rate=rate, **matching))
 
 
 GUIDANCES: dict[str, Factory] = {

@@ -2,8 +2,8 @@
 
     J = ‖ mean_j φ(x̂₀ⱼ) - mean_i φ(zᵢ) ‖²,    V ← V / 2 + ∇J / rms(∇J),    x̂₀ ← x̂₀ - (η / Q) V,    Q times
 
-with a fresh random network φ and fresh real latents zᵢ each time: distribution matching (Zhao & Bilen 2023) along the
-path of a sampler. No gradient ever goes through the denoiser.
+with a fresh random network φ and fresh real latents zᵢ at each step of the sampler: distribution matching (Zhao & Bilen
+2023) along its path. No gradient ever goes through the denoiser.
 """
 
 from __future__ import annotations
@@ -31,16 +31,17 @@ class MatchPull:
     """Pull the images of one class together, towards the mean features of its real latents `real` [M, ...].
 
     `rate` (η above) is a number or a function of the noise level: about how far one step moves an entry, in the units
-    of the latents; 0 changes nothing. Each step takes `inner_steps` looks (Q above), each through a new network of
-    `depth` blocks (convolution of size 3 to `width` channels, instance norm, ReLU, mean pooling) and at up to `n_real`
-    of the real latents: [C, h, w] each, or video [C, t, h, w], or Flux's tokens [n, packed].
+    of the latents; 0 changes nothing. Each step takes `inner_steps` looks (Q above) through a new network of `depth`
+    blocks (convolution of size 3 to `width` channels, instance norm, ReLU, mean pooling) and at up to `n_real` of the
+    real latents: [C, h, w] each, or video [C, t, h, w], or Flux's tokens [n, packed]. With `fresh`, each look draws
+    network and real latents of its own.
 
     All of it is drawn on the CPU from `seed`, the timestep and the look, never from the images: the pull depends on
     neither their order (but for rounding) nor on what else is denoised.
 
     To match images in place of latents, give real images and `decode`, a differentiable function from latents to
     images such as `functools.partial(mgd_helpers.encoding.latents.decoded, vae)`. `change(images, generator)` then
-    changes generated and real images alike before each look, by what it draws.
+    changes generated and real images alike before they are looked at, by what it draws.
 
     Raises `ValueError` for real latents that are not finite, and for sizes below 1.
     """
@@ -52,6 +53,7 @@ class MatchPull:
     width: int = 32
     depth: int = 2
     seed: int = 0
+    fresh: bool = False
     decode: Callable[[Tensor], Tensor] | None = None
     change: Change | None = None
     _copies: dict[torch.device, Tensor] = field(default_factory=dict, init=False, repr=False)
@@ -82,19 +84,29 @@ class MatchPull:
                 f"{list(self.real.shape[1:])}. Encode them with this pipeline's own VAE."
             )
         rate, moved, velocity = value_at(self.rate, level), denoised, torch.zeros_like(denoised)
+        drawn = self._drawn(denoised, level, 0)
         for look in range(self.inner_steps):
-            gradient = self.gradient(moved, level, look)
-            velocity = MOMENTUM * velocity + unit(gradient)
+            if self.fresh and look > 0:
+                drawn = self._drawn(denoised, level, look)
+            velocity = MOMENTUM * velocity + unit(self._gradient(moved, *drawn))
             moved = moved - rate / self.inner_steps * velocity
         return moved
 
     def gradient(self, denoised: Tensor, level: NoiseLevel, look: int = 0) -> Tensor:
-        """∇J at `denoised`, up to a positive factor, as the look of this number sees it."""
+        """∇J at `denoised`, up to a positive factor, by what is drawn for this step, or for a look of this number."""
+        return self._gradient(denoised, *self._drawn(denoised, level, look))
+
+    def _drawn(
+        self, denoised: Tensor, level: NoiseLevel, look: int
+    ) -> tuple[list[Tensor], Float[Tensor, "*shape"], torch.Generator]:
+        """A random network, what it sees in real latents, and the generator that changes of images draw from."""
         generator = seeding.generator(self.seed, timestep_key(level), look)
         real = self._draw(denoised.device, generator)
         weights = random_weights(channels_first(real), self.width, self.depth, generator=generator)
         with torch.no_grad():
-            goal = mean_features(self._changed(real, generator), weights)
+            return weights, mean_features(self._changed(real, generator), weights), generator
+
+    def _gradient(self, denoised: Tensor, weights: list[Tensor], goal: Tensor, generator: torch.Generator) -> Tensor:
         with torch.enable_grad():
             moved = denoised.detach().requires_grad_()
             images = moved if self.decode is None else self.decode(moved)
@@ -144,7 +156,7 @@ def mean_features(images: Float[Tensor, "*shape"], weights: list[Tensor]) -> Flo
     images = channels_first(images)
     convolve, pool = CONVOLUTIONS[images.ndim - 3], POOLINGS[images.ndim - 3]
     for block, weight in enumerate(weights, start=1):
-        images = F.group_norm(convolve(images, weight, padding=1), len(weight)).relu()
+        images = F.group_norm(convolve(images, weight, padding=1), len(weight)).relu_()
         images = pool(images.mean(0, keepdim=True) if block == len(weights) else images, 2)
     return images
 

@@ -9,7 +9,6 @@ of a tree's leaves with their masses πₗ.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 import torch
@@ -94,13 +93,14 @@ def transport_plan(
     way, and two to three times as fast.
     """
     scores = -cost / (epsilon * cost.mean().clamp_min(1e-20))
-    rows, columns, tiny = 1 / len(cost), masses / masses.sum(), torch.finfo(scores.dtype).tiny
+    rows, columns = torch.full_like(scores[:, 0], 1 / len(cost)), masses / masses.sum()
+    floors = [torch.full_like(side, torch.finfo(side.dtype).tiny) for side in (rows, columns)]  # no division by zero
     g = columns.log() - torch.logsumexp(scores, 0)
-    f = math.log(rows) - torch.logsumexp(scores + g, 1)
+    f = rows.log() - torch.logsumexp(scores + g, 1)
     for start in range(1, n_iterations, BLOCK):
         kernel, u = (scores + f[:, None] + g).exp(), torch.ones_like(f)
         for _ in range(min(BLOCK, n_iterations - start)):
-            v = columns / (u @ kernel).clamp_min(tiny)
-            u = rows / (kernel @ v).clamp_min(tiny)
+            v = columns / torch.addmv(floors[1], kernel.T, u)
+            u = rows / torch.addmv(floors[0], kernel, v)
         f, g = f + u.log(), g + v.log()
     return (scores + f[:, None] + g).exp()

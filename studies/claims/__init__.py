@@ -3,6 +3,6 @@
 A sentence is the literal text of the page, but for line breaks; its check is true while the results bear it out.
 """
 
-from studies.claims import beside, parts, phase, rows, sizes, whole
+from studies.claims import beside, parts, phase, rows, set_parts, sizes, whole
 
-CLAIMS = (*rows.CLAIMS, *sizes.CLAIMS, *parts.CLAIMS, *beside.CLAIMS, *phase.CLAIMS, *whole.CLAIMS)
+CLAIMS = (*rows.CLAIMS, *sizes.CLAIMS, *parts.CLAIMS, *beside.CLAIMS, *phase.CLAIMS, *whole.CLAIMS, *set_parts.CLAIMS)

@@ -56,11 +56,12 @@ def test_the_network_is_that_of_numpy(images):
     torch.testing.assert_close(mean_features(images, weights)[0].double(), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_a_step_is_that_of_numpy(real, images):
-    """Every look from its own draws, the gradient by finite differences of the energy along its own direction."""
-    pull = MatchPull(real, rate=0.4, inner_steps=2, n_real=16, width=5, seed=3)
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_step_is_that_of_numpy(real, images, fresh):
+    """All looks from one draw or each from its own; gradients by finite differences along their own direction."""
+    pull = MatchPull(real, rate=0.4, inner_steps=2, n_real=16, width=5, seed=3, fresh=fresh)
     moved, velocity = images.double().numpy(), 0
-    for look in range(2):
+    for look in (0, 1) if fresh else (0, 0):
         drawn = generator(3, 5000, look)
         rows = torch.randperm(90, generator=drawn)[:16]
         weights = [w.double().numpy() for w in random_weights(images, 5, 2, generator=drawn)]
@@ -181,6 +182,9 @@ def test_a_change_is_the_same_for_generated_and_real_images(real, images):
         return some.flip(3) if drawn[-1] < 0.5 else some
 
     MatchPull(real, change=turned)(images, level())
+    assert len(drawn) == 3 and len(set(drawn)) == 1  # the real ones once, the images at each look
+    drawn.clear()
+    MatchPull(real, change=turned, fresh=True)(images, level())
     assert len(drawn) == 4 and drawn[::2] == drawn[1::2] and len(set(drawn)) == 2
 
 

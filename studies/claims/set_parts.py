@@ -1,0 +1,49 @@
+"""Sentences on the parts of guidance on sets, each changed alone, and on what else was tried."""
+
+from __future__ import annotations
+
+from studies import report
+from studies.claims.verdicts import SAME, WORSE
+
+
+def points(factor: str, measure: str = "students") -> dict[str, float]:
+    """Variant -> its difference to the base, in points."""
+    found = report.factor_table(factor, measure, table="set_ablations")
+    return {row: 100 * pair.mean for row, pair in found.items()}
+
+
+def nothing_wins() -> bool:
+    by_student, by_neighbor = (
+        report.factor_table("variant", judge, table="set_ablations") for judge in report.JUDGES.values()
+    )
+    last = {min(found, key=lambda row: found[row].mean) for found in (by_student, by_neighbor)}
+    ahead = [pair for pair in by_student.values() if pair.mean > 0]
+    return (
+        max(pair.mean for pair in ahead) < 0.005
+        and {pair.verdict for pair in ahead} == {SAME}
+        and last == {"on the tangent"}
+        and by_neighbor["on the tangent"].verdict == WORSE
+    )
+
+
+CLAIMS = (
+    (
+        "One network a step is as good as one a look,",
+        lambda: min(points("networks", judge)["one a step"] for judge in report.JUDGES.values()) > -0.3,
+    ),
+    (
+        "Narrower or shallower networks see less, three blocks leave a single pixel of these latents, and a matching "
+        "that stops at one half loses a point.",
+        lambda: (
+            points("width")["16"] < -1
+            and points("depth")["1"] < -0.5
+            and points("depth")["3"] < -2
+            and -1.5 < points("window of matching")["above 0.5"] < -0.7
+        ),
+    ),
+    (
+        "None is ahead of the base by more than half a point in the mean, and three sets tell none of these from zero; "
+        "the projection comes last by both judges, for a nearest neighbour beyond doubt.",
+        nothing_wins,
+    ),
+)
