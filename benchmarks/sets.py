@@ -23,7 +23,7 @@ def guidance_of(name: str, shape: tuple[int, ...], *, images: int, seed: int) ->
     made = {}
     for label in range(CLASSES):
         cloud = torch.randn(POINTS, *shape, generator=seeding.generator(seed, label))
-        targets = Targets(cloud[:images].clone(), tuple(range(images)), ())
+        targets = Targets(cloud[:images], tuple(range(images)), ())
         made[label] = GUIDANCES[name](targets, cloud, seed)
     return made
 

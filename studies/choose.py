@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from mgd_helpers.guidance import factories
-from studies import rules
+from studies import rules, tune
 from studies.cells import Cells
 from studies.data_sets import DATA_SETS
 from studies.protocol import load_bench
-from studies.tune import PER_CLASS, SETS, cell
+from studies.tune import SETS, cell, validation_accuracy
 
 MINIMAX_STEPS, MATCHING_STEPS = 300, 100
 SCALES, SIX_SCALES = (1.5, 2.5, 4.0), (1.0, 1.5, 2.0, 2.5, 4.0, 6.0)
@@ -86,12 +86,22 @@ ROWS = {
 }
 
 
+cells_of = functools.partial(tune.cells_of, table="choose")
+
+
+def scales_of(row: str) -> tuple[float, ...]:
+    """The scales that a row meets with its first setting: none where it does not sample."""
+    if not ROWS[row].samples:
+        return ()
+    return SCALES if len(ROWS[row].settings) > 1 else SIX_SCALES
+
+
 def candidates(cells: Cells, row: str) -> list[dict[str, Any]]:
     """The six candidates of a row, scale and settings; the last three of a guided row once the first are known."""
     if not ROWS[row].samples:
         return [*ROWS[row].settings]
     first, *others = ROWS[row].settings
-    scales = [{"scale": scale, **first} for scale in (SCALES if others else SIX_SCALES)]
+    scales = [{"scale": scale, **first} for scale in scales_of(row)]
     if not others or None in [cells.find(row=row, **one, seed=SETS - 1) for one in scales]:
         return scales
     best = max(scales, key=lambda one: validation_accuracy(cells, row, one))["scale"]
@@ -124,25 +134,8 @@ def _pooled_winner(data: str, row: str) -> dict[str, Any]:
 def best_scale(data: str, row: str) -> float:
     """The scale at which the first setting of a guided row did best."""
     cells = cells_of(data)
-    tried = candidates(cells, row)[: len(SCALES)]
+    tried = candidates(cells, row)[: len(scales_of(row))]
     return max(tried, key=lambda one: validation_accuracy(cells, row, one))["scale"]
-
-
-def validation_accuracy(cells: Cells, row: str, candidate: dict[str, Any]) -> float:
-    """The mean over sets and students of one candidate."""
-    found = [cells.find(row=row, **candidate, seed=seed) for seed in range(SETS)]
-    if None in found:
-        data = cells.content["data"]
-        raise ValueError(f"data {data!r} is not tuned yet. Run `python -m studies choose {data}` first.")
-    return statistics.mean(statistics.mean(result["students"]) for result in found)
-
-
-def cells_of(data: str, note: str = "") -> Cells:
-    """The cells of this table."""
-    students = DATA_SETS[data].students
-    return Cells(
-        "choose", data, note=note, images_per_class=PER_CLASS, sets=SETS, students=students, network="convnet3", seed=0
-    )
 
 
 def run(data: str, *, rows: Sequence[str] | None = None) -> None:

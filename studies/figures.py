@@ -71,7 +71,7 @@ def _by_judge(factor: str, pairs: Sequence[Mapping[str, Difference]], xlabel: st
     measured = [DATA_SETS[data].title for data in report.ablated(factor)]
     if not measured:
         return display(missing(f"ablations digits --factors {shlex.quote(factor)}"))
-    series = {judge: in_points(found) for judge, found in zip(("ConvNet-3", "1-NN"), pairs, strict=True)}
+    series = {judge: in_points(found) for judge, found in zip(report.TITLES.values(), pairs, strict=True)}
     figure = plots.draw_intervals(series, xlabel=xlabel)
     figure.axes[0].set_title("mean over " * (len(measured) > 1) + ", ".join(measured), loc="left")
     return figure
@@ -111,8 +111,8 @@ def draw_scales(rows: Sequence[str]) -> Figure:
 def draw_set_ablations(factors: Iterable[str]) -> Figure | None:
     """Differences of every variant of some factors to the base of guidance on sets, both judges."""
     factors = list(factors)
-    series: dict[str, Intervals] = {"ConvNet-3": {}, "1-NN": {}}
-    for title, judge in zip(series, report.JUDGES.values(), strict=True):
+    series: dict[str, Intervals] = {title: {} for title in report.TITLES.values()}
+    for judge, title in report.TITLES.items():
         for factor in factors:
             pairs = report.factor_table(factor, judge, table="set_ablations")
             series[title] |= in_points({f"{factor}: {row}": pair for row, pair in pairs.items()})

@@ -76,7 +76,7 @@ def variants() -> HTML | Markdown:
     if not found["students"]:
         return missing("set_ablations cifar10")
     frame = pandas.DataFrame({"variant": list(found["students"])})
-    for judge, title in zip(report.JUDGES.values(), ("ConvNet-3", "1-NN"), strict=True):
+    for judge, title in report.TITLES.items():
         pairs = found[judge].values()
         frame[f"{title}, points"] = points(
             pandas.Series([p.mean for p in pairs]), pandas.Series([p.high for p in pairs])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from studies import rules, tune
 from studies.cells import Cells
@@ -23,12 +23,7 @@ MINIMAX_STEPS = 300
 def rules_by_name(data: str) -> dict[str, Callable]:
     """The rules of the table by name; guided ones with the settings that won on the validation split."""
     return {
-        "random real": rules.random_real,
-        "herding": rules.herding,
-        "k-centre": rules.k_center,
-        "nearest real": rules.nearest_real,
-        "round trip": rules.round_trip,
-        "decoded targets": rules.decoded_targets,
+        **rules.REAL,
         "unguided": rules.unguided,
         "unguided, DDPM": functools.partial(rules.unguided, sampler="DDPMScheduler", steps=50),  # what mgd3 runs on
         "mgd3": rules.mgd3,
@@ -38,10 +33,10 @@ def rules_by_name(data: str) -> dict[str, Callable]:
     }
 
 
-def cell(bench: Bench, images_per_class: int, rule: Callable, seed: int, network: str) -> dict:
+def cell(bench: Bench, images_per_class: int, rule: Callable, seed: int, network: str, *, resnets: int = 1) -> dict:
     """Accuracies of students of one set, and of its nearest neighbors."""
     images, seconds = kept_set(bench, images_per_class, rule, seed)
-    seeds = student_seeds(seed, bench.name, network)
+    seeds = student_seeds(seed, bench.name, network, resnets=resnets)
     return {
         "students": student_scores(bench, images, short_recipe(images_per_class, network), seeds),
         "nearest_neighbor": nearest_neighbor(bench, images),
@@ -67,8 +62,22 @@ def run(
     cells = Cells("main", data, note=bench.data.note, steps=STEPS)
     for seed in range(DATA_SETS[data].students):
         cells(functools.partial(full_real, bench, seed), row="full real", network="convnet3", seed=seed)
+    fill(cells, bench, {row: rules_of_rows[row] for row in rows or rules_of_rows}, images_per_class, networks, sets)
+
+
+def fill(
+    cells: Cells,
+    bench: Bench,
+    rules_of_rows: Mapping[str, Callable],
+    images_per_class: Sequence[int],
+    networks: Sequence[str],
+    sets: int,
+    *,
+    cell: Callable = cell,
+) -> None:
+    """Compute the cells that a table of these rows lacks."""
     for network, images in itertools.product(networks, images_per_class):
         for seed in range(sets):  # set by set, so that an interrupted table has whole pairs
-            for row in rows or rules_of_rows:
-                compute = functools.partial(cell, bench, images, rules_of_rows[row], seed, network)
+            for row, rule in rules_of_rows.items():
+                compute = functools.partial(cell, bench, images, rule, seed, network)
                 cells(compute, images_per_class=images, network=network, row=row, seed=seed)

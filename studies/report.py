@@ -28,6 +28,7 @@ WHOLE = (  # rows beside them, in the table with tuned scales
 GUIDED = ("mgd3", "mode", "tangent", "soft", "released")
 NETWORKS = {"convnet3": "ConvNet-3", "resnet18": "ResNet-18"}
 JUDGES = {"": "students", "1-NN ": "nearest_neighbor"}  # how tables name what cells hold
+TITLES = dict(zip(JUDGES.values(), ("ConvNet-3", "1-NN"), strict=True))  # of judges, in figures and beside variants
 COLUMNS = {"": "accuracy", "1-NN ": "1-NN"}
 NOT_TOLD_APART = "not told apart"
 

@@ -112,6 +112,16 @@ def _target_latents(bench: Bench, images_per_class: int, seed: int) -> list[torc
     return [targets.latents for targets in targets_of(bench, images_per_class, seed)]
 
 
+REAL = {  # rows of the tables by name: none of them draws from the pipeline
+    "random real": random_real,
+    "herding": herding,
+    "k-centre": k_center,
+    "nearest real": nearest_real,
+    "round trip": round_trip,
+    "decoded targets": decoded_targets,
+}
+
+
 # --- sets made by the pipeline, at a scale of classifier-free guidance, by default that of before it was tuned
 
 

@@ -67,7 +67,7 @@ def scales(data: str) -> pandas.DataFrame:
     found = read("choose", data)["cells"]
     lines = []
     for row, tried in choose.ROWS.items():
-        for scale in (choose.SCALES if len(tried.settings) > 1 else choose.SIX_SCALES) if tried.samples else ():
+        for scale in choose.scales_of(row):
             sets = scores(found, row=row, scale=scale, **tried.settings[0]).get(row, [])
             if sets:
                 lines.append({"row": row, "scale": scale, "accuracy": mean(sets)})

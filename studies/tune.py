@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import functools
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from mgd_helpers.guidance import factories
 from studies import rules
@@ -54,7 +55,7 @@ def chosen(data: str) -> dict[str, functools.partial]:
     """
     cells = cells_of(data)
     return {
-        row: max(pulls, key=lambda pull: validation_accuracy(cells, row, pull, SETS))
+        row: max(pulls, key=lambda pull: validation_accuracy(cells, row, pull.keywords))
         for row, pulls in CANDIDATES.items()
     }
 
@@ -65,23 +66,28 @@ def matching(data: str) -> functools.partial:
     Raises `ValueError` where the data set has not been tuned.
     """
     cells = cells_of(data)
-    return max(reversed(MATCHING), key=lambda rule: validation_accuracy(cells, "distribution matching", rule, 1))
+    return max(
+        reversed(MATCHING), key=lambda rule: validation_accuracy(cells, "distribution matching", rule.keywords, 1)
+    )
 
 
-def validation_accuracy(cells: Cells, row: str, bound: functools.partial, sets: int) -> float:
-    """The mean over sets and students of one candidate."""
-    found = [cells.find(row=row, **bound.keywords, seed=seed) for seed in range(sets)]
+def validation_accuracy(cells: Cells, row: str, candidate: Mapping[str, Any], sets: int = SETS) -> float:
+    """The mean over sets and students of one candidate.
+
+    Raises `ValueError` where it has not been measured.
+    """
+    found = [cells.find(row=row, **candidate, seed=seed) for seed in range(sets)]
     if None in found:
-        data = cells.content["data"]
-        raise ValueError(f"data {data!r} is not tuned yet. Run `python -m studies tune {data}` first.")
+        table, data = cells.content["table"], cells.content["data"]
+        raise ValueError(f"data {data!r} is not tuned yet. Run `python -m studies {table} {data}` first.")
     return statistics.mean(statistics.mean(result["students"]) for result in found)
 
 
-def cells_of(data: str, note: str = "") -> Cells:
-    """The cells of this table."""
+def cells_of(data: str, note: str = "", *, table: str = "tune") -> Cells:
+    """The cells of this table, or of `"choose"`, which has the same settings."""
     students = DATA_SETS[data].students
     return Cells(
-        "tune", data, note=note, images_per_class=PER_CLASS, sets=SETS, students=students, network="convnet3", seed=0
+        table, data, note=note, images_per_class=PER_CLASS, sets=SETS, students=students, network="convnet3", seed=0
     )
 
 

@@ -182,8 +182,8 @@ def test_the_defaults_of_the_manifold_pull_won_on_the_validation_splits():
     def gain(pull):
         """Mean over data sets and sets of the accuracy beyond the unguided pipeline."""
         return statistics.mean(
-            tune.validation_accuracy(tune.cells_of(data), "tangent", pull, tune.SETS)
-            - tune.validation_accuracy(tune.cells_of(data), "unguided", functools.partial(rules.unguided), tune.SETS)
+            tune.validation_accuracy(tune.cells_of(data), "tangent", pull.keywords)
+            - tune.validation_accuracy(tune.cells_of(data), "unguided", {})
             for data in DATA_SETS
         )
 
