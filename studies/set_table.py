@@ -12,7 +12,7 @@ import functools
 from collections.abc import Callable, Sequence
 
 from mgd_helpers.guidance import factories
-from studies import choose, rules
+from studies import choose, main_table, rules
 from studies.cells import Cells
 from studies.protocol import SETS, STEPS, Bench, load_bench
 
