@@ -21,7 +21,7 @@ from tools import build_book
 ROOT = Path(__file__).parents[1]
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-PAGES = sorted((ROOT / "book").glob("*.md"))
+PAGES = sorted((ROOT / "book").rglob("*.md"))
 LABS = sorted(path for path in (ROOT / "notebooks").glob("*.ipynb") if not path.name.startswith("_"))
 TOP = [ROOT / name for name in ("README.md", "CONTRIBUTING.md")]
 REPOSITORY = CONFIG["repository"]["url"]
@@ -54,9 +54,10 @@ def entries(node):
 
 
 def pairs():
-    """(theory, lab) as the table of contents pairs them."""
+    """(theory, lab) as the table of contents pairs them. A lab that is a chapter has pages of its own under it."""
     chapters = [chapter for part in TOC["parts"] for chapter in part["chapters"]]
-    return [(chapter["file"], section["file"]) for chapter in chapters for section in chapter.get("sections", [])]
+    below = [(chapter["file"], section["file"]) for chapter in chapters for section in chapter.get("sections", [])]
+    return [(theory, lab) for theory, lab in below if lab.startswith("notebooks/")]
 
 
 # --- pages and links -------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from tools.figures.horseshoe import horseshoe
 
 
 def test_the_pages_show_every_figure_that_is_drawn_and_no_other():
-    pages = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "book").glob("*.md"))
+    pages = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "book").rglob("*.md"))
     shown = set(re.findall(r"figures/(\w+)\.svg", pages))
     assert shown == set(figures.FIGURES) == {file.stem for file in (ROOT / "book" / "figures").iterdir()}
 
@@ -73,4 +73,9 @@ def test_the_figure_of_sets_shows_what_its_caption_says():
 
 def test_the_command_line_lists_its_commands(capsys):
     assert main([]) == 0
-    assert re.findall(r"^    (\w+)  ", capsys.readouterr().out, re.MULTILINE) == ["build", "figures", "train"]
+    assert re.findall(r"^    (\w+)  ", capsys.readouterr().out, re.MULTILINE) == [
+        "build",
+        "figures",
+        "student",
+        "train",
+    ]

@@ -14,7 +14,7 @@ import torch
 
 from mgd_helpers._shapes import Float, Tensor
 
-LONGEST = 120  # characters of an error message that a line shows
+LONGEST = 200  # characters of an error message that a line shows
 
 
 class Slip(Exception):

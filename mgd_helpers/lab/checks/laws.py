@@ -35,7 +35,8 @@ def same(
         return
     for slip, wrong in slips.items():
         law(not alike(got, wrong, tolerance=tolerance), slip)
-    law(got.shape == right.shape, f"the shape should be {list(right.shape)}; yours is {list(got.shape)}.")
+    wanted = f"the shape should be {list(right.shape)}" if right.ndim else "one number is wanted"
+    law(got.shape == right.shape, f"{wanted}; yours has shape {list(got.shape)}.")
     raise Slip(otherwise)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mgd_helpers import arguments
+from mgd_helpers._shapes import Tensor
 from mgd_helpers.lab.checks.answers import untouched
 
 
@@ -18,7 +19,7 @@ class Prediction:
     share: you said 0.95, and it is 0.88: too high by 0.07.
     """
 
-    def __init__(self, name: str, *, low: float, high: float, near: float) -> None:
+    def __init__(self, name: str, *, low: float | int, high: float | int, near: float) -> None:
         self.name, self.low, self.high, self.near = name, low, high, near
         self.locked: float | None = None
 
@@ -26,7 +27,7 @@ class Prediction:
         """Keep the first number that is handed in, and say so; anything else is told and not kept."""
         print(f"{self.name}: {self._locked(value)}")
 
-    def compare(self, outcome: float) -> None:
+    def compare(self, outcome: float | int | Tensor) -> None:
         """Print prediction and outcome; before a prediction the outcome is not told. `near` counts as hit."""
         if self.locked is None:
             print(f"{self.name}: predict first, with checks.{self.name}.lock(…).")
@@ -40,7 +41,7 @@ class Prediction:
             return "not started. Write down a number; a wrong one teaches more than none."
         try:
             number = arguments.number(self.name, value, at_least=self.low, at_most=self.high)
-        except ValueError:
+        except (ValueError, OverflowError):
             return f"a number from {self.low:g} to {self.high:g} is wanted."
         if self.locked is None or self.locked == number:
             self.locked = number
