@@ -234,7 +234,7 @@ def plain_markdown(lab):
 
 
 def small_and_valid(lab):
-    """Fewer than 25 code cells beside those of tasks, under 100 KB, notebook format 4.5 with cell ids, kernel python3."""
+    """Fewer than 25 code cells beside tasks, under 100 KB, notebook format 4.5 with cell ids, kernel python3."""
     complaints = []
     to_press = [cell for cell in lab.code if not tags(cell) & set(TASK)]  # what a reader writes is not counted
     if len(to_press) >= 25:
@@ -258,7 +258,7 @@ def no_machine_paths(lab):
 
 
 def tasks(lab):
-    """None, or at least four: a stub tagged `task`, its `solution` hidden three ways, and the `check` that judges it."""
+    """None, or at least four: a stub tagged `task`, its `solution` hidden three ways, the `check` that judges it."""
     order = [tag for cell in lab.code for tag in TASK if tag in tags(cell)]
     complaints = []
     if order != list(TASK) * (len(order) // 3) or 0 < len(order) < 12:
