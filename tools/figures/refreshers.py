@@ -125,6 +125,6 @@ def draw_coverage() -> Figure:
 
 
 def studies(count: int, *, seed: int = 4) -> tuple[torch.Tensor, torch.Tensor]:
-    """Means and standard errors of studies of five values, of spread 2; with this seed, forty miss about their share."""
+    """Means and standard errors of studies of five values; with this seed, forty of them miss about their share."""
     values = TRUTH + 2 * torch.randn(count, N_VALUES, generator=torch.Generator().manual_seed(seed))
     return values.mean(1), values.std(1) / N_VALUES**0.5
