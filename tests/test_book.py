@@ -89,6 +89,20 @@ def test_relative_links_lead_to_files(path):
     assert dead_links(prose_of(path), path.parent) == []
 
 
+def words(page):
+    """How many words of prose a page has: no formula, no directive's options, no code."""
+    page = re.sub(r"^:\w+:.*$|^```.*$|\]\([^)]*\)", " ", page, flags=re.MULTILINE)
+    page = re.sub(r"\$\$[^$]*\$\$|\$[^$]*\$", " ", page)
+    return len(re.findall(r"\w[\w’'-]*", page))
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "book" / "refreshers").glob("*.md")), ids=lambda page: page.stem)
+def test_a_refresher_is_short_and_has_a_figure(page):
+    assert 250 <= words(text_of(page)) <= 500
+    assert len(pictures(text_of(page))) == 1
+    assert "](../../notebooks/00_ready.ipynb)" in text_of(page), "leads back to the tasks"
+
+
 def foreign_urls(text):
     """Addresses of a repository called like this one under another owner, or of a file that it does not hold."""
     owner_and_name = REPOSITORY.removeprefix("https://github.com/")

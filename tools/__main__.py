@@ -12,9 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; without one, list them."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tools", description="Make the book, its figures, its pipelines, its hand-out."
-    )
+    parser = argparse.ArgumentParser(prog="python -m tools", description="Make the book and its parts.")
     commands = parser.add_subparsers(dest="command", title="commands")
 
     command = commands.add_parser("build", help="run what changed of the labs and build the book")
