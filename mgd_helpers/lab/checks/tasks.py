@@ -1,6 +1,6 @@
 """A task of a lab: its check, its hints, and the line that closes a lab.
 
-A judge takes the reader's answer and raises `Slip` with one sentence where something is wrong:
+A judge takes the reader's answer and raises `Slip` with one sentence where something is wrong::
 
     @task(chapter=0, refresher="…", hints=("…", "…", "…"))
     def doubled(answer):
@@ -13,14 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 
 from mgd_helpers import arguments
 from mgd_helpers.lab.checks.answers import NotStarted, Slip, told, untouched
-
-Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ def task(*, chapter: int, hints: tuple[str, str, str], refresher: str) -> Callab
     return make
 
 
-def solution(own: object) -> Callable[[Answer], Answer]:
+def solution(own: object) -> Callable[[Any], Any]:
     """Take the decorated function for `own` only where that is still the stub: nobody's work is overwritten.
 
     >>> def mine():
