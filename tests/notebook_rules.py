@@ -268,6 +268,9 @@ def tasks(lab):
             "tag hide-input": "hide-input" in tags(cell),  # the book
             "metadata cellView: form": cell.metadata.get("cellView") == "form",  # Colab
             "metadata jupyter.source_hidden: true": cell.metadata.get("jupyter", {}).get("source_hidden") is True,
+            "metadata mystnb.code_prompt_show: Show the solution": (
+                cell.metadata.get("mystnb", {}).get("code_prompt_show") == "Show the solution"
+            ),
             "`checks.solution(…)`, which leaves a reader's own alone": "checks.solution(" in cell.source,
         }
         complaints += [f"{named(cell)}: lacks {way}" for way, there in ways.items() if not there]

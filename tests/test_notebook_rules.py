@@ -62,7 +62,12 @@ DRAWN = {
     "image": {"alt": "A straight line that rises from the lower left corner to the upper right one."},
     "figure": {"caption": "A line, drawn to show that lines can be drawn."},
 }
-HIDDEN = {"tags": ["solution", "hide-input"], "cellView": "form", "jupyter": {"source_hidden": True}}
+HIDDEN = {
+    "tags": ["solution", "hide-input"],
+    "cellView": "form",
+    "jupyter": {"source_hidden": True},
+    "mystnb": {"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"},
+}
 
 
 @pytest.fixture
@@ -179,6 +184,7 @@ SPOILT = [  # cells: 0 first, 1 set-up, 2 parameters, 3 prose, 4 figure, 5 check
     (tasks, put(8, metadata=HIDDEN | {"tags": ["solution"]})),
     (tasks, put(8, metadata=HIDDEN | {"cellView": "code"})),
     (tasks, put(8, metadata=HIDDEN | {"jupyter": {}})),
+    (tasks, put(8, metadata=HIDDEN | {"mystnb": {}})),
     (tasks, replace(8, "checks.solution(answer)(42)", "42")),
     (tasks, replace(9, "checks.addition(answer)", "answer == 42")),
     (tasks, replace(-2, "checks.progress()", "pass")),
