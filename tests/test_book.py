@@ -310,12 +310,13 @@ def test_labs_run_on_the_package_alone(lab):
     assert foreign == [], "Colab has the package and no more"
 
 
-def test_figures_without_alt_text_fail_the_build(tmp_path):
-    (tmp_path / "book").mkdir()
+@pytest.mark.parametrize("folder", ["book", "book/refreshers"])
+def test_figures_without_alt_text_fail_the_build(tmp_path, folder):
+    (tmp_path / folder).mkdir(parents=True)
     good, path = (
         f'<img alt="{"A line. " * 8}" src="../_images/1.png" />',
         '<img alt="../_images/2.png" src="../_images/2.png" />',
     )
     badge = '<img src="https://elsewhere/badge.svg" />'
-    (tmp_path / "book" / "page.html").write_text(good + path + badge)
+    (tmp_path / folder / "page.html").write_text(good + path + badge)
     assert build_book.poor_alt_texts(tmp_path) == [f"page.html: {path}"]

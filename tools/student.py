@@ -38,7 +38,8 @@ python3 -m venv .venv
 ```
 
 On Windows, `.venv\\Scripts\\` takes the place of `.venv/bin/`. The installation downloads PyTorch, which is large: do
-it once, on a good network. The labs themselves need no network.
+it once, on a good network. On Linux without a graphics card, `PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu`
+in front of the second line takes the small build. The labs themselves need no network.
 
 The book that belongs to the labs, with its theory pages and the solutions: {{url}}
 """

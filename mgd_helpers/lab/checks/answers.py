@@ -90,7 +90,7 @@ def parts(value: Any, *names: str) -> list[Float[Tensor, ...]]:
 
 def told(error: BaseException) -> str:
     """An error in one line: its type, and the beginning of what it says."""
-    text = " ".join(str(error).split())
+    text = " ".join(str(error).split()).rstrip(".")  # the sentence goes on
     text = text if len(text) <= LONGEST else text[:LONGEST].rstrip() + "…"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 

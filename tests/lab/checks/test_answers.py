@@ -106,5 +106,5 @@ def test_parts_are_as_many_as_asked_for():
 
 
 def test_an_error_is_told_in_one_short_line():
-    assert told(ValueError("a\n  b")) == "ValueError: a b" and told(KeyError()) == "KeyError"
+    assert told(ValueError("a\n  b.")) == "ValueError: a b" and told(KeyError()) == "KeyError"
     assert len(told(ValueError("x" * 500))) == len("ValueError: …") + LONGEST
