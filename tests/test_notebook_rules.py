@@ -82,18 +82,19 @@ def good_lab(tmp_path):
             "from matplotlib import pyplot as plt\n\nplt.plot(mgd.load_data(PROFILE));", metadata={"mystnb": DRAWN}
         ),
     ]
+    checked = {"tags": sorted(CHECKED)}
+    claim = 'print_claims({"of 1500, as expected": 0.12})'
+    output = new_output("stream", name="stdout", text="of 1500, as expected: 0.12\n")
+    cells.append(new_code_cell(claim, metadata=checked, outputs=[output], execution_count=1))
+    output = new_output("stream", name="stdout", text="addition: nothing is wrong.\n")
+    judged = {"tags": ["check", *sorted(CHECKED)]}
     for number in range(4):
-        claim = f'print_claims({{"of 1500, as expected": 0.12{number}}})'
-        output = new_output("stream", name="stdout", text=f"of 1500, as expected: 0.12{number}\n")
-        checked = {"tags": sorted(CHECKED)}
         cells += [
-            new_code_cell(claim, metadata=checked, outputs=[output], execution_count=number + 1),
             new_markdown_cell(f"**Task {number + 1}.** Add."),
             new_code_cell("answer = None", metadata={"tags": ["task"]}),
             new_code_cell("answer = checks.solution(answer)(42)", metadata=HIDDEN),
-            new_code_cell("checks.addition(answer)", metadata={"tags": ["check"]}),
+            new_code_cell("checks.addition(answer)", metadata=judged, outputs=[output], execution_count=number + 2),
         ]
-    del cells[-5]  # four tasks, three checked cells: the least of each
     cells.append(new_code_cell("checks.progress()"))
     cells.append(new_markdown_cell(LAST))
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -140,7 +141,7 @@ SPOILT = [  # cells: 0 first, 1 set-up, 2 parameters, 3 prose, 4 figure, 5 check
     (one_parameter, put(4, metadata={"tags": ["parameters"]})),
     (one_parameter, replace(4, "mgd.load_data(PROFILE)", "[0, 1]")),
     (one_parameter, replace(2, "PROFILE", "SPEED = 3\nPROFILE")),
-    (checked_cells, put(5, metadata={})),
+    (checked_cells, lambda lab: [cell.metadata.tags.clear() for cell in lab.tagged(*CHECKED)]),
     (checked_cells, put(5, metadata={"tags": ["nbval-check-output"]})),
     (checked_cells, put(5, metadata={"tags": ["keep_output"]})),
     (checked_cells, put(5, outputs=[])),
@@ -187,6 +188,7 @@ SPOILT = [  # cells: 0 first, 1 set-up, 2 parameters, 3 prose, 4 figure, 5 check
     (tasks, put(8, metadata=HIDDEN | {"mystnb": {}})),
     (tasks, replace(8, "checks.solution(answer)(42)", "42")),
     (tasks, replace(9, "checks.addition(answer)", "answer == 42")),
+    (tasks, put(9, outputs=[new_output("stream", name="stdout", text="addition: you subtracted.")])),
     (tasks, replace(-2, "checks.progress()", "pass")),
     (one_progress_bar, replace(7, "answer", "from tqdm.auto import tqdm\nanswer")),
     (last_cell, replace(-1, "What you can do now", "The end")),

@@ -39,14 +39,14 @@ def test_the_solution_of_the_book_passes_and_is_known_as_such(check):
     assert (verdict.outcome, verdict.shown) == ("right", True), verdict.sentence
 
 
-@pytest.mark.parametrize("check", READY, ids=named)
+@pytest.mark.parametrize("check", CHECKS, ids=named)
 def test_the_stub_is_not_started(check, capsys):
     check(stub_of(check.name))
     assert capsys.readouterr().out == f"{check.name}: not started. A first hint: checks.{check.name}.hint(1)\n"
 
 
 @pytest.mark.parametrize("answer", JUNK.values(), ids=JUNK)
-@pytest.mark.parametrize("check", READY, ids=named)
+@pytest.mark.parametrize("check", CHECKS, ids=named)
 def test_no_answer_makes_a_check_raise_or_say_more_than_a_line(check, answer, capsys):
     check(answer)
     line = capsys.readouterr().out
