@@ -43,7 +43,7 @@ def test_without_a_prediction_the_outcome_is_not_told(share, capsys):
     assert said(capsys) == "share: predict first, with checks.share.lock(…)."
 
 
-@pytest.mark.parametrize("value", [*JUNK.values(), -0.1, True, 10**400], ids=repr)
+@pytest.mark.parametrize("value", [*JUNK.values(), -0.1, True, 10**400], ids=[*JUNK, "below", "True", "huge"])
 def test_what_is_no_number_in_range_is_told_and_not_kept(share, capsys, value):
     share.lock(value)
     assert said(capsys) == "share: a number from 0 to 1 is wanted."
