@@ -9,6 +9,7 @@ import torch
 from tools import figures
 from tools.__main__ import ROOT, main
 from tools.figures import evaluation, guidance, refreshers, sets
+from tools.figures.canvas import STAR
 from tools.figures.horseshoe import horseshoe
 
 
@@ -42,11 +43,24 @@ def test_the_horseshoe_bends_around_the_origin():
 
 
 def test_the_figure_of_guidance_shows_what_its_caption_says():
-    curve, goals, paths = guidance.guided_paths()
-    (free, _), (mode, off), (manifold, on) = (guidance.distances(path[-1], goals, curve) for path in paths.values())
-    assert (off > 0.05).all() and (on < 0.05).all(), "the mode pull leaves the curve, the manifold pull does not"
-    assert (mode < manifold).all() and (manifold < free).sum() == 8
-    assert free[manifold > free].item() < 0.3, "the ninth had come near by itself"
+    (to_free, _), (to_mode, off_mode), (to_manifold, off_manifold) = ends_under(above=0.0)
+    assert (off_mode > 0.05).all() and (off_manifold < 0.05).all(), "throughout, the mode pull leaves the curve"
+    assert (to_mode < to_manifold).all() and (to_manifold < to_free).sum() == 8
+    (to_free, _), (to_mode, off_mode), (to_manifold, off_manifold) = ends_under(above=0.5)
+    assert (off_mode < 0.05).all() and (off_manifold < 0.05).all(), "stopped at one half, neither does"
+    assert to_mode.mean() < to_manifold.mean() < to_free.mean()
+
+
+def ends_under(above):
+    """(distances to the targets, distances to the curve) of each guidance of the figure."""
+    curve, goals, paths = guidance.guided_paths(above)
+    return [guidance.distances(path[-1], goals, curve) for path in paths.values()]
+
+
+def test_the_figure_of_guidance_has_one_look_for_each_guidance_and_none_for_targets():
+    looks = guidance.LOOKS.values()
+    assert len({look["color"] for look in looks}) == len({look["marker"] for look in looks}) == 3
+    assert STAR["marker"] not in {look["marker"] for look in looks}
 
 
 def test_the_figure_of_pairs_shows_what_its_caption_says():

@@ -1,7 +1,7 @@
 """Pulls to a target: guidances `(denoised, level) -> denoised`, as frozen dataclasses. None knows a scheduler.
 
-mode       x̂₀ + λ g                                  g = target - denoised
-manifold   x̂₀ + λ (g - β P_N g)                      β = 1: Eq. 4 of the paper, λ P_T g;  β = 0: mode
+mode       ẑ₀ + λ g                                  g = target - denoised
+manifold   ẑ₀ + λ (g - β P_N g)                      β = 1: Eq. 4 of the paper, λ P_T g;  β = 0: mode
 """
 
 from __future__ import annotations
