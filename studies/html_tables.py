@@ -77,7 +77,9 @@ def winners() -> HTML | Markdown:
     if not all(report.read("choose", data)["cells"] for data in DATA_SETS):
         return missing("choose")
     made_on = tables.made_on(report.read("choose", next(iter(DATA_SETS))))
-    return captioned(tables.winners(), f"Ten images per class, validation split, ConvNet-3. {made_on}", folded=True)
+    return captioned(
+        tables.winners(), f"The settings that won; ten images per class, validation split. {made_on}", folded=True
+    )
 
 
 def variants() -> HTML | Markdown:

@@ -102,9 +102,7 @@ def test_an_unknown_data_set_is_refused_by_name(capsys, asked):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "asked", ["main --rows unguided --networks convnet3 --images-per-class 10", "robust --rows mode"]
-)
+@pytest.mark.parametrize("asked", ["main --rows unguided --images-per-class 10", "robust --rows mode"])
 def test_a_command_computes_nothing_that_is_known(monkeypatch, asked):
     monkeypatch.setattr(cells, "write", lambda *_: pytest.fail("nothing is missing"))
     study, *options = asked.split()
