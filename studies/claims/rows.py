@@ -80,8 +80,8 @@ CLAIMS = (
         steering_the_set_helps,
     ),
     (
-        "**Pulls to single targets help by one or two points where images are ten, and the plain pull by six where there "
-        "is one.**",
+        "**Pulls to single targets help by one or two points where images are ten, and the plain pull by six where "
+        "there is one.**",
         lambda: single_pulls_help_a_little() and round(100 * pooled(1).difference["mode"]) == 6,
     ),
     (
