@@ -30,6 +30,10 @@ book: $(READY)  ## run every lab, build the book, print where it lies
 figures: $(READY)  ## draw the figures of the theory pages anew, book/figures/*.svg
 	$(BIN)/python -m tools figures
 
+.PHONY: student
+student: $(READY)  ## cut the solutions out of the labs, and write a folder to hand out, _build/student
+	$(BIN)/python -m tools student
+
 .PHONY: test
 test: export MGD_QUIET := 1
 # Two workers share two cores; and sums depend on the number of threads, in their last digits

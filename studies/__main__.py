@@ -21,8 +21,7 @@ from studies import (
     phase,
     robust,
     set_ablations,
-    set_table,
-    tune,
+    students,
     vae_quality,
 )
 from studies.data_sets import DATA_SETS
@@ -31,10 +30,9 @@ LINES = argparse.RawDescriptionHelpFormatter
 ALL = tuple(DATA_SETS)
 # by the names of their results, in the order they build on each other, with the data sets they are for
 STUDIES = {
-    "tune": (tune, ALL),
     "choose": (choose, ALL),
     "main": (main_table, ALL),
-    "sets": (set_table, ALL),
+    "students": (students, ALL),
     "measures": (measures, ALL),
     "robust": (robust, ALL),
     "cost": (cost, ALL),
@@ -46,10 +44,12 @@ STUDIES = {
 # a study has those options that its `run` has parameters for
 OPTIONS = {
     "images_per_class": {"type": int, "nargs": "+"},
-    "networks": {"nargs": "+", "choices": ("convnet3", "resnet18", "resnetap10")},
+    "networks": {"nargs": "+", "choices": ("resnet18", "resnetap10")},
     "rows": {"nargs": "+", "help": "by default all"},
     "factors": {"nargs": "+", "help": "by default all"},
     "sets": {"type": int},
+    "make": {"action": "store_true", "help": "only make the sets"},
+    "workers": {"type": int, "help": "processes that train students at once"},
 }
 
 

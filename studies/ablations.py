@@ -2,9 +2,9 @@
 
     python -m studies ablations digits
 
-The base is the strict tangent pull with the settings that won in `tune.py`. Every variant is paired with the base: same
-trees (unless they are what is changed), same noise, same students. The defaults of `ManifoldPull` follow from here, so
-the test split stays out of it.
+The base is the strict tangent pull with the package's defaults, at the scale of classifier-free guidance that each
+pipeline came with, before scales were tuned. Every variant is paired with the base: same trees (unless they are what is
+changed), same noise, same students. The defaults of `ManifoldPull` follow from here, so the test split stays out of it.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from collections.abc import Callable, Sequence
 
 from mgd_helpers.guidance import factories
 from mgd_helpers.manifest import describe
-from studies import rules, tune
+from studies import rules
 from studies.cells import Cells
 from studies.protocol import Bench, load_bench
 from studies.scores import nearest_neighbor, short_recipe, student_scores, student_seeds
 from studies.sets import kept_set
 
 PER_CLASS, SETS = 10, 5
+TANGENT = {"strength": 1.0, "softness": 1.0, "n_neighbors": 24, "rank": 8}
 SAMPLERS = {
     f"{name} {steps}": {"sampler": sampler, "steps": steps}
     for name, sampler, counts in (
@@ -34,27 +35,26 @@ SAMPLERS = {
 
 def variants(data: str) -> tuple[dict[str, dict], Callable]:
     """Factor -> variant -> rule, and the base, which is left out of the factors."""
-    settings = tune.chosen(data)["tangent"].keywords
-    base = functools.partial(rules.guided, pull=functools.partial(factories.manifold, **settings))
 
     def pull(**changed):
-        return functools.partial(rules.guided, pull=functools.partial(factories.manifold, **(settings | changed)))
+        return functools.partial(rules.guided, pull=functools.partial(factories.manifold, **(TANGENT | changed)))
+
+    base = pull()
 
     def among(source):
-        return functools.partial(rules.guided, pull=functools.partial(rules.manifold_among, source=source, **settings))
+        return functools.partial(rules.guided, pull=functools.partial(rules.manifold_among, source=source, **TANGENT))
 
     def made(**changed):
         return functools.partial(base, **changed)
 
-    strength = settings["strength"]
     factors = {
         "part": {
             "no guidance": rules.unguided,
             "mode, same strength": functools.partial(
-                rules.guided, pull=functools.partial(factories.mode, strength=strength)
+                rules.guided, pull=functools.partial(factories.mode, strength=TANGENT["strength"])
             ),
             "mode, same length": functools.partial(
-                rules.guided, pull=functools.partial(rules.shortened_pull, **settings)
+                rules.guided, pull=functools.partial(rules.shortened_pull, **TANGENT)
             ),
             **{f"softness {value}": pull(softness=value) for value in (0.25, 0.5, 0.75)},
         },

@@ -19,17 +19,11 @@ RESULTS = Path(__file__).resolve().parent / "results"
 
 
 def read(table: str, data: str) -> dict:
-    """What `results/` holds of one table and one data set; without cells where the study has not been run.
-
-    Raises `ValueError` for a file of the first form, whose cells were keyed by text.
-    """
+    """What `results/` holds of one table and one data set; without cells where the study has not been run."""
     file = RESULTS / f"{table}_{data}.json"
     if not file.exists():
         return {"cells": []}
-    content = json.loads(file.read_text(encoding="utf-8"))
-    if isinstance(content["cells"], dict):
-        raise ValueError(f"{file} holds cells without their settings. Run `python -m studies.convert` once.")
-    return content
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def select(cells: Iterable[dict], **settings: object) -> list[dict]:
@@ -40,10 +34,11 @@ def select(cells: Iterable[dict], **settings: object) -> list[dict]:
 class Cells:
     """The cells of one table and one data set, written after each.
 
-    `settings` hold for the whole table. Raises `ValueError` where the file was made with others.
+    `settings` hold for the whole table, which is computed on `device`. Raises `ValueError` where the file was made with
+    other settings.
     """
 
-    def __init__(self, table: str, data: str, *, note: str = "", **settings: object):
+    def __init__(self, table: str, data: str, *, note: str = "", device: str = "cpu", **settings: object):
         self.file = RESULTS / f"{table}_{data}.json"
         if self.file.exists():
             self.content = read(table, data)
@@ -53,7 +48,7 @@ class Cells:
                     f"{self.file} holds cells of other settings ({before}, now {settings}). Delete it to start afresh."
                 )
         else:
-            made_on = {"hardware": hardware("cpu"), "versions": package_versions()}
+            made_on = {"hardware": hardware(device), "versions": package_versions()}
             self.content = {"table": table, "data": data, "note": note, "settings": settings, **made_on, "cells": []}
 
     def find(self, **settings: object) -> dict | None:

@@ -13,17 +13,19 @@ from __future__ import annotations
 
 import functools
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mgd_helpers.guidance import factories
-from studies import rules, tune
+from studies import rules
 from studies.cells import Cells
 from studies.data_sets import DATA_SETS
-from studies.protocol import load_bench
-from studies.tune import SETS, cell, validation_accuracy
+from studies.protocol import Bench, load_bench
+from studies.scores import short_recipe, student_scores, student_seeds
+from studies.sets import kept_set
 
+PER_CLASS, SETS = 10, 3
 MINIMAX_STEPS, MATCHING_STEPS = 300, 100
 SCALES, SIX_SCALES = (1.5, 2.5, 4.0), (1.0, 1.5, 2.0, 2.5, 4.0, 6.0)
 # of matching; two, through one network, did as well afterwards (set_ablations.py), and are the package's default
@@ -86,7 +88,31 @@ ROWS = {
 }
 
 
-cells_of = functools.partial(tune.cells_of, table="choose")
+def cells_of(data: str, note: str = "") -> Cells:
+    """The cells of one data set."""
+    students = DATA_SETS[data].students
+    return Cells(
+        "choose", data, note=note, images_per_class=PER_CLASS, sets=SETS, students=students, network="convnet3", seed=0
+    )
+
+
+def cell(bench: Bench, rule: Callable, seed: int) -> dict:
+    """Validation accuracies of the students of one set."""
+    images, _ = kept_set(bench, PER_CLASS, rule, seed)
+    seeds = student_seeds(seed, bench.name)
+    return {"students": student_scores(bench, images, short_recipe(PER_CLASS, "convnet3"), seeds)}
+
+
+def validation_accuracy(cells: Cells, row: str, candidate: Mapping[str, Any]) -> float:
+    """The mean over sets and students of one candidate.
+
+    Raises `ValueError` where it has not been measured.
+    """
+    found = [cells.find(row=row, **candidate, seed=seed) for seed in range(SETS)]
+    if None in found:
+        data = cells.content["data"]
+        raise ValueError(f"data {data!r} is not tuned yet. Run `python -m studies choose {data}` first.")
+    return statistics.mean(statistics.mean(result["students"]) for result in found)
 
 
 def scales_of(row: str) -> tuple[float, ...]:

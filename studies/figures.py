@@ -9,8 +9,6 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
 import matplotlib.pyplot as plt
-import pandas
-import seaborn
 from IPython.display import display
 from matplotlib.figure import Figure
 
@@ -28,26 +26,22 @@ def in_points(pairs: Mapping[str, Difference]) -> Intervals:
     return {row: (100 * pair.mean, 100 * pair.low, 100 * pair.high) for row, pair in pairs.items()}
 
 
-def on_each_data_set(
-    base: str, rows: Iterable[str], *, measure: str = "students", table: str = "main"
-) -> dict[str, Intervals]:
+def on_each_data_set(base: str, rows: Iterable[str], *, measure: str = "students") -> dict[str, Intervals]:
     """Differences of rows to one row, ten images per class and ConvNet-3: a series per data set that has this row."""
     series = {}
     for data, settings in DATA_SETS.items():
-        found = report.main_scores(data, 10, measure=measure, table=table)
+        found = report.main_scores(data, 10, measure=measure)
         if base in found:
             pairs = {row: report.difference(found, row, base) for row in rows if row in found and row != base}
             series[settings.title] = in_points(pairs)
     return series
 
 
-def in_the_mean(
-    base: str, rows: Iterable[str], conditions: Sequence[tuple[int, str]], *, table: str = "main"
-) -> dict[str, Intervals]:
+def in_the_mean(base: str, rows: Iterable[str], conditions: Sequence[tuple[int, str]]) -> dict[str, Intervals]:
     """Differences of rows to one row, means over data sets: a series per (images per class, network) that has both."""
     rows, series = list(rows), {}
     for images_per_class, network in conditions:
-        found = report.everywhere(images_per_class, network, table=table)
+        found = report.everywhere(images_per_class, network)
         pairs = {row: pair for row in rows if (pair := report.pooled(found, row, base))}
         if pairs:
             series[f"{images_per_class} per class, {report.NETWORKS[network]}"] = in_points(pairs)
@@ -74,21 +68,6 @@ def _by_judge(factor: str, pairs: Sequence[Mapping[str, Difference]], xlabel: st
     series = {judge: in_points(found) for judge, found in zip(report.TITLES.values(), pairs, strict=True)}
     figure = plots.draw_intervals(series, xlabel=xlabel)
     figure.axes[0].set_title("mean over " * (len(measured) > 1) + ", ".join(measured), loc="left")
-    return figure
-
-
-def draw_tuning() -> Figure:
-    """Validation accuracy beyond unguided against strength: a panel per data set, a line per rule."""
-    tried = pandas.concat([tables.tuning(data) for data in DATA_SETS])
-    panels = tried.groupby("data", sort=False)
-    figure, axes = plt.subplots(1, len(panels), figsize=(2.6 * len(panels), 3.6), squeeze=False)
-    options = {"x": "strength", "y": "difference", "hue": "rule", "style": "rule", "markers": True, "dashes": False}
-    for axis, (title, lines) in zip(axes[0], panels, strict=True):
-        seaborn.lineplot(lines, **options, errorbar="se", err_style="bars", ax=axis)
-        axis.axhline(0, color="0.5", linewidth=1, zorder=0)
-        axis.set(xscale="log", title=title, ylabel="points beyond unguided" if axis is axes[0, 0] else "")
-        axis.get_legend().remove()
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper left", ncols=3)
     return figure
 
 

@@ -52,22 +52,34 @@ def percent(shares: pandas.Series) -> list[str]:
     return [f"{100 * share:.1f}" for share in shares]
 
 
-def main_tables(images_per_class: int, network: str = "convnet3", *, table: str = "main") -> list[HTML | Markdown]:
-    """The mean over the data sets, and folded below it the table of every one of them."""
+def main_tables(images_per_class: int, network: str = "convnet3") -> list[HTML | Markdown]:
+    """The mean over the data sets that were measured, and folded below it the table of every one of them."""
     title = f"{images_per_class} image{'s' * (images_per_class > 1)} per class, {report.NETWORKS[network]}."
-    frames = {data: report.main_table(data, images_per_class, network, table=table) for data in DATA_SETS}
+    measured, table = report.measured_on(images_per_class, network), report.table_of(network)
     shown: list[HTML | Markdown] = []
-    if not any(map(len, frames.values())):
-        shown.append(missing(f"{table} digits --images-per-class {images_per_class} --networks {network}"))
-    elif len(together := report.pooled_table(images_per_class, network, table=table)):
-        shown.append(compared(together, f"Mean over the three data sets, {title} Sets are those of each data set."))
-    for data, frame in frames.items():
-        if len(frame):
-            real = report.full_real(data, network)
-            caption = f"{DATA_SETS[data].title}, {title}" + (f" All real images: {100 * real:.1f} %." if real else "")
-            made_on = tables.made_on(report.read(table, data))
-            shown.append(compared(frame, f"{caption} {made_on}", folded=True))
+    if not measured:
+        options = f"--images-per-class {images_per_class}" + f" --networks {network}" * (table == "students")
+        shown.append(missing(f"{table} digits {options}"))
+    elif len(measured) > 1 and len(together := report.pooled_table(images_per_class, network)):
+        names = "the three data sets" if len(measured) == 3 else " and ".join(DATA_SETS[one].title for one in measured)
+        shown.append(compared(together, f"Mean over {names}, {title} Sets are those of each data set."))
+    for data in measured:
+        real = report.full_real(data, network)
+        caption = f"{DATA_SETS[data].title}, {title}" + (f" All real images: {100 * real:.1f} %." if real else "")
+        made_on = tables.made_on(report.read(table, data))
+        frame = report.main_table(data, images_per_class, network)
+        shown.append(compared(frame, f"{caption} {made_on}", folded=True))
     return shown
+
+
+def winners() -> HTML | Markdown:
+    """The settings that won for every row that has any, on every data set."""
+    if not all(report.read("choose", data)["cells"] for data in DATA_SETS):
+        return missing("choose")
+    made_on = tables.made_on(report.read("choose", next(iter(DATA_SETS))))
+    return captioned(
+        tables.winners(), f"The settings that won; ten images per class, validation split. {made_on}", folded=True
+    )
 
 
 def variants() -> HTML | Markdown:
@@ -165,4 +177,4 @@ def cost() -> HTML | Markdown:
 def claimed() -> HTML:
     """A table that is passed around, beside what was measured."""
     caption = "Left: as passed around, not measured by us. Right: measured. "
-    return captioned(tables.claimed_table(), caption + tables.made_on(report.read("main", "cifar10")))
+    return captioned(tables.claimed_table(), caption + tables.made_on(report.read("students", "cifar10")))

@@ -1,44 +1,54 @@
-"""The main table: every row, by students, and by a nearest neighbor that needs no training.
+"""The main table: every row with the settings it won with, by ConvNets and by a nearest neighbor.
 
-python -m studies main digits
-python -m studies main cifar10 --images-per-class 10 --networks resnet18 --sets 3
+    python -m studies main digits
+    python -m studies main cifar10 --images-per-class 10 --rows unguided mode --sets 3
+
+The settings are those that `choose` found on the validation split; here the test split is looked at. What ResNets learn
+from the same sets is in `students`.
 """
 
 from __future__ import annotations
 
 import functools
-import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
-from studies import rules, tune
+from mgd_helpers.guidance import factories
+from studies import choose, rules
 from studies.cells import Cells
 from studies.data_sets import DATA_SETS
-from studies.protocol import SETS, STEPS, Bench, load_bench
+from studies.protocol import STEPS, Bench, load_bench
 from studies.scores import accuracy_of, nearest_neighbor, real_student, short_recipe, student_scores, student_seeds
 from studies.sets import kept_set
 
-MINIMAX_STEPS = 300
+SETS = {10: 5, 1: 3, 50: 3}  # by images per class, here and in `students`
+SHORT_STEPS = 50  # of distribution matching: about as long as the dearest guided row takes
+PACKAGED = {"match": factories.match, "match+transport": factories.match_transport}  # as cheap as the package has them
+SHORT = "distribution matching, short"
+ROWS = (*rules.REAL, *choose.ROWS, SHORT)
 
 
-def rules_by_name(data: str) -> dict[str, Callable]:
-    """The rules of the table by name; guided ones with the settings that won on the validation split."""
-    return {
-        **rules.REAL,
-        "unguided": rules.unguided,
-        "unguided, DDPM": functools.partial(rules.unguided, sampler="DDPMScheduler", steps=50),  # what mgd3 runs on
-        "mgd3": rules.mgd3,
-        **{row: functools.partial(rules.guided, pull=pull) for row, pull in tune.chosen(data).items()},
-        "distribution matching": tune.matching(data),
-        "minimax": functools.partial(rules.minimax, steps=MINIMAX_STEPS),
-    }
+def rules_by_name(data: str, rows: Sequence[str] | None = None) -> dict[str, Callable]:
+    """The rules of the table by name, or of some of its rows, with the settings that won on the validation split."""
+    return {row: rules.REAL.get(row) or _tuned(data, row) for row in rows or ROWS}
 
 
-def cell(bench: Bench, images_per_class: int, rule: Callable, seed: int, network: str, *, resnets: int = 1) -> dict:
-    """Accuracies of students of one set, and of its nearest neighbors."""
+def _tuned(data: str, row: str) -> Callable:
+    if row == SHORT:
+        return functools.partial(_tuned(data, "distribution matching"), steps=SHORT_STEPS)
+    won = choose.chosen(data, [row])[row]
+    if row in PACKAGED:
+        settings = {name: value for name, value in won.items() if name != "scale"}
+        pull = functools.partial(PACKAGED[row], **settings)
+        return functools.partial(rules.guided, pull=pull, scale=won["scale"])
+    return choose.ROWS[row].bind(**won)
+
+
+def cell(bench: Bench, images_per_class: int, rule: Callable, seed: int) -> dict:
+    """Accuracies of ConvNets that learned from one set, and of its nearest neighbors."""
     images, seconds = kept_set(bench, images_per_class, rule, seed)
-    seeds = student_seeds(seed, bench.name, network, resnets=resnets)
+    recipe = short_recipe(images_per_class, "convnet3")
     return {
-        "students": student_scores(bench, images, short_recipe(images_per_class, network), seeds),
+        "students": student_scores(bench, images, recipe, student_seeds(seed, bench.name)),
         "nearest_neighbor": nearest_neighbor(bench, images),
         "seconds": round(seconds, 2),
     }
@@ -52,32 +62,17 @@ def full_real(bench: Bench, seed: int) -> dict:
 def run(
     data: str,
     *,
-    images_per_class: Sequence[int] = (10, 1, 50),
-    networks: Sequence[str] = ("convnet3", "resnet18"),
+    images_per_class: Sequence[int] = tuple(SETS),
     rows: Sequence[str] | None = None,
-    sets: int = SETS,
+    sets: int | None = None,
 ) -> None:
     """Compute what is missing."""
-    bench, rules_of_rows = load_bench(data), rules_by_name(data)
+    bench, rules_of_rows = load_bench(data), rules_by_name(data, rows)
     cells = Cells("main", data, note=bench.data.note, steps=STEPS)
     for seed in range(DATA_SETS[data].students):
         cells(functools.partial(full_real, bench, seed), row="full real", network="convnet3", seed=seed)
-    fill(cells, bench, {row: rules_of_rows[row] for row in rows or rules_of_rows}, images_per_class, networks, sets)
-
-
-def fill(
-    cells: Cells,
-    bench: Bench,
-    rules_of_rows: Mapping[str, Callable],
-    images_per_class: Sequence[int],
-    networks: Sequence[str],
-    sets: int,
-    *,
-    cell: Callable = cell,
-) -> None:
-    """Compute the cells that a table of these rows lacks."""
-    for network, images in itertools.product(networks, images_per_class):
-        for seed in range(sets):  # set by set, so that an interrupted table has whole pairs
+    for images in images_per_class:
+        for seed in range(sets or SETS[images]):  # set by set, so that an interrupted table has whole pairs
             for row, rule in rules_of_rows.items():
-                compute = functools.partial(cell, bench, images, rule, seed, network)
-                cells(compute, images_per_class=images, network=network, row=row, seed=seed)
+                compute = functools.partial(cell, bench, images, rule, seed)
+                cells(compute, images_per_class=images, network="convnet3", row=row, seed=seed)

@@ -17,16 +17,14 @@ from studies import cells
 from studies.cells import select
 from studies.data_sets import DATA_SETS, test_images, validation_images
 
+GUIDED = ("mgd3", "mode", "tangent", "soft", "released")  # each image towards a target of its own
+WHOLE = ("match", "transport", "match+transport", "both on the tangent", "match on pixels")  # all of a class at once
+TRAINED = ("distribution matching", "distribution matching, short", "minimax")
 ROWS = (
     *("random real", "herding", "k-centre", "nearest real", "round trip", "decoded targets"),
-    *("unguided", "unguided, DDPM", "mgd3", "mode", "tangent", "soft", "released", "distribution matching", "minimax"),
+    *("unguided", "unguided, DDPM", *GUIDED, *WHOLE, *TRAINED),
 )
-WHOLE = (  # rows beside them, in the table with tuned scales
-    *("match", "transport", "match+transport", "both on the tangent", "match on pixels"),
-    "distribution matching, short",
-)
-GUIDED = ("mgd3", "mode", "tangent", "soft", "released")
-NETWORKS = {"convnet3": "ConvNet-3", "resnet18": "ResNet-18"}
+NETWORKS = {"convnet3": "ConvNet-3", "resnet18": "ResNet-18", "resnetap10": "ResNetAP-10"}
 JUDGES = {"": "students", "1-NN ": "nearest_neighbor"}  # how tables name what cells hold
 TITLES = dict(zip(JUDGES.values(), ("ConvNet-3", "1-NN"), strict=True))  # of judges, in figures and beside variants
 COLUMNS = {"": "accuracy", "1-NN ": "1-NN"}
@@ -41,8 +39,8 @@ def read(table: str, data: str) -> dict:
     Cells keep five digits, and sets that differ by equally many images must differ equally.
     """
     content = cells.read(table, data)
-    if table in ("main", "sets", "ablations", "set_ablations", "vae"):
-        images = test_images(data) if table in ("main", "sets") else validation_images(data)
+    if table in ("main", "students", "ablations", "set_ablations", "vae"):
+        images = test_images(data) if table in ("main", "students") else validation_images(data)
         for cell in content["cells"]:
             for measure in JUDGES.values():
                 if measure in cell["result"]:
@@ -68,9 +66,8 @@ def scores(found: Iterable[dict], measure: str = "students", **settings: object)
 def place(row: str) -> tuple:
     """Rows in the order of the protocol, then variants in the order of their numbers."""
     parts = re.split(r"(\d+(?:\.\d+)?)", row)  # text and number in turn
-    known = (*ROWS, *WHOLE)
     numbered = [float(part) if index % 2 else part for index, part in enumerate(parts)]
-    return known.index(row) if row in known else len(known), numbered
+    return ROWS.index(row) if row in ROWS else len(ROWS), numbered
 
 
 def mean(sets: Iterable[Sequence[float]]) -> float:
@@ -88,35 +85,41 @@ def difference(found: Scores, row: str, base: str) -> Difference:
 
 
 def pooled(found: Sequence[Scores], row: str, base: str) -> Difference | None:
-    """Row minus base, the mean over data sets; `None` where one of them has less than two sets of both."""
+    """Row minus base, the mean over data sets; `None` where one of them, or none, has two sets of both."""
     pairs = [list(zip(sets.get(row, []), sets.get(base, []), strict=False)) for sets in found]
-    if any(len(pair) < 2 for pair in pairs):
+    if not pairs or any(len(pair) < 2 for pair in pairs):
         return None
     return pooled_difference([tuple(zip(*pair, strict=True)) for pair in pairs])
 
 
-def main_scores(
-    data: str, images_per_class: int, network: str = "convnet3", measure: str = "students", *, table: str = "main"
-) -> Scores:
-    """`scores` of the main table, or of `"sets"`, which has the same form."""
-    return scores(read(table, data)["cells"], measure, images_per_class=images_per_class, network=network)
+def table_of(network: str) -> str:
+    """The table that holds what a network has learned."""
+    return "main" if network == "convnet3" else "students"
 
 
-def everywhere(
-    images_per_class: int, network: str = "convnet3", measure: str = "students", *, table: str = "main"
-) -> list[Scores]:
-    """`main_scores` of every data set."""
-    return [main_scores(data, images_per_class, network, measure, table=table) for data in DATA_SETS]
+def main_scores(data: str, images_per_class: int, network: str = "convnet3", measure: str = "students") -> Scores:
+    """`scores` of one number of images and one network."""
+    found = read(table_of(network), data)["cells"]
+    return scores(found, measure, images_per_class=images_per_class, network=network)
 
 
-def main_table(
-    data: str, images_per_class: int, network: str = "convnet3", base: str = "unguided", *, table: str = "main"
-) -> pandas.DataFrame:
+def measured_on(images_per_class: int, network: str = "convnet3") -> list[str]:
+    """The data sets whose sets of this size this network has learned from."""
+    return [data for data in DATA_SETS if main_scores(data, images_per_class, network)]
+
+
+def everywhere(images_per_class: int, network: str = "convnet3", measure: str = "students") -> list[Scores]:
+    """`main_scores` of every data set of `measured_on`."""
+    found = measured_on(images_per_class, network)
+    return [main_scores(data, images_per_class, network, measure) for data in found]
+
+
+def main_table(data: str, images_per_class: int, network: str = "convnet3", base: str = "unguided") -> pandas.DataFrame:
     """One line per row: accuracy by students and by 1-NN, each with its paired difference to `base` and the interval.
 
     The verdict is stricter than the interval: "better" or "worse" at 5 % for all rows of the table at once (Holm).
     """
-    found = {kind: main_scores(data, images_per_class, network, judge, table=table) for kind, judge in JUDGES.items()}
+    found = {kind: main_scores(data, images_per_class, network, judge) for kind, judge in JUDGES.items()}
     lines = []
     for row, sets in found[""].items():
         line: dict[str, object] = {"row": row, "sets": len(sets)}
@@ -128,14 +131,12 @@ def main_table(
     return _judged(lines)
 
 
-def pooled_table(
-    images_per_class: int, network: str = "convnet3", base: str = "unguided", *, table: str = "main"
-) -> pandas.DataFrame:
-    """`main_table` for the mean over the data sets, of the rows that each of them has sets of."""
-    found = {kind: everywhere(images_per_class, network, judge, table=table) for kind, judge in JUDGES.items()}
+def pooled_table(images_per_class: int, network: str = "convnet3", base: str = "unguided") -> pandas.DataFrame:
+    """`main_table` for the mean over the data sets that were measured, of the rows that each of them has sets of."""
+    found = {kind: everywhere(images_per_class, network, judge) for kind, judge in JUDGES.items()}
     lines = []
-    for row in (*ROWS, *WHOLE):
-        if all(row in sets for sets in found[""]):
+    for row in ROWS:
+        if found[""] and all(row in sets for sets in found[""]):
             line: dict[str, object] = {"row": row, "sets": min(len(sets[row]) for sets in found[""])}
             for kind, column in COLUMNS.items():
                 line[column] = statistics.mean(mean(sets[row]) for sets in found[kind])

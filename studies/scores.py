@@ -23,10 +23,9 @@ def short_recipe(images_per_class: int, network: str) -> Recipe:
     return Recipe(network=network, steps=steps, learning_rate=rate, width=width)
 
 
-def student_seeds(set_seed: int, data: str, network: str = "convnet3", *, resnets: int = 1) -> list[int]:
-    """The students of set g are the same in every row, and other ones than those of set g + 1."""
-    students = DATA_SETS[data].students if network == "convnet3" else resnets
-    return [1000 * set_seed + student for student in range(students)]
+def student_seeds(set_seed: int, data: str) -> list[int]:
+    """The ConvNets of set g are the same in every row, and other ones than those of set g + 1."""
+    return [1000 * set_seed + student for student in range(DATA_SETS[data].students)]
 
 
 def student_scores(

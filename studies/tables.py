@@ -1,8 +1,9 @@
-"""From cells to the tables beside the main one: tuning, measures, audits, robust scores, cost, autoencoders."""
+"""From cells to the tables beside the main one: settings, measures, audits, robust scores, cost, autoencoders."""
 
 from __future__ import annotations
 
 import statistics
+from collections.abc import Mapping
 
 import pandas
 
@@ -10,7 +11,7 @@ from mgd_helpers.evaluation.paired import augmentation_robust_score, label_robus
 from studies import choose
 from studies.cells import select
 from studies.data_sets import DATA_SETS
-from studies.report import ROWS, full_real, main_scores, mean, place, read, scores
+from studies.report import ROWS, TRAINED, full_real, main_scores, mean, place, read, scores
 
 MEASURES = {
     "frechet_distance": "Fréchet",
@@ -31,7 +32,7 @@ CLAIMED = {  # for CIFAR-10, in a widely copied summary of the paper; no reading
 }
 KINDS = {  # the rows of ours that each of them stands for
     "training-free baseline": (*ROWS[: ROWS.index("tangent")],),
-    "training-based baseline": ("distribution matching", "minimax"),
+    "training-based baseline": TRAINED,
     "ManifoldGD": ("tangent", "soft", "released"),
 }
 
@@ -47,21 +48,6 @@ def made_on(content: dict) -> str:
     )
 
 
-def tuning(data: str) -> pandas.DataFrame:
-    """One line per candidate and set: rule, strength and validation accuracy beyond that of the unguided pipeline."""
-    found = read("tune", data)["cells"]
-    unguided = scores(found, row="unguided").get("unguided", [])
-    lines = []
-    for cell in found:
-        settings, students = cell["settings"], cell["result"]["students"]
-        if "strength" in settings:
-            size = f", k {settings['n_neighbors']}, d {settings['rank']}" if "rank" in settings else ""
-            line = {"data": DATA_SETS[data].title, "rule": settings["row"] + size, "strength": settings["strength"]}
-            gain = statistics.mean(students) - statistics.mean(unguided[settings["seed"]])
-            lines.append(line | {"difference": 100 * gain})
-    return pandas.DataFrame(lines)
-
-
 def scales(data: str) -> pandas.DataFrame:
     """One line per row and scale of classifier-free guidance: validation accuracy at the first setting of the row."""
     found = read("choose", data)["cells"]
@@ -72,6 +58,19 @@ def scales(data: str) -> pandas.DataFrame:
             if sets:
                 lines.append({"row": row, "scale": scale, "accuracy": mean(sets)})
     return pandas.DataFrame(lines, columns=["row", "scale", "accuracy"])
+
+
+def winners() -> pandas.DataFrame:
+    """One line per row that was tuned: the settings that won on every data set."""
+    won = {settings.title: choose.chosen(data) for data, settings in DATA_SETS.items()}
+    lines = [{"row": row} | {data: in_words(found[row]) for data, found in won.items()} for row in choose.ROWS]
+    return pandas.DataFrame(sorted(lines, key=lambda line: place(line["row"])))
+
+
+def in_words(settings: Mapping[str, float]) -> str:
+    """Settings as the page names them."""
+    names = {"n_neighbors": "k", "rank": "d", "learning_rate": "learning rate"}
+    return ", ".join(f"{names.get(name, name)} {value:g}" for name, value in settings.items())
 
 
 def measures_table(data: str, images_per_class: int = 10) -> pandas.DataFrame:

@@ -18,7 +18,8 @@ import torch
 
 import mgd_helpers as mgd
 from mgd_helpers.encoding.pipelines import LatentPipeline, weights_hash
-from studies import ablations, rules, tune
+from mgd_helpers.guidance import factories
+from studies import ablations, rules
 from studies.cells import Cells
 from studies.protocol import KEPT, Bench, load_bench
 from studies.scores import rounded
@@ -32,9 +33,12 @@ def run(data: str) -> None:
     """Compute what is missing."""
     torch.set_num_threads(1)
     cells = Cells("vae", data, images_per_class=ablations.PER_CLASS, dit_steps=DIT_STEPS)
-    winners = tune.chosen(data)
+    pulls = {
+        "mode": functools.partial(factories.mode, strength=1.0),
+        "tangent": functools.partial(factories.manifold, **ablations.TANGENT),
+    }
     table = {"decoded targets": rules.decoded_targets, "unguided": rules.unguided} | {
-        row: functools.partial(rules.guided, pull=winners[row]) for row in ("mode", "tangent")
+        row: functools.partial(rules.guided, pull=pull) for row, pull in pulls.items()
     }
 
     def score(vae_steps, rule, seed):

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 REPOSITORY = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
 COLAB = REPOSITORY.replace("https://github.com", "https://colab.research.google.com/github") + "/blob/main/notebooks"
 BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
+TASK = ("task", "solution", "check")  # the cells of a task, in this order
 CHECKED = {"nbval-check-output", "keep_output"}  # compared by nbval, kept by nbstripout
 
 SET_UP = f"""\
@@ -76,11 +77,17 @@ def lacking(text, wanted):
 
 
 def theory_of(lab):
-    """The page of the table of contents under which the lab stands."""
+    """The page of the table of contents under which the lab stands; of a lab that is a chapter, the pages under it."""
     parts = yaml.safe_load((ROOT / "_toc.yml").read_text())["parts"]
     chapters = [chapter for part in parts for chapter in part["chapters"]]
-    sections = {section["file"]: chapter["file"] for chapter in chapters for section in chapter.get("sections", [])}
-    return sections.get(f"notebooks/{lab.path.stem}", "nowhere in _toc.yml")
+    name = f"notebooks/{lab.path.stem}"
+    for chapter in chapters:
+        sections = [section["file"] for section in chapter.get("sections", [])]
+        if name == chapter["file"]:
+            return sections
+        if name in sections:
+            return [chapter["file"]]
+    return ["nowhere in _toc.yml"]
 
 
 def without_code(markdown):
@@ -101,8 +108,8 @@ def first_cell(lab):
             "time on a T4, '1 minute on a T4'": r"\d (min|minutes?|s|seconds?) on a T4\b",
             "whether a GPU is needed, '**GPU:** not needed'": r"\*\*GPU:?\*\*:? .*\b(needed|optional|required)\b",
             "the Colab badge of this file": re.escape(f"{BADGE}({COLAB}/{lab.path.name})"),
-            "a link to its theory page": rf"\]\(\.\./{theory_of(lab)}\.md(#[\w-]+)?\)",
-        },
+        }
+        | {f"a link to {page}.md": rf"\]\(\.\./{page}\.md(#[\w-]+)?\)" for page in theory_of(lab)},
     )
     promise = [*text.split("\n\n"), ""][1].strip()
     if not promise.endswith(".") or re.search(r"[.!?]\s", promise):
@@ -119,8 +126,13 @@ def set_up_cell(lab):
 
 
 def one_parameter(lab):
-    """Right after the set-up comes the one cell tagged `parameters`: PROFILE = "digits", and nothing else."""
+    """Right after the set-up comes the one cell tagged `parameters`: PROFILE = "digits", and nothing else.
+
+    A lab that loads no data has nothing to choose, and no such cell.
+    """
     cells = lab.tagged("parameters")
+    if not any(re.search(r"\bmgd\.load_(data|pipeline)\(", cell.source) for cell in lab.code):
+        return ["a lab that loads nothing has no use for a cell tagged 'parameters'"] if cells else []
     if len(cells) != 1 or cells[0] is not lab.code[1]:
         return ["the second code cell, and no other, must be tagged 'parameters'"]
     body = ast.unparse(ast.parse(cells[0].source))
@@ -137,8 +149,8 @@ def checked_cells(lab):
         if cell.cell_type != "code" or not printed(cell).strip():
             complaints.append(f"{named(cell)}: stores no printed output, so compares nothing")
             continue
-        if "print_claims(" not in cell.source:
-            complaints.append(f"{named(cell)}: prints by hand, not with `mgd_helpers.lab.print_claims`")
+        if not re.search(r"\b(print_claims|checks\.\w+(\.\w+)?)\(", cell.source):
+            complaints.append(f"{named(cell)}: prints by hand, not with `print_claims` or a check of `mgd_helpers.lab`")
         if not cell.execution_count:
             complaints.append(
                 f"{named(cell)}: stores no execution count; `make format` keeps it where nbstripout alone does not"
@@ -222,10 +234,11 @@ def plain_markdown(lab):
 
 
 def small_and_valid(lab):
-    """Fewer than 25 code cells, under 100 KB, notebook format 4.5 with cell ids, kernel python3."""
+    """Fewer than 25 code cells beside tasks, under 100 KB, notebook format 4.5 with cell ids, kernel python3."""
     complaints = []
-    if len(lab.code) >= 25:
-        complaints.append(f"{len(lab.code)} code cells, fewer than 25 wanted")
+    to_press = [cell for cell in lab.code if not tags(cell) & set(TASK)]  # what a reader writes is not counted
+    if len(to_press) >= 25:
+        complaints.append(f"{len(to_press)} code cells beside tasks, fewer than 25 wanted")
     if lab.path.stat().st_size >= 100_000:
         complaints.append(f"{lab.path.stat().st_size} bytes, fewer than 100,000 wanted")
     if (lab.notebook.nbformat, lab.notebook.nbformat_minor) != (4, 5):
@@ -244,21 +257,30 @@ def no_machine_paths(lab):
     return [f"{named(cell)}: {match[0]}" for cell, text in texts if (match := re.search(absolute, text))]
 
 
-def exercises(lab):
-    """At least three: a code cell tagged `exercise` (the stub), and later one tagged `solution`, hidden three ways."""
-    order = [tag for cell in lab.code for tag in ("exercise", "solution") if tag in tags(cell)]
-    judged = (ROOT / "mgd_helpers" / "lab" / "checks.py").exists()  # exercises need the helpers that judge them
-    wanted = 3 if judged else 0
+def tasks(lab):
+    """None, or at least four: a stub tagged `task`, its `solution` hidden three ways, the `check` that judges it."""
+    order = [tag for cell in lab.code for tag in TASK if tag in tags(cell)]
     complaints = []
-    if order.count("exercise") < wanted or order != ["exercise", "solution"] * order.count("exercise"):
-        complaints.append(f"wants at least {wanted} times a stub and then its solution, by tags; has {order}")
-    for cell in lab.tagged("solution"):
+    if order != list(TASK) * (len(order) // 3) or 0 < len(order) < 12:
+        complaints.append(f"wants at least four times a task, its solution, its check, by tags; has {order}")
+    for cell in [cell for cell in lab.code if "solution" in tags(cell)]:
         ways = {
             "tag hide-input": "hide-input" in tags(cell),  # the book
             "metadata cellView: form": cell.metadata.get("cellView") == "form",  # Colab
             "metadata jupyter.source_hidden: true": cell.metadata.get("jupyter", {}).get("source_hidden") is True,
+            "metadata mystnb.code_prompt_show: Show the solution": (
+                cell.metadata.get("mystnb", {}).get("code_prompt_show") == "Show the solution"
+            ),
+            "`checks.solution(…)`, which leaves a reader's own alone": "checks.solution(" in cell.source,
         }
         complaints += [f"{named(cell)}: lacks {way}" for way, there in ways.items() if not there]
+    complaints += [
+        f"{named(cell)}: calls no check, or one that found something wrong with the solution"
+        for cell in lab.tagged("check")
+        if not re.search(r"^checks\.\w", cell.source) or not re.search("nothing is wrong|: locked at", printed(cell))
+    ]
+    if order and not any("checks.progress()" in cell.source for cell in lab.code):
+        complaints.append("does not close with `checks.progress()`")
     return complaints
 
 
@@ -293,7 +315,7 @@ RULES = [
     plain_markdown,
     small_and_valid,
     no_machine_paths,
-    exercises,
+    tasks,
     one_progress_bar,
     last_cell,
 ]

@@ -21,7 +21,7 @@ from tools import build_book
 ROOT = Path(__file__).parents[1]
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-PAGES = sorted((ROOT / "book").glob("*.md"))
+PAGES = sorted((ROOT / "book").rglob("*.md"))
 LABS = sorted(path for path in (ROOT / "notebooks").glob("*.ipynb") if not path.name.startswith("_"))
 TOP = [ROOT / name for name in ("README.md", "CONTRIBUTING.md")]
 REPOSITORY = CONFIG["repository"]["url"]
@@ -54,9 +54,10 @@ def entries(node):
 
 
 def pairs():
-    """(theory, lab) as the table of contents pairs them."""
+    """(theory, lab) as the table of contents pairs them. A lab that is a chapter has pages of its own under it."""
     chapters = [chapter for part in TOC["parts"] for chapter in part["chapters"]]
-    return [(chapter["file"], section["file"]) for chapter in chapters for section in chapter.get("sections", [])]
+    below = [(chapter["file"], section["file"]) for chapter in chapters for section in chapter.get("sections", [])]
+    return [(theory, lab) for theory, lab in below if lab.startswith("notebooks/")]
 
 
 # --- pages and links -------------------------------------------------------------------------------------------------
@@ -86,6 +87,20 @@ def dead_links(text, folder):
 @pytest.mark.parametrize("path", TOP + PAGES + LABS, ids=lambda path: path.name)
 def test_relative_links_lead_to_files(path):
     assert dead_links(prose_of(path), path.parent) == []
+
+
+def words(page):
+    """How many words of prose a page has: no formula, no directive's options, no code."""
+    page = re.sub(r"^:\w+:.*$|^```.*$|\]\([^)]*\)", " ", page, flags=re.MULTILINE)
+    page = re.sub(r"\$\$[^$]*\$\$|\$[^$]*\$", " ", page)
+    return len(re.findall(r"\w[\w’'-]*", page))
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "book" / "refreshers").glob("*.md")), ids=lambda page: page.stem)
+def test_a_refresher_is_short_and_has_a_figure(page):
+    assert 250 <= words(text_of(page)) <= 500
+    assert len(pictures(text_of(page))) == 1
+    assert "](../../notebooks/00_ready.ipynb)" in text_of(page), "leads back to the tasks"
 
 
 def foreign_urls(text):
@@ -295,12 +310,13 @@ def test_labs_run_on_the_package_alone(lab):
     assert foreign == [], "Colab has the package and no more"
 
 
-def test_figures_without_alt_text_fail_the_build(tmp_path):
-    (tmp_path / "book").mkdir()
+@pytest.mark.parametrize("folder", ["book", "book/refreshers"])
+def test_figures_without_alt_text_fail_the_build(tmp_path, folder):
+    (tmp_path / folder).mkdir(parents=True)
     good, path = (
         f'<img alt="{"A line. " * 8}" src="../_images/1.png" />',
         '<img alt="../_images/2.png" src="../_images/2.png" />',
     )
     badge = '<img src="https://elsewhere/badge.svg" />'
-    (tmp_path / "book" / "page.html").write_text(good + path + badge)
+    (tmp_path / folder / "page.html").write_text(good + path + badge)
     assert build_book.poor_alt_texts(tmp_path) == [f"page.html: {path}"]

@@ -1,5 +1,6 @@
 """tools.figures: the theory figures are drawn with the package, show what their captions say, and come out the same."""
 
+import math
 import re
 
 import pytest
@@ -7,13 +8,13 @@ import torch
 
 from tools import figures
 from tools.__main__ import ROOT, main
-from tools.figures import evaluation, guidance, sets
+from tools.figures import evaluation, guidance, refreshers, sets
 from tools.figures.canvas import STAR
 from tools.figures.horseshoe import horseshoe
 
 
 def test_the_pages_show_every_figure_that_is_drawn_and_no_other():
-    pages = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "book").glob("*.md"))
+    pages = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "book").rglob("*.md"))
     shown = set(re.findall(r"figures/(\w+)\.svg", pages))
     assert shown == set(figures.FIGURES) == {file.stem for file in (ROOT / "book" / "figures").iterdir()}
 
@@ -87,4 +88,37 @@ def test_the_figure_of_sets_shows_what_its_caption_says():
 
 def test_the_command_line_lists_its_commands(capsys):
     assert main([]) == 0
-    assert re.findall(r"^    (\w+)  ", capsys.readouterr().out, re.MULTILINE) == ["build", "figures", "train"]
+    assert re.findall(r"^    (\w+)  ", capsys.readouterr().out, re.MULTILINE) == [
+        "build",
+        "figures",
+        "student",
+        "train",
+    ]
+
+
+def test_the_figures_of_the_refreshers_show_what_their_captions_say():
+    points, angles = refreshers.tilted_cloud(), torch.linspace(0, math.pi, 1801)
+    along = refreshers.variance_along(points, angles)
+    low, high = torch.linalg.eigvalsh(points.T.cov())
+    assert along.max() == pytest.approx(high.item(), rel=1e-4) and along.min() == pytest.approx(low.item(), rel=1e-3)
+    assert abs(angles[along.argmax()] - angles[along.argmin()]) == pytest.approx(math.pi / 2, abs=0.01)
+
+    grid = torch.linspace(-8, 8, 4001)
+    for share in refreshers.SHARES:
+        density = refreshers.mixture_density(grid, share)
+        assert torch.trapezoid(density, grid) == pytest.approx(1, abs=1e-3)
+        assert torch.trapezoid(density * grid**2, grid) == pytest.approx(1, abs=1e-3)
+        bumps = ((density[1:-1] > density[:-2]) & (density[1:-1] > density[2:])).sum()
+        assert bumps == (1 if share == 0.9 else 2)
+
+    seen = torch.tensor([-3.0, 0.1, 4.0])
+    assert refreshers.best_guess(seen, 0.2).tolist() == pytest.approx([-1, 0, 2], abs=0.01)
+    assert (refreshers.best_guess(seen, 3.0) - refreshers.VALUES.mean()).abs().max() < 0.7
+
+    def missed(count):
+        means, errors = refreshers.studies(count)
+        multiples = refreshers.MULTIPLES.values()
+        return [((means - refreshers.TRUTH).abs() > multiple * errors).float().mean().item() for multiple in multiples]
+
+    assert missed(refreshers.N_STUDIES) == pytest.approx([5 / 40, 2 / 40])
+    assert missed(100_000) == pytest.approx([0.12, 0.05], abs=0.005)

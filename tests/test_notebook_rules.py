@@ -13,7 +13,6 @@ from notebook_rules import (
     SET_UP,
     Lab,
     checked_cells,
-    exercises,
     figures,
     first_cell,
     last_cell,
@@ -25,6 +24,7 @@ from notebook_rules import (
     plain_markdown,
     set_up_cell,
     small_and_valid,
+    tasks,
 )
 
 FIRST = f"""\
@@ -62,7 +62,12 @@ DRAWN = {
     "image": {"alt": "A straight line that rises from the lower left corner to the upper right one."},
     "figure": {"caption": "A line, drawn to show that lines can be drawn."},
 }
-HIDDEN = {"tags": ["solution", "hide-input"], "cellView": "form", "jupyter": {"source_hidden": True}}
+HIDDEN = {
+    "tags": ["solution", "hide-input"],
+    "cellView": "form",
+    "jupyter": {"source_hidden": True},
+    "mystnb": {"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"},
+}
 
 
 @pytest.fixture
@@ -73,18 +78,24 @@ def good_lab(tmp_path):
         new_code_cell(SET_UP.replace("CHAPTER", "1")),
         new_code_cell('PROFILE = "digits"  # or "cifar10" on a GPU', metadata={"tags": ["parameters"]}),
         new_markdown_cell("## Section\n\nA circle has area $\\pi r^2$ and/or a centre."),
-        new_code_cell("import matplotlib.pyplot as plt\n\nplt.plot([0, 1]);", metadata={"mystnb": DRAWN}),
+        new_code_cell(
+            "from matplotlib import pyplot as plt\n\nplt.plot(mgd.load_data(PROFILE));", metadata={"mystnb": DRAWN}
+        ),
     ]
-    for number in range(3):
-        claim = f'print_claims({{"of 1500, as expected": 0.12{number}}})'
-        output = new_output("stream", name="stdout", text=f"of 1500, as expected: 0.12{number}\n")
-        checked = {"tags": sorted(CHECKED)}
+    checked = {"tags": sorted(CHECKED)}
+    claim = 'print_claims({"of 1500, as expected": 0.12})'
+    output = new_output("stream", name="stdout", text="of 1500, as expected: 0.12\n")
+    cells.append(new_code_cell(claim, metadata=checked, outputs=[output], execution_count=1))
+    output = new_output("stream", name="stdout", text="addition: nothing is wrong.\n")
+    judged = {"tags": ["check", *sorted(CHECKED)]}
+    for number in range(4):
         cells += [
-            new_code_cell(claim, metadata=checked, outputs=[output], execution_count=number + 1),
-            new_markdown_cell(f"**Exercise {number + 1}.** Add."),
-            new_code_cell("answer = None", metadata={"tags": ["exercise"]}),
-            new_code_cell("answer = 42", metadata=HIDDEN),
+            new_markdown_cell(f"**Task {number + 1}.** Add."),
+            new_code_cell("answer = None", metadata={"tags": ["task"]}),
+            new_code_cell("answer = checks.solution(answer)(42)", metadata=HIDDEN),
+            new_code_cell("checks.addition(answer)", metadata=judged, outputs=[output], execution_count=number + 2),
         ]
+    cells.append(new_code_cell("checks.progress()"))
     cells.append(new_markdown_cell(LAST))
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     lab = Lab(tmp_path / "01_encode.ipynb", copy.deepcopy(new_notebook(cells=cells, metadata={"kernelspec": kernel})))
@@ -112,7 +123,7 @@ def put(index, **changes):
     return lambda lab: lab.cells[index].update(nbformat.from_dict(changes))
 
 
-SPOILT = [  # cells of good_lab: 0 first, 1 set-up, 2 parameters, 3 prose, 4 figure, 5 checked, 7 stub, 8 solution
+SPOILT = [  # cells: 0 first, 1 set-up, 2 parameters, 3 prose, 4 figure, 5 checked, 7 task, 8 solution, 9 check
     (first_cell, replace(0, "# 1", "## 1")),
     (first_cell, replace(0, "and back.", "and back. Then you rest.")),
     (first_cell, replace(0, "**Objectives**", "**Aims**")),
@@ -128,8 +139,9 @@ SPOILT = [  # cells of good_lab: 0 first, 1 set-up, 2 parameters, 3 prose, 4 fig
     (one_parameter, replace(2, '"digits"', '"cifar10"')),
     (one_parameter, put(2, metadata={})),
     (one_parameter, put(4, metadata={"tags": ["parameters"]})),
+    (one_parameter, replace(4, "mgd.load_data(PROFILE)", "[0, 1]")),
     (one_parameter, replace(2, "PROFILE", "SPEED = 3\nPROFILE")),
-    (checked_cells, put(5, metadata={})),
+    (checked_cells, lambda lab: [cell.metadata.tags.clear() for cell in lab.tagged(*CHECKED)]),
     (checked_cells, put(5, metadata={"tags": ["nbval-check-output"]})),
     (checked_cells, put(5, metadata={"tags": ["keep_output"]})),
     (checked_cells, put(5, outputs=[])),
@@ -150,7 +162,7 @@ SPOILT = [  # cells of good_lab: 0 first, 1 set-up, 2 parameters, 3 prose, 4 fig
     (figures, put(4, metadata={"mystnb": DRAWN | {"image": {"alt": "A line. " * 40}}})),
     (figures, put(4, metadata={"mystnb": DRAWN | {"figure": {}}})),
     (figures, replace(7, "answer", "show_images(answer)\nanswer")),
-    (figures, put(7, metadata={"tags": ["exercise", "figure"]})),
+    (figures, put(7, metadata={"tags": ["task", "figure"]})),
     (plain_markdown, replace(3, "A circle", "```{note}\nA circle\n```")),
     (plain_markdown, replace(3, "A circle", ":::{note}\nA circle\n:::")),
     (plain_markdown, replace(3, "A circle", "{cite}`euclid` says a circle")),
@@ -166,10 +178,18 @@ SPOILT = [  # cells of good_lab: 0 first, 1 set-up, 2 parameters, 3 prose, 4 fig
     (no_machine_paths, replace(7, "None", 'open("/home/somebody/data.txt")')),
     (no_machine_paths, replace(3, "A circle", "See C:\\data; a circle")),
     (no_machine_paths, put(5, outputs=[new_output("stream", name="stdout", text="saved in /tmp/run/1\n")])),
-    (exercises, put(7, metadata={})),
-    (exercises, put(8, metadata=HIDDEN | {"tags": ["solution"]})),
-    (exercises, put(8, metadata=HIDDEN | {"cellView": "code"})),
-    (exercises, put(8, metadata=HIDDEN | {"jupyter": {}})),
+    (tasks, put(7, metadata={})),
+    (tasks, put(9, metadata={})),
+    (tasks, lambda lab: lab.cells.insert(7, lab.cells.pop(9))),
+    (tasks, lambda lab: [lab.cells.pop(7) for _ in range(3)]),
+    (tasks, put(8, metadata=HIDDEN | {"tags": ["solution"]})),
+    (tasks, put(8, metadata=HIDDEN | {"cellView": "code"})),
+    (tasks, put(8, metadata=HIDDEN | {"jupyter": {}})),
+    (tasks, put(8, metadata=HIDDEN | {"mystnb": {}})),
+    (tasks, replace(8, "checks.solution(answer)(42)", "42")),
+    (tasks, replace(9, "checks.addition(answer)", "answer == 42")),
+    (tasks, put(9, outputs=[new_output("stream", name="stdout", text="addition: you subtracted.")])),
+    (tasks, replace(-2, "checks.progress()", "pass")),
     (one_progress_bar, replace(7, "answer", "from tqdm.auto import tqdm\nanswer")),
     (last_cell, replace(-1, "What you can do now", "The end")),
     (last_cell, replace(-1, "**Next:**", "Bye:")),

@@ -19,6 +19,11 @@ def test_lab_keeps_the_contract(path, rule):
     assert not complaints, "\n".join([f"{path.name}: {rule.__doc__}", *complaints])
 
 
+def test_labs_that_still_wait_for_their_tasks_are_known():
+    waiting = ["01_encode", "02_cluster", "03_tangent", "04_guide", "05_evaluate", "06_sets"]
+    assert [path.stem for path in LABS if not Lab.read(path).tagged("task")] == waiting
+
+
 def printing(text):
     """A cell that prints this text, whatever it is."""
     return f"print({text!r}, end='')"

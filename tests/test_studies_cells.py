@@ -55,51 +55,6 @@ def test_every_table_has_results():
     assert {file.stem for file in RESULTS} == expected
 
 
-def test_results_of_the_first_form_are_converted(monkeypatch, tmp_path):
-    from studies import convert
-
-    monkeypatch.setattr(cells, "RESULTS", tmp_path)
-    keyed = {
-        "tune": {"mode/strength 0.5/2": [0.9], "tangent/strength 1.0, n_neighbors 24/0": [0.8], "unguided/-/1": [0.7]},
-        "main": {"10/convnet3/unguided, DDPM/3": {"students": [0.9]}, "full real/convnet3/0": 0.97},
-        "measures": {"10/audit/k-centre/0": {"images": 100}, "10/k-centre/2": {"mmd": 0.5}},
-        "ablations": {"neighbourhood/k 6, d 2/1": {"students": [0.5]}},
-        "cost": {"minimax": {"peak_mib": 3}},
-        "vae": {"30/error": {"error": 0.5}, "30/mode/0": {"students": [0.1]}},
-    }
-    for table, found in keyed.items():
-        (tmp_path / f"{table}_digits.json").write_text(json.dumps({"table": table, "cells": found}))
-    with pytest.raises(ValueError, match=r"Run `python -m studies.convert` once"):
-        cells.read("main", "digits")
-    for _ in range(2):
-        convert.main()
-    found = {table: [tuple(cell.values()) for cell in cells.read(table, "digits")["cells"]] for table in keyed}
-    assert found == {
-        "tune": [
-            ({"row": "mode", "strength": 0.5, "seed": 2}, {"students": [0.9]}),
-            ({"row": "tangent", "strength": 1.0, "n_neighbors": 24, "seed": 0}, {"students": [0.8]}),
-            ({"row": "unguided", "seed": 1}, {"students": [0.7]}),
-        ],
-        "main": [
-            (
-                {"images_per_class": 10, "network": "convnet3", "row": "unguided, DDPM", "seed": 3},
-                {"students": [0.9]},
-            ),
-            ({"row": "full real", "network": "convnet3", "seed": 0}, {"accuracy": 0.97}),
-        ],
-        "measures": [
-            ({"images_per_class": 10, "kind": "audit", "row": "k-centre", "seed": 0}, {"images": 100}),
-            ({"images_per_class": 10, "kind": "distances", "row": "k-centre", "seed": 2}, {"mmd": 0.5}),
-        ],
-        "ablations": [({"factor": "neighbourhood", "row": "k 6, d 2", "seed": 1}, {"students": [0.5]})],
-        "cost": [({"row": "minimax", "seed": 0}, {"peak_mib": 3})],
-        "vae": [
-            ({"vae_steps": 30, "row": "autoencoder", "seed": 0}, {"error": 0.5}),
-            ({"vae_steps": 30, "row": "mode", "seed": 0}, {"students": [0.1]}),
-        ],
-    }
-
-
 # --- the command line
 
 
@@ -112,7 +67,7 @@ def test_the_command_line_lists_every_study_with_a_sentence(capsys):
 
 def test_every_option_of_a_study_is_one_of_the_command_line():
     for study, _ in STUDIES.values():
-        assert set(inspect.signature(study.run).parameters) <= {"data", *OPTIONS}
+        assert set(inspect.signature(study.run).parameters) <= {"data", "kept", *OPTIONS}  # a folder is for tests
 
 
 def test_the_command_line_runs_what_is_asked_for(monkeypatch):
@@ -122,10 +77,11 @@ def test_the_command_line_runs_what_is_asked_for(monkeypatch):
         run = functools.wraps(study.run)(lambda data, name=name, **asked: runs.append((name, data, asked)))
         assert inspect.signature(run) == real
         monkeypatch.setattr(study, "run", run)
-    options = ["--images-per-class", "10", "--networks", "resnet18", "--rows", "mode", "--sets", "3"]
-    main(["main", "digits", "cifar10", *options])
+    options = ["--images-per-class", "10", "--networks", "resnet18", "--rows", "mode", "--sets", "3", "--workers", "2"]
+    main(["students", "digits", "cifar10", *options])
     asked = {"images_per_class": [10], "networks": ["resnet18"], "rows": ["mode"], "sets": 3}
-    assert runs == [("main", "digits", asked), ("main", "cifar10", asked)]
+    asked |= {"make": False, "workers": 2}
+    assert runs == [("students", "digits", asked), ("students", "cifar10", asked)]
     runs.clear()
     main(["robust", "digits"])
     assert runs == [("robust", "digits", {"rows": None, "sets": robust.SETS})]
@@ -146,9 +102,7 @@ def test_an_unknown_data_set_is_refused_by_name(capsys, asked):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "asked", ["main --rows unguided --networks convnet3 --images-per-class 10", "robust --rows mode"]
-)
+@pytest.mark.parametrize("asked", ["main --rows unguided --images-per-class 10", "robust --rows mode"])
 def test_a_command_computes_nothing_that_is_known(monkeypatch, asked):
     monkeypatch.setattr(cells, "write", lambda *_: pytest.fail("nothing is missing"))
     study, *options = asked.split()

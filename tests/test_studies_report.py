@@ -8,12 +8,13 @@ import pandas
 import pytest
 
 from mgd_helpers.evaluation.paired import Difference
-from studies import cells, figures, html_tables, report, tables
+from studies import cells, choose, figures, html_tables, report, tables
 from studies.claims import CLAIMS, parts
 from studies.data_sets import DATA_SETS
 
-PAGE = Path(__file__).parents[1] / "book" / "what_the_numbers_say.md"
-EXACT = [(table, data) for table in ("main", "ablations") for data in DATA_SETS]
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "book" / "what_the_numbers_say.md", ROOT / "README.md"]
+EXACT = [(table, data) for table in ("main", "students", "ablations") for data in DATA_SETS]
 MADE_ON = {
     "hardware": {"processor": "a processor", "threads": 1},
     "versions": {"torch": "2", "diffusers": "0.3", "python": "3.11"},
@@ -49,7 +50,8 @@ def nothing_measured(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize(("sentence", "check"), CLAIMS, ids=lambda part: words(part) if isinstance(part, str) else "")
 def test_a_sentence_of_the_page_is_there_and_borne_out(sentence, check):
-    assert words(PAGE.read_text()).count(words(sentence)) == 1, f"the page no longer says, once: {sentence}"
+    said = " ".join(words(page.read_text()) for page in PAGES)
+    assert said.count(words(sentence)) == 1, f"the pages no longer say, once: {sentence}"
     assert check(), f"the results no longer bear out: {sentence}"
 
 
@@ -134,7 +136,7 @@ def test_a_sampler_is_judged_by_its_own_unguided_sets(monkeypatch, measured):
 def test_without_cells_there_are_no_lines(nothing_measured):
     for data in DATA_SETS:
         assert report.full_real(data) is None
-        for table in (report.main_table(data, 10), tables.tuning(data), tables.robust_table(data)):
+        for table in (report.main_table(data, 10), tables.scales(data), tables.robust_table(data)):
             assert len(table) == 0
         assert len(tables.measures_table(data)) == len(tables.audits(data)) == 0
     assert len(report.pooled_table(10)) == len(tables.cost_table()) == len(tables.vae_table()) == 0
@@ -168,9 +170,9 @@ def test_a_table_of_rows_shows_percent_points_and_verdicts(nothing_measured):
 
 
 def test_the_mean_over_the_data_sets_stands_first():
-    first, *others = html_tables.main_tables(1)
+    first, *others = html_tables.main_tables(10)
     assert "<td>–</td>" in first.data and report.NOT_TOLD_APART not in first.data
-    assert "Mean over the three data sets, 1 image per class, ConvNet-3." in first.data
+    assert "Mean over the three data sets, 10 images per class, ConvNet-3." in first.data
     assert [data for data, shown in zip(DATA_SETS, others, strict=True) if DATA_SETS[data].title in shown.data] == [
         *DATA_SETS
     ]
@@ -180,7 +182,7 @@ def test_the_mean_over_the_data_sets_stands_first():
 @pytest.mark.parametrize(
     ("shown", "command"),
     [
-        (lambda: html_tables.main_tables(50, "resnet18"), "main digits --images-per-class 50 --networks resnet18"),
+        (lambda: html_tables.main_tables(50, "resnet18"), "students digits --images-per-class 50 --networks resnet18"),
         (html_tables.measures, "measures digits"),
         (html_tables.audits, "measures digits"),
         (html_tables.robust, "robust digits"),
@@ -198,6 +200,14 @@ def test_a_table_for_each_data_set_names_it_and_the_machine(shown):
     for table, settings in zip(shown(), DATA_SETS.values(), strict=True):
         assert f"{settings.title}, ten images per class. AMD EPYC" in table.data
         assert all(f"<td>{row}</td>" in table.data for row in report.ROWS)
+
+
+def test_the_settings_that_won_stand_in_words():
+    assert tables.in_words({"scale": 4.0, "n_neighbors": 24, "rank": 8}) == "scale 4, k 24, d 8"
+    shown = html_tables.winners().data
+    assert all(f"<td>{row}</td>" in shown for row in choose.ROWS)
+    best = choose.chosen("cifar10", ["match+transport"])["match+transport"]
+    assert f"<td>{tables.in_words(best)}</td>" in shown
 
 
 def test_cost_and_claims_stand_in_one_table_each():
@@ -228,9 +238,9 @@ def test_a_series_for_each_data_set_that_has_the_base(nothing_measured):
 
 
 def test_a_series_for_each_condition_that_was_measured():
-    conditions = [(10, "convnet3"), (2, "convnet3"), (1, "resnet18")]
+    conditions = [(10, "convnet3"), (2, "convnet3"), (10, "resnet18")]
     series = figures.in_the_mean("unguided", iter(["mode", "nobody"]), conditions)
-    assert list(series) == ["10 per class, ConvNet-3", "1 per class, ResNet-18"]
+    assert list(series) == ["10 per class, ConvNet-3", "10 per class, ResNet-18"]
     assert all(list(intervals) == ["mode"] for intervals in series.values())
     mean, _, _ = series["10 per class, ConvNet-3"]["mode"]
     assert mean == pytest.approx(100 * report.pooled_table(10).set_index("row").difference["mode"])
@@ -245,7 +255,7 @@ def test_the_figure_of_a_factor_has_two_judges_and_names_its_data_sets():
 
 
 def test_the_other_figures_show_every_rule():
-    panels = figures.draw_tuning().axes
+    panels = figures.draw_scales(["unguided", "mode"]).axes
     assert [axis.get_title() for axis in panels] == [settings.title for settings in DATA_SETS.values()]
     labels = [text.get_text() for text in figures.draw_autoencoders().axes[0].get_legend().texts]
     assert labels == ["decoded targets", "unguided", "mode", "tangent"]

@@ -1,4 +1,4 @@
-"""What makes the parts of the book that are made rarely or last: its figures, its pipelines, its pages.
+"""What makes the parts of the book that are made rarely or last: figures, pipelines, pages, the labs for students.
 
 `python -m tools` lists the commands.
 """

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; without one, list them."""
-    parser = argparse.ArgumentParser(prog="python -m tools", description="Make the book, its figures, its pipelines.")
+    parser = argparse.ArgumentParser(prog="python -m tools", description="Make the book and its parts.")
     commands = parser.add_subparsers(dest="command", title="commands")
 
     command = commands.add_parser("build", help="run what changed of the labs and build the book")
@@ -20,6 +20,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     command = commands.add_parser("figures", help="draw the figures of the theory pages, book/figures/*.svg")
     command.add_argument("--png", type=Path, metavar="FOLDER", help="write PNG copies as well, to look at")
+
+    command = commands.add_parser("student", help="cut the solutions out of the labs; write a folder to hand out")
+    command.add_argument("--out", type=Path, metavar="FOLDER", default=ROOT / "_build" / "student", help="%(default)s")
+    command.add_argument("--without-wheel", action="store_true", help="labs and page alone")
 
     command = commands.add_parser("train", help="train a shipped pipeline from scratch; resumes")
     command.add_argument("profile", help="digits, fashion_mnist or cifar10")
@@ -36,6 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from tools import figures
 
             figures.write(ROOT / "book" / "figures", png=options.png)
+        case "student":
+            from tools import student
+
+            labs = student.write(ROOT, options.out.resolve(), wheel=not options.without_wheel)
+            print(f"{len(labs)} labs for students: {options.out.resolve()}")
         case "train":
             from tools import train_pipeline
 

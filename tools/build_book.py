@@ -39,7 +39,7 @@ def poor_alt_texts(html: Path) -> list[str]:
     """List figures of the built pages without an alt text of 40 to 250 characters; Sphinx puts the path there."""
     figures = (
         (page, tag)
-        for page in sorted(html.glob("*/*.html"))
+        for page in sorted(html.rglob("*.html"))
         for tag in re.findall(r"<img\b[^>]*>", page.read_text(encoding="utf-8"))
         if "_images/" in tag
     )

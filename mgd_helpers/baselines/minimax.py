@@ -1,6 +1,6 @@
 """A minimax fine-tune of the pipeline's denoiser, towards representative and diverse predictions.
 
-loss = noise prediction + a (1 - min cos(x̂₀, real memory)) + b max cos(x̂₀, generated memory)
+loss = noise prediction + a (1 - min cos(ẑ₀, real memory)) + b max cos(ẑ₀, generated memory)
 """
 
 from __future__ import annotations

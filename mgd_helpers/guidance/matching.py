@@ -1,6 +1,6 @@
 """Matching: the images of a class are moved, all of them, until random networks see the mean that real images have.
 
-    J = ‖ mean_j φ(x̂₀ⱼ) - mean_i φ(zᵢ) ‖²,    V ← V / 2 + ∇J / rms(∇J),    x̂₀ ← x̂₀ - (η / Q) V,    Q times
+    J = ‖ mean_j φ(ẑ₀ⱼ) - mean_i φ(zᵢ) ‖²,    V ← V / 2 + ∇J / rms(∇J),    ẑ₀ ← ẑ₀ - (η / Q) V,    Q times
 
 with a fresh random network φ and fresh real latents zᵢ at each step of the sampler: distribution matching (Zhao & Bilen
 2023) along its path. No gradient ever goes through the denoiser.

@@ -1,6 +1,6 @@
 """Noise levels, and the change between a model's output and the clean sample it predicts.
 
-    x_t = signal x_0 + noise epsilon,    norm = sqrt(signal^2 + noise^2)
+    z_t = signal z_0 + noise epsilon,    norm = sqrt(signal^2 + noise^2)
 
 Both numbers are asked of the scheduler itself, never of a table of our own.
 """

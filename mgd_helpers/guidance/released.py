@@ -1,6 +1,6 @@
 """The rule of the authors' released code, which is not the paper's Eq. 4; for comparison.
 
-x̂₀ + λ g - μ w P_N(x_t - m) / ‖P_N(x_t - m)‖          g = target - denoised
+ẑ₀ + λ g - μ w P_N(z_t - m) / ‖P_N(z_t - m)‖          g = target - denoised
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class ReleasedPull:
     It is an unprojected mode pull, plus a pull of unit length along the normal of a cloud of random points around the
     target, diffused to the noise of the step:
 
-    strength * g - normal_strength * tanh(s / bandwidth) * P_N(x_t - m) / ‖P_N(x_t - m)‖, with m the mean of the
-    `n_neighbors` cloud points nearest to the noisy sample x_t and s its distance to the nearest of them. Constant
+    strength * g - normal_strength * tanh(s / bandwidth) * P_N(z_t - m) / ‖P_N(z_t - m)‖, with m the mean of the
+    `n_neighbors` cloud points nearest to the noisy sample z_t and s its distance to the nearest of them. Constant
     strengths make the released DDIM update, `posterior` and `mean` of `mgd_helpers.guidance.strengths` the
     DDPM one. The `n_points` points are `sphere_points`, drawn anew at each step from `seed`, the timestep and the
     target's key (by default its position), so that images do not depend on the batch they are made in. `radius` may

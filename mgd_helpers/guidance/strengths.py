@@ -2,7 +2,7 @@
 
 A guidance multiplies its pull on the clean prediction with its strength. The rules of the literature act elsewhere, on
 the score or on the mean of a step; here each is written as such a strength. With ᾱ = (signal / norm)², and s the level
-that the step from t leads to, a DDPM step has the mean coef x̂₀ + … with coef = √ᾱ_s β / (1 - ᾱ_t), β = 1 - ᾱ_t / ᾱ_s.
+that the step from t leads to, a DDPM step has the mean coef ẑ₀ + … with coef = √ᾱ_s (1 - α) / (1 - ᾱ_t), α = ᾱ_t / ᾱ_s.
 """
 
 from __future__ import annotations

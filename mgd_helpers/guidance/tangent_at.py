@@ -18,7 +18,7 @@ from mgd_helpers.tangent.local_pca import TangentSpaces, check_neighborhood
 from mgd_helpers.tangent.spaces import TangentSpace
 
 Tangent = Callable[[Tensor, NoiseLevel], TangentSpace]
-N_NEIGHBORS, RANK = 24, 8  # they won on held-back images of three data sets (studies/tune.py)
+N_NEIGHBORS, RANK = 24, 8  # none was better on held-back images of three data sets (studies/choose.py)
 
 
 def denoised(

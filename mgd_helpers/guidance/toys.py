@@ -1,7 +1,7 @@
 """Small worlds where everything is known: point clouds with their exact denoiser, and random tiny pipelines.
 
 For a cloud of points p_i, all equally likely, the best prediction of the clean sample is their weighted mean with
-weights softmax(-‖x_t - signal p_i‖² / (2 noise²)): no training, no error.
+weights softmax(-‖z_t - signal p_i‖² / (2 noise²)): no training, no error.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class PointCloudPipeline:
         self.points, self.scheduler = points, scheduler
 
     def denoise(self, sample: Tensor, *, signal: float | Tensor, noise: float | Tensor) -> Tensor:
-        """E[x_0 | x_t]: the mean of the points, weighted by how likely each is to have become `sample`."""
+        """E[z_0 | z_t]: the mean of the points, weighted by how likely each is to have become `sample`."""
         squares = squared_distances(sample.flatten(1), signal * self.points.flatten(1))
         weights = torch.softmax(-squares / (2 * noise**2), dim=1)
         return (weights @ self.points.flatten(1)).view_as(sample)

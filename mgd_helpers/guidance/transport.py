@@ -1,7 +1,7 @@
 """Transport: no image is nailed to a target; at each step a plan shares the mass of the class among the images.
 
-    γ = argmin Σ γⱼₗ ‖x̂₀ⱼ - aₗ‖² + τ Σ γⱼₗ log γⱼₗ    with rows of sum 1 / B and columns of sum πₗ
-    x̂₀ⱼ ← x̂₀ⱼ + λ (āⱼ - x̂₀ⱼ),    āⱼ = B Σₗ γⱼₗ aₗ
+    γ = argmin Σ γⱼₗ ‖ẑ₀ⱼ - aₗ‖² + τ Σ γⱼₗ log γⱼₗ    with rows of sum 1 / B and columns of sum πₗ
+    ẑ₀ⱼ ← ẑ₀ⱼ + λ (āⱼ - ẑ₀ⱼ),    āⱼ = B Σₗ γⱼₗ aₗ
 
 Entropic optimal transport by Sinkhorn's iterations (Cuturi 2013), between the B images of a class and the centers aₗ
 of a tree's leaves with their masses πₗ.

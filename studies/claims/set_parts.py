@@ -51,10 +51,11 @@ CLAIMS = (
         ),
     ),
     (
-        "No other rate, number of centres, strength or scale that was tried has a better mean than the base, as a "
-        "ConvNet sees it.",
+        "No other rate, number of centres, entropy, strength or window of transport, or scale that was tried has a "
+        "better mean than the base, as a ConvNet sees it.",
         lambda: all(
-            max(points(factor).values()) <= 0 for factor in ("rate", "centres", "strength of transport", "scale")
+            max(points(factor).values()) <= 0
+            for factor in ("rate", "centres", "entropy", "strength of transport", "window of transport", "scale")
         ),
     ),
     (

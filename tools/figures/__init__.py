@@ -19,6 +19,7 @@ from tools.figures.clustering import draw_tree
 from tools.figures.encoding import draw_encoding
 from tools.figures.evaluation import draw_paired
 from tools.figures.guidance import draw_guidance
+from tools.figures.refreshers import draw_best_guess, draw_coverage, draw_noise_shares, draw_principal
 from tools.figures.sets import draw_sets, draw_transport
 from tools.figures.tangent import draw_tangent
 
@@ -31,6 +32,10 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "paired": draw_paired,
     "transport": draw_transport,
     "sets": draw_sets,
+    "refresher_pca": draw_principal,
+    "refresher_gaussians": draw_noise_shares,
+    "refresher_conditional_means": draw_best_guess,
+    "refresher_intervals": draw_coverage,
 }
 
 
