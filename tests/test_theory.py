@@ -205,6 +205,13 @@ def ends_on_the_spiral():
     return end(None), {case: both(*case) for case in STOPPING}
 
 
+def test_a_stop_at_one_tenth_leaves_one_of_fifty_steps_alone():
+    scheduler = diffusers.DDIMScheduler(clip_sample=False, timestep_spacing="trailing")
+    scheduler.set_timesteps(50)
+    shares = [noise_level(scheduler, timestep, torch.zeros(1, 2)).share for timestep in scheduler.timesteps]
+    assert [share <= 0.1 for share in shares] == [False] * 49 + [True]
+
+
 @pytest.mark.slow
 def test_a_pull_that_stops_ends_on_the_curve_without_a_tangent(ends_on_the_spiral):
     (off_free, to_free), found = ends_on_the_spiral
@@ -244,6 +251,14 @@ def test_five_outliers_of_500_lift_precision_and_hardly_density(randn):
     assert after["precision"] > 0.2
     assert after["density"] < 0.3 * after["precision"]
     assert after["coverage"] < 0.02
+
+
+@pytest.mark.parametrize(("pairs", "quantile"), [(5, 2.8), (16, 2.1)])
+def test_an_interval_reaches_more_standard_errors_where_pairs_are_few(randn, pairs, quantile):
+    differences = randn(pairs, 1, dtype=torch.float64)
+    found = mgd.paired_difference(torch.zeros(pairs, 1).double(), differences)
+    reach = (found.high - found.low) / 2
+    assert reach / (differences.std().item() / math.sqrt(pairs)) == pytest.approx(quantile, abs=0.05)
 
 
 def power(pairs, *, trials=2000, effect=0.5):

@@ -1,6 +1,6 @@
 """The rule of the authors' released code, which is not the paper's Eq. 4; for comparison.
 
-ẑ₀ + λ g - μ w P_N(z_t - m) / ‖P_N(z_t - m)‖          g = target - denoised
+ẑ₀ + λ g - μ ω P_N(z_t - m) / ‖P_N(z_t - m)‖          g = target - denoised
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Numbers that follow the noise level: strengths of guidances, and the annealed radius of the released code.
 
 A guidance multiplies its pull on the clean prediction with its strength. The rules of the literature act elsewhere, on
-the score or on the mean of a step; here each is written as such a strength. With ᾱ = (signal / norm)², and s the level
-that the step from t leads to, a DDPM step has the mean coef ẑ₀ + … with coef = √ᾱ_s (1 - α) / (1 - ᾱ_t), α = ᾱ_t / ᾱ_s.
+the score or on the mean of a step; here each is written as such a strength. With ᾱ = (signal / norm)², and ᾱ' at
+the level that the step leads to, a DDPM step has the mean coef ẑ₀ + … with coef = √ᾱ' (1 - α) / (1 - ᾱ), α = ᾱ / ᾱ'.
 """
 
 from __future__ import annotations
