@@ -55,11 +55,11 @@ def percent(shares: pandas.Series) -> list[str]:
 def main_tables(images_per_class: int, network: str = "convnet3") -> list[HTML | Markdown]:
     """The mean over the data sets that were measured, and folded below it the table of every one of them."""
     title = f"{images_per_class} image{'s' * (images_per_class > 1)} per class, {report.NETWORKS[network]}."
-    measured, table = report.measured_on(images_per_class, network), report.table_of(network)
+    measured, table = report.measured_on(images_per_class, network), report.table_of(network, images_per_class)
     shown: list[HTML | Markdown] = []
     if not measured:
-        options = f"--images-per-class {images_per_class}" + f" --networks {network}" * (table == "students")
-        shown.append(missing(f"{table} digits {options}"))
+        study = "main digits" if table == "main" else f"students digits --networks {network}"
+        shown.append(missing(f"{study} --images-per-class {images_per_class}"))
     elif len(measured) > 1 and len(together := report.pooled_table(images_per_class, network)):
         names = "the three data sets" if len(measured) == 3 else " and ".join(DATA_SETS[one].title for one in measured)
         shown.append(compared(together, f"Mean over {names}, {title} Sets are those of each data set."))
@@ -177,4 +177,5 @@ def cost() -> HTML | Markdown:
 def claimed() -> HTML:
     """A table that is passed around, beside what was measured."""
     caption = "Left: as passed around, not measured by us. Right: measured. "
-    return captioned(tables.claimed_table(), caption + tables.made_on(report.read("students", "cifar10")))
+    made_on = tables.made_on(report.read(report.table_of("resnet18", 10), "cifar10"))
+    return captioned(tables.claimed_table(), caption + made_on)

@@ -39,8 +39,9 @@ def read(table: str, data: str) -> dict:
     Cells keep five digits, and sets that differ by equally many images must differ equally.
     """
     content = cells.read(table, data)
-    if table in ("main", "students", "ablations", "set_ablations", "vae"):
-        images = test_images(data) if table in ("main", "students") else validation_images(data)
+    tested = table.startswith(("main", "students"))
+    if tested or table in ("ablations", "set_ablations", "vae"):
+        images = test_images(data) if tested else validation_images(data)
         for cell in content["cells"]:
             for measure in JUDGES.values():
                 if measure in cell["result"]:
@@ -92,14 +93,14 @@ def pooled(found: Sequence[Scores], row: str, base: str) -> Difference | None:
     return pooled_difference([tuple(zip(*pair, strict=True)) for pair in pairs])
 
 
-def table_of(network: str) -> str:
-    """The table that holds what a network has learned."""
-    return "main" if network == "convnet3" else "students"
+def table_of(network: str, images_per_class: int) -> str:
+    """The table that holds what a network has learned from sets of this size."""
+    return "main" if network == "convnet3" else f"students_{network}_{images_per_class}"
 
 
 def main_scores(data: str, images_per_class: int, network: str = "convnet3", measure: str = "students") -> Scores:
     """`scores` of one number of images and one network."""
-    found = read(table_of(network), data)["cells"]
+    found = read(table_of(network, images_per_class), data)["cells"]
     return scores(found, measure, images_per_class=images_per_class, network=network)
 
 

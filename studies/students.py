@@ -1,17 +1,18 @@
 """What ResNets learn from the sets of the main table, several from each set of ten images per class.
 
     python -m studies students digits
+    python -m studies students cifar10 --networks resnetap10 --images-per-class 10 --sets 3
     python -m studies students cifar10 --make --images-per-class 10
 
-Sets are made first, and packed with the test images into a file for each number of images per class, in
-build/studies/packs/. `--make` stops there: a machine with this file needs neither data nor pipeline. It trains on its
-GPU, where it has one, in as many processes as `--workers` asks for.
+Each network and number of images is a table of its own, made on one machine. Sets are made first, and packed with the
+test images into a file for each number of images per class, in build/studies/packs/. `--make` stops there: a machine
+with this file needs neither data nor pipeline. It trains on its GPU, where it has one, in as many processes as
+`--workers` asks for.
 """
 
 from __future__ import annotations
 
 import functools
-import itertools
 import multiprocessing
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -28,11 +29,14 @@ from mgd_helpers.evaluation.tables import nearest_neighbor_accuracy
 from mgd_helpers.students.training import accuracy, train_students
 from studies import main_table
 from studies.cells import Cells
+from studies.data_sets import DATA_SETS
 from studies.protocol import KEPT, STEPS, load_bench
+from studies.report import table_of
 from studies.scores import short_recipe
 from studies.sets import kept_set
 
-STUDENTS = {"resnet18": {1: 1, 10: 3, 50: 1}, "resnetap10": {10: 2}}  # of each set, by images per class
+STUDENTS = {"resnet18": {1: 2, 10: 3, 50: 1}, "resnetap10": {10: 2}}  # of each set, by images per class
+DATA = {"resnet18": tuple(DATA_SETS), "resnetap10": ("fashion_mnist", "cifar10")}
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
@@ -95,16 +99,16 @@ def run(
     for images in images_per_class:
         keys = [(row, seed) for seed in range(sets or main_table.SETS[images]) for row in rows or main_table.ROWS]
         file = pack(data, images, keys, kept=kept)  # set by set, so that an interrupted table has whole pairs
-        trained = [network for network in networks if images in STUDENTS[network]]
-        if not make:
-            wanted = [(images, network, *key) for network, key in itertools.product(trained, keys)]
-            _fill(_cells(data, file), file, wanted, workers)
+        for network in networks:
+            if data in DATA[network] and images in STUDENTS[network] and not make:
+                wanted = [(images, network, *key) for key in keys]
+                _fill(_cells(data, file, table_of(network, images)), file, wanted, workers)
 
 
-def _cells(data: str, file: Path) -> Cells:
+def _cells(data: str, file: Path, table: str) -> Cells:
     with safe_open(file, "pt") as content:
         note = content.metadata()["note"]
-    return Cells("students", data, note=note, device=DEVICE, steps=STEPS)
+    return Cells(table, data, note=note, device=DEVICE, steps=STEPS)
 
 
 def _fill(cells: Cells, file: Path, wanted: Sequence[tuple[int, str, str, int]], workers: int) -> None:

@@ -32,7 +32,7 @@ FIRST = f"""\
 
 You turn images into latents, and back.
 
-{BADGE}({COLAB}/01_encode.ipynb)
+{BADGE}({COLAB}/03_encode.ipynb)
 
 **Objectives**
 
@@ -43,7 +43,7 @@ You turn images into latents, and back.
 
 **Time:** 2 minutes on a CPU, 1 minute on a T4. **GPU:** not needed.
 
-**Theory:** [Encoding](../book/01_encoding.md)"""
+**Theory:** [Encoding](../book/03_encoding.md)"""
 
 LAST = (
     """\
@@ -55,7 +55,7 @@ LAST = (
 """
     + "".join(f"\n<details>\n<summary>Why {n}?</summary>\n\nBecause $n = {n}$.\n\n</details>\n" for n in range(3))
     + """
-**Next:** [Divisive clustering](../book/02_clustering.md)"""
+**Next:** [Divisive clustering](../book/04_clustering.md)"""
 )
 
 DRAWN = {
@@ -75,7 +75,7 @@ def good_lab(tmp_path):
     """A lab without fault, and short enough to read."""
     cells = [
         new_markdown_cell(FIRST),
-        new_code_cell(SET_UP.replace("CHAPTER", "1")),
+        new_code_cell(SET_UP.replace("CHAPTER", "3")),
         new_code_cell('PROFILE = "digits"  # or "cifar10" on a GPU', metadata={"tags": ["parameters"]}),
         new_markdown_cell("## Section\n\nA circle has area $\\pi r^2$ and/or a centre."),
         new_code_cell(
@@ -98,7 +98,7 @@ def good_lab(tmp_path):
     cells.append(new_code_cell("checks.progress()"))
     cells.append(new_markdown_cell(LAST))
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    lab = Lab(tmp_path / "01_encode.ipynb", copy.deepcopy(new_notebook(cells=cells, metadata={"kernelspec": kernel})))
+    lab = Lab(tmp_path / "03_encode.ipynb", copy.deepcopy(new_notebook(cells=cells, metadata={"kernelspec": kernel})))
     lab.notebook.nbformat_minor = 5
     nbformat.write(lab.notebook, lab.path)
     return Lab.read(lab.path)
@@ -131,10 +131,10 @@ SPOILT = [  # cells: 0 first, 1 set-up, 2 parameters, 3 prose, 4 figure, 5 check
     (first_cell, replace(0, "2 minutes on a CPU", "quick on a CPU")),
     (first_cell, replace(0, "1 minute on a T4", "quick on a T4")),
     (first_cell, replace(0, "**GPU:** not needed", "")),
-    (first_cell, replace(0, "01_encode.ipynb", "02_cluster.ipynb")),
-    (first_cell, replace(0, "../book/01_encoding.md", "../book/02_clustering.md")),
+    (first_cell, replace(0, "03_encode.ipynb", "04_cluster.ipynb")),
+    (first_cell, replace(0, "../book/03_encoding.md", "../book/04_clustering.md")),
     (first_cell, replace(3, "## Section", "# Section")),
-    (set_up_cell, replace(1, "chapter=1", "chapter=2")),
+    (set_up_cell, replace(1, "chapter=3", "chapter=4")),
     (set_up_cell, replace(1, "--no-deps ", "")),
     (one_parameter, replace(2, '"digits"', '"cifar10"')),
     (one_parameter, put(2, metadata={})),

@@ -59,7 +59,7 @@ def test_a_folder_of_somebody_else_is_left_alone(tmp_path):
 
 
 def test_links_lead_to_the_repository():
-    prose = "[a](../book/a.md#b) [c](02_cluster.ipynb) [d](https://elsewhere) [e](#here)"
+    prose = "[a](../book/a.md#b) [c](04_cluster.ipynb) [d](https://elsewhere) [e](#here)"
     lab = new_notebook(
         cells=[
             new_markdown_cell(f"# Lab\n\n[![Open in Colab](x.svg)](https://colab)\n\n{prose}"),
@@ -68,7 +68,7 @@ def test_links_lead_to_the_repository():
         ]
     )
     cut = student.without_solutions(lab, URL)
-    wanted = f"[a]({URL}/blob/main/book/a.md#b) [c]({URL}/blob/main/notebooks/02_cluster.ipynb)"
+    wanted = f"[a]({URL}/blob/main/book/a.md#b) [c]({URL}/blob/main/notebooks/04_cluster.ipynb)"
     assert cut.cells[0].source == f"# Lab\n\n{wanted} [d](https://elsewhere) [e](#here)"
     assert [(cell.source, cell.outputs, cell.execution_count) for cell in cut.cells[1:]] == [("f()", [], None)]
     assert len(lab.cells) == 3 and lab.cells[1].outputs, "the lab itself stays as it is"

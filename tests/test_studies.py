@@ -206,9 +206,9 @@ def test_students_learn_from_a_pack_where_there_is_no_data(monkeypatch, packs):
     monkeypatch.setattr(students, "load_bench", protocol.load_bench)
     asked = {"images_per_class": [1], "rows": ["random real", "mode"], "sets": 1, "kept": packs}
     students.run("digits", networks=["resnet18"], make=True, **asked)
-    assert not (packs / "students_digits.json").exists()
+    assert not list(packs.glob("*.json"))
     students.run("digits", networks=["resnet18", "resnetap10"], workers=2, **asked)  # of ten only, so not here
-    found = cells.read("students", "digits")
+    found = cells.read("students_resnet18_1", "digits")
     assert found["note"] == "by hand" and found["settings"] == {"steps": protocol.STEPS}
     assert [cell["settings"]["row"] for cell in found["cells"]] == ["mode", "random real"]
     for cell in found["cells"]:
@@ -246,9 +246,10 @@ def recompute(table, data, kept):
         settings = {"row": "toy", "angle": round(phase.ANGLES[2], 4), "blur": 0.0, "steps": phase.FEW_STEPS, "seed": 0}
         return settings, functools.partial(phase.toy_cell, phase.ANGLES[2], 0.0, phase.FEW_STEPS, 0)
     bench = protocol.load_bench(data, "validation" if table in VALIDATED else "test", kept=kept)
-    if table == "students":
-        network = {"images_per_class": 10, "network": "resnet18", "row": "nearest real", "seed": 0}
-        return network, lambda: students.cell(students.pack(data, 10, [("nearest real", 0)], kept=kept), **network)
+    if table.startswith("students"):
+        _, network, images = table.split("_")
+        one = {"images_per_class": int(images), "network": network, "row": "nearest real", "seed": 0}
+        return one, lambda: students.cell(students.pack(data, int(images), [("nearest real", 0)], kept=kept), **one)
     if table == "phase":
         return {"row": "pipeline", "seed": 0}, functools.partial(phase.pipeline_cell, bench, 0)
     if table == "choose":

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from studies import cells, robust
+from studies import cells, robust, students
 from studies.__main__ import OPTIONS, STUDIES, main
+from studies.report import table_of
 
 RESULTS = sorted(cells.RESULTS.glob("*.json"))
 
@@ -51,8 +52,11 @@ def test_committed_results_say_what_made_them(file):
 
 
 def test_every_table_has_results():
-    expected = {f"{name}_{data}" for name, (_, data_sets) in STUDIES.items() for data in data_sets}
-    assert {file.stem for file in RESULTS} == expected
+    tables = {name: data_sets for name, (_, data_sets) in STUDIES.items() if name != "students"}
+    for network, sizes in students.STUDENTS.items():
+        tables |= {table_of(network, images): students.DATA[network] for images in sizes}
+    expected = {f"{table}_{data}" for table, data_sets in tables.items() for data in data_sets}
+    assert {file.stem for file in RESULTS} <= expected
 
 
 # --- the command line

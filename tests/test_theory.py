@@ -173,7 +173,7 @@ def test_four_times_the_steps_halve_sigma_and_double_its_sum():
 
 
 # Mean distances to the curve and to the target, of 120 samples under the mode and the manifold pull. The spiral, the
-# targets and the settings of lab 4, section 5; guidance acts while the noise share exceeds `above`.
+# targets and the settings of lab 6, section 5; guidance acts while the noise share exceeds `above`.
 STOPPING = {
     (0.0, 0.3): ((0.216, 0.69), (0.038, 1.05)),
     (0.0, 1.0): ((0.300, 0.00), (0.059, 0.59)),
@@ -230,7 +230,7 @@ def test_the_page_on_guidance_prints_what_is_found(ends_on_the_spiral):
 
 
 def test_the_page_on_guidance_prints_this_table():
-    page = (Path(__file__).parents[1] / "book" / "04_guidance.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[1] / "book" / "06_guidance.md").read_text(encoding="utf-8")
     for (above, strength), ((off, to), (off_manifold, to_manifold)) in STOPPING.items():
         cells = [f"{above:g}", f"{strength:g}", f"{off:.3f}", f"{to:.2f}", f"{off_manifold:.3f}", f"{to_manifold:.2f}"]
         assert f"| {' | '.join(cells)} |" in page

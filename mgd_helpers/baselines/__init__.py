@@ -1,4 +1,4 @@
-"""Chapter 5. What a distilled set is compared with: chosen real images, decoded targets, and methods that train."""
+"""Chapter 9. What a distilled set is compared with: chosen real images, decoded targets, and methods that train."""
 
 from mgd_helpers.baselines.distribution_matching import match_distributions
 from mgd_helpers.baselines.minimax import finetune_minimax

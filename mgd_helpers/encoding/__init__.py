@@ -1,4 +1,4 @@
-"""Chapter 1. Images become scaled latents and come back; the pipelines that hold autoencoder and denoiser."""
+"""Chapter 3. Images become scaled latents and come back; the pipelines that hold autoencoder and denoiser."""
 
 from mgd_helpers.encoding.latents import decode, encode, pack
 from mgd_helpers.encoding.pipelines import LatentPipeline, Pipeline, load_pipeline

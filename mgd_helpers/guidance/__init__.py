@@ -1,4 +1,4 @@
-"""Chapters 4 and 6. Pulls on denoised latents, of single images and of whole sets, and `steer`, which applies them."""
+"""Chapters 6 and 7. Pulls on denoised latents, of single images and of whole sets, and `steer`, which applies them."""
 
 from mgd_helpers.guidance.chains import chain
 from mgd_helpers.guidance.factories import GUIDANCES

@@ -1,4 +1,4 @@
-"""Chapter 5. The networks that are trained on a distilled set, and how they are trained."""
+"""Chapter 9. The networks that are trained on a distilled set, and how they are trained."""
 
 from mgd_helpers.students.networks import build
 from mgd_helpers.students.recipes import Recipe

@@ -1,4 +1,4 @@
-"""Chapter 3. The tangent space of a point cloud, estimated from nearest neighbors, and the dimension it should have."""
+"""Chapter 5. The tangent space of a point cloud, estimated from nearest neighbors, and the dimension it should have."""
 
 from mgd_helpers.tangent.dimension import mle_dimension, two_nn_dimension
 from mgd_helpers.tangent.local_pca import TangentSpaces, local_tangent

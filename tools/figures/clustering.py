@@ -1,4 +1,4 @@
-"""The figure of chapter 2: bisecting 2-means on a point cloud, and the tree that it leaves."""
+"""The figure of chapter 4: bisecting 2-means on a point cloud, and the tree that it leaves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The figure of chapter 1, a diagram: an image, its posterior in the latent plane, and what comes back."""
+"""The figure of chapter 3, a diagram: an image, its posterior in the latent plane, and what comes back."""
 
 from __future__ import annotations
 

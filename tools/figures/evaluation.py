@@ -1,4 +1,4 @@
-"""The figure of chapter 5, a simulation: what pairing adds to a comparison."""
+"""The figure of chapter 9, a simulation: what pairing adds to a comparison."""
 
 from __future__ import annotations
 

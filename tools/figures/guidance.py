@@ -1,4 +1,4 @@
-"""The figure of chapter 4: paths to a horseshoe under two pulls, guided throughout and stopped at one half."""
+"""The figure of chapter 6: paths to a horseshoe under two pulls, guided throughout and stopped at one half."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The figures of chapter 6: how a transport plan shares mass among images, and what becomes of a set in the plane."""
+"""The figures of chapter 7: how a transport plan shares mass among images, and what becomes of a set in the plane."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The figure of chapter 3: a pull and its two parts, and tangents among clean and among noisy neighbours."""
+"""The figure of chapter 5: a pull and its two parts, and tangents among clean and among noisy neighbours."""
 
 from __future__ import annotations
 
