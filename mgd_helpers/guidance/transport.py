@@ -75,7 +75,7 @@ class TransportPull:
 
     def plan(self, denoised: Float[Tensor, "n ..."]) -> Float[Tensor, "n k"]:
         """γ, the share of all mass that goes from each image to each center; rows sum to 1 / B."""
-        place = denoised.device, "masses"
+        place = denoised.device, denoised.dtype, "masses"
         if place not in self._copies:
             self._copies[place] = self._masses.to(denoised)
         centers = targets_for(self.centers, denoised, self._copies, "centers", one_each=False)

@@ -156,3 +156,11 @@ def test_centers_that_are_none_are_refused(centers, randn):
             TransportPull(odd)
     with pytest.raises(ValueError, match=r"centers must be \[2, 4, 4\] each, .* got \[2, 3, 4\]"):
         TransportPull(centers)(randn(3, 2, 4, 4), level_of(0.8))
+
+
+def test_one_pull_serves_images_of_single_and_of_double_precision(randn, centers):
+    pull, images = TransportPull(centers, MASSES), randn(7, *LATENT)
+    single, double = pull(images, level_of(0.6)), pull(images.double(), level_of(0.6))
+    assert (single.dtype, double.dtype) == (torch.float32, torch.float64)
+    torch.testing.assert_close(single.double(), double, rtol=1e-4, atol=1e-5)
+    assert not torch.equal(single.double(), double)  # single precision has not gone into it
