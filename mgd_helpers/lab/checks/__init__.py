@@ -4,6 +4,8 @@ The sentence does not give the answer; `checks.NAME.hint(1)` to `hint(3)` come n
 a lab. Predictions are locked by `checks.NAME.lock(number)` and judged after the run by `checks.NAME.compare(outcome)`.
 """
 
+from mgd_helpers.lab.checks.noise import ddim_step, denoise, generate, noisy
+from mgd_helpers.lab.checks.noise_learning import apart, denoising_loss, tweedie
 from mgd_helpers.lab.checks.ready_arrays import (
     class_mean,
     eigen_by_hand,
@@ -16,17 +18,24 @@ from mgd_helpers.lab.checks.ready_chance import best_guess, coverage, interval, 
 from mgd_helpers.lab.checks.tasks import progress, solution
 
 __all__ = [
+    "apart",
     "best_guess",
     "class_mean",
     "coverage",
+    "ddim_step",
+    "denoise",
+    "denoising_loss",
     "eigen_by_hand",
+    "generate",
     "gram",
     "interval",
     "mix",
+    "noisy",
     "pairwise",
     "principal_direction",
     "progress",
     "projection",
     "solution",
     "standard_error",
+    "tweedie",
 ]
