@@ -119,7 +119,7 @@ SLIPS = [  # (task, answer, part of the sentence)
     ("generate", lambda z, c, shares: guess(z, c, shares[0]), "guess of the first step"),
     ("generate", lambda z, c, shares: loop(z, c, shares[:-3]), "away from the cloud"),
     ("generate", restless, "two runs"),
-    ("generate", lambda z, c, shares: loop(z, c, [*shares[::2], 0.0]), "not where the package's DDIM ends"),
+    ("generate", lambda z, c, shares: loop(z, c, [*shares[::4], 0.0]), "not where the package's DDIM ends"),
     (
         "generate",
         lambda z, c, shares: loop(z, c, shares if shares[-1] == 0 else [*shares, 0.0]),
