@@ -160,7 +160,7 @@ def ddim_step(answer: Any) -> None:
     chapter=2,
     refresher=PAGE,
     hints=(
-        "`zip(shares[:-1], shares[1:])` gives the share of each step, and the one that it leads to.",
+        "`itertools.pairwise(shares)` gives the share of each step, and the one that it leads to.",
         "each step needs a guess of its own: `denoise` at the sample and share that it starts from.",
         "two lines in the loop: guess by `denoise`, then sample by `ddim_step`. Return the sample.",
     ),
