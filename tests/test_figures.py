@@ -8,7 +8,7 @@ import torch
 
 from tools import figures
 from tools.__main__ import ROOT, main
-from tools.figures import evaluation, guidance, refreshers, sets
+from tools.figures import evaluation, guidance, noise, refreshers, sets
 from tools.figures.canvas import STAR
 from tools.figures.horseshoe import horseshoe
 
@@ -40,6 +40,36 @@ def test_the_horseshoe_bends_around_the_origin():
     assert points.shape == (100, 2)
     assert points[:, 1].max() > 1.6 and points[0, 0] > 1 and points[-1, 0] < -1.9
     assert not torch.equal(horseshoe(100, noise=0.1, seed=0), horseshoe(100, noise=0.1, seed=1))
+
+
+def test_the_figures_of_noise_show_what_their_captions_say():
+    points = noise.cloud()
+    guesses = torch.stack([noise.best_guess(noise.sample_at(share)[None], share)[0] for share in noise.GUESSED])
+    torch.testing.assert_close(guesses[0], points.mean(0))
+    to_nearest = torch.cdist(guesses, points).amin(1)
+    assert (to_nearest[:2] > 0.2).all() and to_nearest[-1] < 0.03
+    told = [(noise.weights_of(noise.sample_at(share), share) > 1 / len(points)).sum() for share in noise.GUESSED[1:]]
+    assert told == sorted(told, reverse=True), "the weight gathers on fewer points"
+
+    back = noise.generated(points.shape, 100)
+    assert set(noise.SHARES) <= set(back) and torch.cdist(back[0.0], points).amin(1).max() < 0.05
+
+    (old, new), start = noise.STEP, noise.signal_of(noise.STEP[0]) * noise.GUESS + noise.STEP[0] * noise.NOISE
+    before, after = start - noise.signal_of(old) * noise.GUESS, noise.step_end() - noise.signal_of(new) * noise.GUESS
+    torch.testing.assert_close(after, new / old * before)
+
+    ends = {count: noise.generated(torch.Size((150, 2)), count)[0.0] for count in noise.COUNTS}
+    torch.testing.assert_close(ends[1], points.mean(0).expand(150, 2))
+    off = {count: torch.cdist(end, points).amin(1).mean().item() for count, end in ends.items()}
+    assert off[1] > 0.3 and off[2] > 0.25 and off[5] < 0.1 and off[25] < 0.02
+
+
+@pytest.mark.parametrize("share", [0.8, 0.4])
+def test_the_arrows_of_the_score_are_what_the_caption_says(share):
+    places = noise.grid(7).requires_grad_()
+    (score,) = torch.autograd.grad(noise.density(places, share).log().sum(), places)
+    arrows = noise.signal_of(share) * noise.best_guess(places, share) - places
+    torch.testing.assert_close(share**2 * score, arrows, rtol=1e-3, atol=1e-3)
 
 
 def test_the_figure_of_guidance_shows_what_its_caption_says():

@@ -19,12 +19,18 @@ from tools.figures.clustering import draw_tree
 from tools.figures.encoding import draw_encoding
 from tools.figures.evaluation import draw_paired
 from tools.figures.guidance import draw_guidance
+from tools.figures.noise import draw_ddim, draw_noising, draw_score, draw_sharpening, draw_steps
 from tools.figures.refreshers import draw_best_guess, draw_coverage, draw_noise_shares, draw_principal
 from tools.figures.sets import draw_energy, draw_sets, draw_transport
 from tools.figures.tangent import draw_tangent
 
 FIGURES: dict[str, Callable[[], Figure]] = {
     "method_at_a_glance": draw_method,
+    "noising": draw_noising,
+    "sharpening": draw_sharpening,
+    "score": draw_score,
+    "ddim": draw_ddim,
+    "steps": draw_steps,
     "encoding": draw_encoding,
     "tree": draw_tree,
     "tangent": draw_tangent,

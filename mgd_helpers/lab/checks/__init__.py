@@ -4,6 +4,8 @@ The sentence does not give the answer; `checks.NAME.hint(1)` to `hint(3)` come n
 a lab. Predictions are locked by `checks.NAME.lock(number)` and judged after the run by `checks.NAME.compare(outcome)`.
 """
 
+from mgd_helpers.lab.checks.noise import ddim_step, denoise, generate, noisy
+from mgd_helpers.lab.checks.noise_learning import apart, denoising_loss, tweedie
 from mgd_helpers.lab.checks.ready_arrays import (
     class_mean,
     eigen_by_hand,
@@ -13,27 +15,26 @@ from mgd_helpers.lab.checks.ready_arrays import (
     projection,
 )
 from mgd_helpers.lab.checks.ready_chance import best_guess, coverage, interval, mix, standard_error
-from mgd_helpers.lab.checks.sets import (
-    barycenters,
-    matching_step,
-    mode_nearer,
-    set_energy,
-    sinkhorn,
-    spread_kept,
-)
+from mgd_helpers.lab.checks.sets import barycenters, matching_step, mode_nearer, set_energy, sinkhorn, spread_kept
 from mgd_helpers.lab.checks.tasks import progress, solution
 
 __all__ = [
+    "apart",
     "barycenters",
     "best_guess",
     "class_mean",
     "coverage",
+    "ddim_step",
+    "denoise",
+    "denoising_loss",
     "eigen_by_hand",
+    "generate",
     "gram",
     "interval",
     "matching_step",
     "mix",
     "mode_nearer",
+    "noisy",
     "pairwise",
     "principal_direction",
     "progress",
@@ -43,4 +44,5 @@ __all__ = [
     "solution",
     "spread_kept",
     "standard_error",
+    "tweedie",
 ]
