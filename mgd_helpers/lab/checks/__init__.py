@@ -13,6 +13,14 @@ from mgd_helpers.lab.checks.ready_arrays import (
     projection,
 )
 from mgd_helpers.lab.checks.ready_chance import best_guess, coverage, interval, mix, standard_error
+from mgd_helpers.lab.checks.tangent import (
+    kept_by_chance,
+    random_share,
+    sphere_error,
+    spiral_tangent,
+    steps,
+    tangent_part,
+)
 from mgd_helpers.lab.checks.tasks import progress, solution
 
 __all__ = [
@@ -22,11 +30,17 @@ __all__ = [
     "eigen_by_hand",
     "gram",
     "interval",
+    "kept_by_chance",
     "mix",
     "pairwise",
     "principal_direction",
     "progress",
     "projection",
+    "random_share",
     "solution",
+    "sphere_error",
+    "spiral_tangent",
     "standard_error",
+    "steps",
+    "tangent_part",
 ]

@@ -11,7 +11,9 @@ from mgd_helpers.lab.plots.charts import (
     draw_scores,
     draw_spectrum,
 )
+from mgd_helpers.lab.plots.parts import draw_parts
 from mgd_helpers.lab.plots.pictures import draw_tree, show_images, show_rows
+from mgd_helpers.lab.plots.slider import slider
 from mgd_helpers.lab.plots.style import INK, MARKERS, use_style
 
 __all__ = [
@@ -21,10 +23,12 @@ __all__ = [
     "draw_intervals",
     "draw_lines",
     "draw_map",
+    "draw_parts",
     "draw_scores",
     "draw_spectrum",
     "draw_tree",
     "show_images",
     "show_rows",
+    "slider",
     "use_style",
 ]
