@@ -77,7 +77,7 @@ SLIPS = [  # (task, answer, part of the sentence)
     ("tangent_part", lambda v, p, c, k, d: v, "v itself"),
     ("tangent_part", lambda v, p, c, k, d: gram(centered(c), v, d), "all points of the cloud"),
     ("tangent_part", lambda v, p, c, k, d: gram(centered(nearest(p, c, k)), v, k - 1), "not the d leading ones"),
-    ("tangent_part", lambda v, p, c, k, d: gram(centered(nearest(p, c, k)), v - p, d), "but not on the d directions"),
+    ("tangent_part", lambda v, p, c, k, d: gram(centered(nearest(p, c, k)), v - p, d), "projecting twice"),
     (
         "tangent_part",
         lambda v, p, c, k, d: gram(centered(nearest(p, c, k)), v - nearest(p, c, k).mean(0), d),
@@ -105,8 +105,9 @@ SLIPS = [  # (task, answer, part of the sentence)
     (
         "random_share",
         lambda r, n, m: share(r, n, m, directions=lambda r, n, m: torch.randn(m, n, r)),
-        "made orthonormal",
+        "this is the rank",
     ),
+    ("random_share", lambda r, n, m: share(r, n, m) * n, "this is the rank"),
     ("random_share", lambda r, n, m: share(r, n, m, directions=units), "all should be kept"),
     ("random_share", lambda r, n, m: 17.0, "between 0 and 1"),
     ("random_share", lambda r, n, m: 0.5, r"your share is 0\.50, outside 0\.0"),
