@@ -13,7 +13,6 @@ from mgd_helpers.lab.plots.charts import (
 )
 from mgd_helpers.lab.plots.parts import draw_parts
 from mgd_helpers.lab.plots.pictures import draw_tree, show_images, show_rows
-from mgd_helpers.lab.plots.slider import slider
 from mgd_helpers.lab.plots.style import INK, MARKERS, use_style
 
 __all__ = [
@@ -29,6 +28,5 @@ __all__ = [
     "draw_tree",
     "show_images",
     "show_rows",
-    "slider",
     "use_style",
 ]
