@@ -12,7 +12,8 @@ from mgd_helpers.lab.plots.charts import (
     draw_spectrum,
 )
 from mgd_helpers.lab.plots.parts import draw_parts
-from mgd_helpers.lab.plots.pictures import draw_tree, show_images, show_rows
+from mgd_helpers.lab.plots.pictures import draw_tree, put_images, show_images, show_rows
+from mgd_helpers.lab.plots.sliders import show_slider
 from mgd_helpers.lab.plots.style import INK, MARKERS, use_style
 
 __all__ = [
@@ -26,7 +27,9 @@ __all__ = [
     "draw_scores",
     "draw_spectrum",
     "draw_tree",
+    "put_images",
     "show_images",
     "show_rows",
+    "show_slider",
     "use_style",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
@@ -97,6 +98,12 @@ def draw_tree(
     )
     sns.despine(ax=axis, bottom=True)
     return figure
+
+
+def put_images(axis: Axes, images: Float[Tensor, "n c h w"]) -> None:
+    """Put images side by side into one panel, without ticks: what a slider over pictures draws."""
+    _show(axis, torch.cat(list(images), dim=-1))
+    axis.set(xticks=[], yticks=[])
 
 
 def _show(axis: Axes, image: Float[Tensor, "c h w"]) -> None:

@@ -1,5 +1,6 @@
 import numpy as np
 import torch
+from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox
 
@@ -55,3 +56,11 @@ def test_branches_are_as_thick_as_they_have_members(randn):
     axis = pictures.draw_tree(tree, randn(9, 1, 8, 8)).axes[0]
     widths = [line.get_linewidth() for line in axis.lines]
     assert np.argsort(widths, kind="stable").tolist() == np.argsort(tree.sizes[1:], kind="stable").tolist()
+
+
+def test_images_of_one_panel_stand_side_by_side(randn):
+    images = randn(3, 1, 4, 4).clamp(-1, 1)
+    _, axis = plt.subplots()
+    pictures.put_images(axis, images)
+    np.testing.assert_array_equal(axis.images[0].get_array(), np.concatenate(list(images[:, 0]), axis=1))
+    assert not len(axis.get_xticks()) and not len(axis.get_yticks())
