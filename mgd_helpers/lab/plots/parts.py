@@ -27,7 +27,7 @@ def draw_parts(
     along = space.tangent_part(pull[None])[0]
     kept = (along.square().sum() / pull.square().sum().clamp_min(1e-12)).item()
     axis.scatter(*cloud.T, s=5, color="0.65", lw=0)
-    axis.scatter(*cloud[space.indices[0]].T, s=14, color="C4", marker="s", lw=0, zorder=2)
+    axis.scatter(*cloud[space.indices[0]].T, s=14, color="C2", marker="s", lw=0, zorder=2)
     for start, vector, color, width in (
         (point, pull, "C1", 0.012),
         (point, along, "C0", 0.018),
