@@ -1,0 +1,39 @@
+"""The appendices compute what they say: their cells run, and no verdict that they print is False."""
+
+import contextlib
+import io
+import re
+
+import matplotlib.pyplot as plt
+import pytest
+from notebook_rules import ROOT
+
+PAGES = [
+    page for page in sorted((ROOT / "book").glob("appendix_*.md")) if "{code-cell}" in page.read_text(encoding="utf-8")
+]
+
+
+def cells(page):
+    """The code of a page, cell by cell, without the options between `---` lines."""
+    found = re.findall(r"^```\{code-cell\}.*?\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return [re.sub(r"\A---\n.*?^---\n", "", cell, flags=re.MULTILINE | re.DOTALL) for cell in found]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_what_an_appendix_claims_is_true(page):
+    scope, printed = {}, io.StringIO()
+    with plt.rc_context(), contextlib.redirect_stdout(printed):
+        for cell in cells(page):
+            exec(compile(cell, page.name, "exec"), scope)
+    plt.close("all")
+    lines = printed.getvalue().splitlines()
+    assert [line for line in lines if line.endswith("False")] == []
+    assert sum(line.endswith("True") for line in lines) >= 3
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_that_computes_says_so_and_folds_its_code(page):
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("---\nfile_format: mystnb\n")
+    assert text.count("```{code-cell}") == text.count("tags: [hide-input]") == len(cells(page))
