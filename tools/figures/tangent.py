@@ -90,7 +90,7 @@ def box(
 
 def draw_neighbors() -> Figure:
     """Draw tangents from forty clouds for too few, enough and too many neighbours, and how far they are off."""
-    figure, axes = plt.subplots(1, 3, figsize=(6.6, 3.1))
+    figure, axes = plt.subplots(1, 3, figsize=(6.6, 2.3))
     titles = ("$k = {}$: the noise", "$k = {}$", "$k = {}$: the bend")
     for ax, size, title in zip(axes, SIZES, titles, strict=True):
         bare(ax, title.format(size), (-2.2, 2.1), (-0.4, 2.7))
