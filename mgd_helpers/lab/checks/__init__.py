@@ -13,6 +13,14 @@ from mgd_helpers.lab.checks.ready_arrays import (
     projection,
 )
 from mgd_helpers.lab.checks.ready_chance import best_guess, coverage, interval, mix, standard_error
+from mgd_helpers.lab.checks.sets import (
+    barycenters,
+    matching_step,
+    mode_nearer,
+    set_energy,
+    sinkhorn,
+    spread_kept,
+)
 from mgd_helpers.lab.checks.tangent import (
     kept_by_chance,
     random_share,
@@ -24,6 +32,7 @@ from mgd_helpers.lab.checks.tangent import (
 from mgd_helpers.lab.checks.tasks import progress, solution
 
 __all__ = [
+    "barycenters",
     "best_guess",
     "class_mean",
     "coverage",
@@ -31,15 +40,20 @@ __all__ = [
     "gram",
     "interval",
     "kept_by_chance",
+    "matching_step",
     "mix",
+    "mode_nearer",
     "pairwise",
     "principal_direction",
     "progress",
     "projection",
     "random_share",
+    "set_energy",
+    "sinkhorn",
     "solution",
     "sphere_error",
     "spiral_tangent",
+    "spread_kept",
     "standard_error",
     "steps",
     "tangent_part",
