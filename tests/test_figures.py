@@ -8,7 +8,7 @@ import torch
 
 from tools import figures
 from tools.__main__ import ROOT, main
-from tools.figures import evaluation, guidance, noise, refreshers, sets
+from tools.figures import evaluation, guidance, noise, refreshers, sets, tangent
 from tools.figures.canvas import STAR
 from tools.figures.horseshoe import horseshoe
 
@@ -91,6 +91,18 @@ def test_the_figure_of_guidance_has_one_look_for_each_guidance_and_none_for_targ
     looks = guidance.LOOKS.values()
     assert len({look["color"] for look in looks}) == len({look["marker"] for look in looks}) == 3
     assert STAR["marker"] not in {look["marker"] for look in looks}
+
+
+def test_the_figure_of_neighbours_shows_what_its_caption_says():
+    """Three point anywhere, sixteen find the direction of the curve, a hundred and ten agree on a wrong one."""
+
+    def off(size):
+        _, _, directions = tangent.tangents(size)
+        return (directions @ tangent.true_direction()).abs().clamp(max=1).arccos().rad2deg()
+
+    few, enough, many = map(off, tangent.SIZES)
+    assert few.median() > 25 and enough.quantile(0.9) < 10 and many.min() > 15
+    assert many.max() - many.min() < 2, "they agree with each other"
 
 
 def test_the_figure_of_pairs_shows_what_its_caption_says():

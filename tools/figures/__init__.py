@@ -22,7 +22,7 @@ from tools.figures.guidance import draw_guidance
 from tools.figures.noise import draw_ddim, draw_noising, draw_score, draw_sharpening, draw_steps
 from tools.figures.refreshers import draw_best_guess, draw_coverage, draw_noise_shares, draw_principal
 from tools.figures.sets import draw_energy, draw_sets, draw_transport
-from tools.figures.tangent import draw_tangent
+from tools.figures.tangent import draw_chord, draw_neighbors, draw_noisy, draw_shapes, draw_tangent
 
 FIGURES: dict[str, Callable[[], Figure]] = {
     "method_at_a_glance": draw_method,
@@ -34,6 +34,10 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "encoding": draw_encoding,
     "tree": draw_tree,
     "tangent": draw_tangent,
+    "tangent_gram": draw_shapes,
+    "tangent_neighbors": draw_neighbors,
+    "tangent_noise": draw_noisy,
+    "tangent_chord": draw_chord,
     "guidance": draw_guidance,
     "paired": draw_paired,
     "energy": draw_energy,

@@ -16,6 +16,14 @@ from mgd_helpers.lab.checks.ready_arrays import (
 )
 from mgd_helpers.lab.checks.ready_chance import best_guess, coverage, interval, mix, standard_error
 from mgd_helpers.lab.checks.sets import barycenters, matching_step, mode_nearer, set_energy, sinkhorn, spread_kept
+from mgd_helpers.lab.checks.tangent import (
+    kept_by_chance,
+    random_share,
+    sphere_error,
+    spiral_tangent,
+    steps,
+    tangent_part,
+)
 from mgd_helpers.lab.checks.tasks import progress, solution
 
 __all__ = [
@@ -31,6 +39,7 @@ __all__ = [
     "generate",
     "gram",
     "interval",
+    "kept_by_chance",
     "matching_step",
     "mix",
     "mode_nearer",
@@ -39,10 +48,15 @@ __all__ = [
     "principal_direction",
     "progress",
     "projection",
+    "random_share",
     "set_energy",
     "sinkhorn",
     "solution",
+    "sphere_error",
+    "spiral_tangent",
     "spread_kept",
     "standard_error",
+    "steps",
+    "tangent_part",
     "tweedie",
 ]

@@ -51,3 +51,9 @@ def alike(a: Float[Tensor, ...], b: Float[Tensor, ...], *, tolerance: float = 1e
 def between(value: float | Tensor, low: float, high: float, *, name: str, why: str) -> None:
     """Raise `Slip` unless a number lies in the range that follows from the reader's own settings."""
     law(low <= value <= high, f"{name} is {value:.2f}, outside {low:.2f} to {high:.2f}: {why}")
+
+
+def line(vector: Float[Tensor, " d"]) -> Float[Tensor, "d d"]:
+    """The projection on the line along a vector: the same for both signs and for all lengths."""
+    unit = vector.double() / vector.double().norm()
+    return unit.outer(unit)

@@ -1,6 +1,8 @@
-"""A prediction that is locked before the run, and compared after it: the first one counts."""
+"""Predictions that are locked before the run, and compared after it: a number, or an order. The first one counts."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from mgd_helpers import arguments
 from mgd_helpers._shapes import Tensor
@@ -47,3 +49,44 @@ class Prediction:
             self.locked = number
             return f"locked at {number:.3g}."
         return f"locked at {self.locked:.3g} already; the first prediction stays."
+
+
+class Order:
+    """An order of named things from the least to the greatest, predicted before it is known.
+
+    >>> steps = Order("steps", "tangent", "normal", "random")
+    >>> steps.lock(["normal", "tangent", "random"])
+    steps: locked at normal < tangent < random.
+    >>> steps.compare({"tangent": 2.31, "normal": 3.04, "random": 3.92})
+    steps: you said normal < tangent < random, and it is tangent (2.3) < normal (3) < random (3.9): 1 of 3 in place.
+    """
+
+    def __init__(self, name: str, *things: str) -> None:
+        self.name, self.things = name, things
+        self.locked: tuple[str, ...] | None = None
+
+    def lock(self, value: object) -> None:
+        """Keep the first order that is handed in, and say so; anything else is told and not kept."""
+        print(f"{self.name}: {self._locked(value)}")
+
+    def compare(self, outcome: Mapping[str, float | int]) -> None:
+        """Print prediction and outcome, the number of each thing; before a prediction the outcome is not told."""
+        if self.locked is None:
+            print(f"{self.name}: predict first, with checks.{self.name}.lock(…).")
+            return
+        found = sorted(self.things, key=lambda thing: outcome[thing])
+        hits = sum(said == thing for said, thing in zip(self.locked, found, strict=True))
+        how = "all in place" if hits == len(found) else f"{hits} of {len(found)} in place"
+        told = " < ".join(f"{thing} ({outcome[thing]:.2g})" for thing in found)
+        print(f"{self.name}: you said {' < '.join(self.locked)}, and it is {told}: {how}.")
+
+    def _locked(self, value: object) -> str:
+        if untouched(value):
+            return "not started. Write down an order; a wrong one teaches more than none."
+        given = tuple(value) if isinstance(value, (list, tuple)) else ()
+        if not all(isinstance(thing, str) for thing in given) or sorted(given) != sorted(self.things):
+            return f"a list is wanted, of {', '.join(self.things)} in the order that you expect."
+        if self.locked in (None, given):
+            self.locked = given
+            return f"locked at {' < '.join(given)}."
+        return f"locked at {' < '.join(self.locked or ())} already; the first prediction stays."

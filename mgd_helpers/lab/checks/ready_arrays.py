@@ -8,7 +8,7 @@ import torch
 
 from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.lab.checks.answers import ask, numbers, parts
-from mgd_helpers.lab.checks.laws import alike, law, same
+from mgd_helpers.lab.checks.laws import alike, law, line, same
 from mgd_helpers.lab.checks.tasks import task
 from mgd_helpers.linalg import squared_distances
 from mgd_helpers.tangent import TangentSpace, local_tangent
@@ -178,8 +178,8 @@ def principal_direction(answer: Any) -> None:
         "this is a row of the matrix of eigenvectors, which stand in its columns.": vectors[-1],
         "this is the direction of the mean, which says nothing of how points differ from it.": points.mean(0),
     }
-    wrong = {slip: _line(vector) for slip, vector in slips.items()}
-    same(_line(got), _line(right), slips=wrong, otherwise="another direction holds more of the variance than this one.")
+    wrong = {slip: line(vector) for slip, vector in slips.items()}
+    same(line(got), line(right), slips=wrong, otherwise="another direction holds more of the variance than this one.")
     law(_near(got.norm(), torch.ones(())), "the direction is right, but its length is not 1.")
 
 
@@ -187,12 +187,6 @@ def _products(rows: Float[Tensor, "b k d"]) -> Float[Tensor, "b k k"]:
     """x · y = (‖x‖² + ‖y‖² - ‖x - y‖²) / 2."""
     squares = rows.square().sum(2)
     return (squares[:, :, None] + squares[:, None] - squared_distances(rows, rows)) / 2
-
-
-def _line(vector: Float[Tensor, " d"]) -> Float[Tensor, "d d"]:
-    """The projection on the line along a vector: the same for both signs and for all lengths."""
-    unit = vector.double() / vector.double().norm()
-    return unit.outer(unit)
 
 
 def _solves(values: Float[Tensor, " 2"], vectors: Float[Tensor, "2 2"]) -> bool:

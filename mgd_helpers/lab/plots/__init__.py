@@ -11,6 +11,7 @@ from mgd_helpers.lab.plots.charts import (
     draw_scores,
     draw_spectrum,
 )
+from mgd_helpers.lab.plots.parts import draw_parts
 from mgd_helpers.lab.plots.pictures import draw_tree, put_images, show_images, show_rows
 from mgd_helpers.lab.plots.sliders import show_slider
 from mgd_helpers.lab.plots.style import INK, MARKERS, use_style
@@ -22,6 +23,7 @@ __all__ = [
     "draw_intervals",
     "draw_lines",
     "draw_map",
+    "draw_parts",
     "draw_scores",
     "draw_spectrum",
     "draw_tree",

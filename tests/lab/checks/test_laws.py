@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from mgd_helpers.lab.checks.answers import Slip
-from mgd_helpers.lab.checks.laws import alike, between, law, same
+from mgd_helpers.lab.checks.laws import alike, between, law, line, same
 
 RIGHT = torch.tensor([1.0, 2.0, 3.0])
 SLIPS = {"squared": RIGHT**2, "reversed": RIGHT.flip(0), "no slip here": RIGHT.clone(), "added up": RIGHT.sum()}
@@ -46,3 +46,9 @@ def test_laws_and_ranges_raise_their_sentence():
         law(False, "said")
     with pytest.raises(Slip, match=r"the share is 0\.70, outside 0\.40 to 0\.60: it grew\."):
         between(torch.tensor(0.7), 0.4, 0.6, name="the share", why="it grew.")
+
+
+def test_a_line_has_neither_sign_nor_length():
+    vector = torch.tensor([3.0, 4.0])
+    assert alike(line(-2 * vector), line(vector)) and not alike(line(vector.flip(0)), line(vector))
+    assert torch.allclose(line(vector) @ vector.double(), vector.double())
