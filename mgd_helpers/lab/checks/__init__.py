@@ -4,6 +4,15 @@ The sentence does not give the answer; `checks.NAME.hint(1)` to `hint(3)` come n
 a lab. Predictions are locked by `checks.NAME.lock(number)` and judged after the run by `checks.NAME.compare(outcome)`.
 """
 
+from mgd_helpers.lab.checks.cluster import (
+    edge_strength,
+    edges_kept,
+    grow,
+    left_by_levels,
+    split_gaps,
+    turn,
+    uncovered,
+)
 from mgd_helpers.lab.checks.ready_arrays import (
     class_mean,
     eigen_by_hand,
@@ -19,14 +28,21 @@ __all__ = [
     "best_guess",
     "class_mean",
     "coverage",
+    "edge_strength",
+    "edges_kept",
     "eigen_by_hand",
     "gram",
+    "grow",
     "interval",
+    "left_by_levels",
     "mix",
     "pairwise",
     "principal_direction",
     "progress",
     "projection",
     "solution",
+    "split_gaps",
     "standard_error",
+    "turn",
+    "uncovered",
 ]
