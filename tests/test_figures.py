@@ -6,9 +6,10 @@ import re
 import pytest
 import torch
 
+import mgd_helpers as mgd
 from tools import figures
 from tools.__main__ import ROOT, main
-from tools.figures import evaluation, guidance, refreshers, sets
+from tools.figures import clustering, evaluation, guidance, refreshers, sets
 from tools.figures.canvas import STAR
 from tools.figures.horseshoe import horseshoe
 
@@ -61,6 +62,21 @@ def test_the_figure_of_guidance_has_one_look_for_each_guidance_and_none_for_targ
     looks = guidance.LOOKS.values()
     assert len({look["color"] for look in looks}) == len({look["marker"] for look in looks}) == 3
     assert STAR["marker"] not in {look["marker"] for look in looks}
+
+
+def test_the_figures_of_targets_show_what_their_captions_say():
+    two = mgd.bisect(clustering.sum_or_mean(), n_leaves=2)
+    told = {(two.sizes[leaf], round(float(two.inertias[leaf]))) for leaf in two.leaves}
+    assert told == {(200, 382), (12, 120)}, "the page asks about these groups"
+    for rule, parts in (("inertia", [2, 1]), ("variance", [1, 2])):
+        labels = mgd.bisect(clustering.sum_or_mean(), n_leaves=3, split_by=rule).labels
+        assert [len(part.unique()) for part in labels.split([200, 12])] == parts
+    pair = mgd.bisect(clustering.blobs(), n_leaves=2)
+    assert pair.inertias[1:].sum() < 0.5 * pair.inertias[0], "most of the inertia lies between"
+    (_, leaves), (tree, levels) = (clustering.chosen(strategy) for strategy in ("leaves", "levels"))
+    assert clustering.left_over(leaves) < clustering.left_over(levels)
+    assert sum(bool(tree.children[node]) for node in levels.nodes) == 2
+    assert len(torch.cat(leaves.members).unique()) == len(tree.latents) > len(torch.cat(levels.members).unique())
 
 
 def test_the_figure_of_pairs_shows_what_its_caption_says():
@@ -122,3 +138,10 @@ def test_the_figures_of_the_refreshers_show_what_their_captions_say():
 
     assert missed(refreshers.N_STUDIES) == pytest.approx([5 / 40, 2 / 40])
     assert missed(100_000) == pytest.approx([0.12, 0.05], abs=0.005)
+
+
+def test_the_figure_of_energies_shows_what_its_caption_says():
+    (by_mean, by_features), *others = [sets.energies(samples) for samples in sets.three_sets().values()]
+    assert by_mean < 1e-9 < min(mean for mean, _ in others)
+    assert by_features > 2 * others[0][1] > 20 * others[1][1]
+    assert sets.counts(sets.three_sets()["After matching"]) == [4, 3, 1, 1, 1]

@@ -20,7 +20,7 @@ from tools.figures.encoding import draw_encoding
 from tools.figures.evaluation import draw_paired
 from tools.figures.guidance import draw_guidance
 from tools.figures.refreshers import draw_best_guess, draw_coverage, draw_noise_shares, draw_principal
-from tools.figures.sets import draw_sets, draw_transport
+from tools.figures.sets import draw_energy, draw_sets, draw_transport
 from tools.figures.tangent import draw_tangent
 
 FIGURES: dict[str, Callable[[], Figure]] = {
@@ -33,6 +33,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "tangent": draw_tangent,
     "guidance": draw_guidance,
     "paired": draw_paired,
+    "energy": draw_energy,
     "transport": draw_transport,
     "sets": draw_sets,
     "refresher_pca": draw_principal,

@@ -22,9 +22,18 @@ from mgd_helpers.lab.checks.ready_arrays import (
     projection,
 )
 from mgd_helpers.lab.checks.ready_chance import best_guess, coverage, interval, mix, standard_error
+from mgd_helpers.lab.checks.sets import (
+    barycenters,
+    matching_step,
+    mode_nearer,
+    set_energy,
+    sinkhorn,
+    spread_kept,
+)
 from mgd_helpers.lab.checks.tasks import progress, solution
 
 __all__ = [
+    "barycenters",
     "best_guess",
     "class_mean",
     "coverage",
@@ -35,13 +44,18 @@ __all__ = [
     "grow",
     "interval",
     "left_by_levels",
+    "matching_step",
     "mix",
+    "mode_nearer",
     "pairwise",
     "principal_direction",
     "progress",
     "projection",
+    "set_energy",
+    "sinkhorn",
     "solution",
     "split_gaps",
+    "spread_kept",
     "standard_error",
     "turn",
     "uncovered",
