@@ -260,6 +260,6 @@ def test_the_predictions_of_the_lab_are_off_by_more_than_counts_as_near(digits):
                 ).item()
                 for strategy in ("leaves", "levels")
             ]
-    assert left[0] == pytest.approx(0.53, abs=0.005), "the lab says so before the prediction"
+    assert 0.5 < left[0] < 0.56, "a little more than a half, as the lab says before the prediction"
     assert left[1] - 0.55 > checks.left_by_levels.near
     assert torch.stack(kept).mean().item() - 0.5 > checks.edges_kept.near
