@@ -6,9 +6,10 @@ import re
 import pytest
 import torch
 
+import mgd_helpers as mgd
 from tools import figures
 from tools.__main__ import ROOT, main
-from tools.figures import evaluation, guidance, noise, refreshers, sets, tangent
+from tools.figures import clustering, evaluation, guidance, noise, refreshers, sets, tangent
 from tools.figures.canvas import STAR
 from tools.figures.horseshoe import horseshoe
 
@@ -103,6 +104,21 @@ def test_the_figure_of_neighbours_shows_what_its_caption_says():
     few, enough, many = map(off, tangent.SIZES)
     assert few.median() > 25 and enough.quantile(0.9) < 10 and many.min() > 15
     assert many.max() - many.min() < 2, "they agree with each other"
+
+
+def test_the_figures_of_targets_show_what_their_captions_say():
+    two = mgd.bisect(clustering.sum_or_mean(), n_leaves=2)
+    told = {(two.sizes[leaf], round(float(two.inertias[leaf]))) for leaf in two.leaves}
+    assert told == {(200, 382), (12, 120)}, "the page asks about these groups"
+    for rule, parts in (("inertia", [2, 1]), ("variance", [1, 2])):
+        labels = mgd.bisect(clustering.sum_or_mean(), n_leaves=3, split_by=rule).labels
+        assert [len(part.unique()) for part in labels.split([200, 12])] == parts
+    pair = mgd.bisect(clustering.blobs(), n_leaves=2)
+    assert pair.inertias[1:].sum() < 0.5 * pair.inertias[0], "most of the inertia lies between"
+    (_, leaves), (tree, levels) = (clustering.chosen(strategy) for strategy in ("leaves", "levels"))
+    assert clustering.left_over(leaves) < clustering.left_over(levels)
+    assert sum(bool(tree.children[node]) for node in levels.nodes) == 2
+    assert len(torch.cat(leaves.members).unique()) == len(tree.latents) > len(torch.cat(levels.members).unique())
 
 
 def test_the_figure_of_pairs_shows_what_its_caption_says():

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from tools.figures.at_a_glance import draw_method
 from tools.figures.canvas import use_style
-from tools.figures.clustering import draw_tree
+from tools.figures.clustering import draw_split_choice, draw_split_law, draw_targets, draw_tree
 from tools.figures.encoding import draw_encoding
 from tools.figures.evaluation import draw_paired
 from tools.figures.guidance import draw_guidance
@@ -33,6 +33,9 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "steps": draw_steps,
     "encoding": draw_encoding,
     "tree": draw_tree,
+    "split_law": draw_split_law,
+    "split_choice": draw_split_choice,
+    "targets": draw_targets,
     "tangent": draw_tangent,
     "tangent_gram": draw_shapes,
     "tangent_neighbors": draw_neighbors,

@@ -4,6 +4,7 @@ The sentence does not give the answer; `checks.NAME.hint(1)` to `hint(3)` come n
 a lab. Predictions are locked by `checks.NAME.lock(number)` and judged after the run by `checks.NAME.compare(outcome)`.
 """
 
+from mgd_helpers.lab.checks.cluster import edge_strength, edges_kept, grow, left_by_levels, split_gaps, turn, uncovered
 from mgd_helpers.lab.checks.noise import ddim_step, denoise, generate, noisy
 from mgd_helpers.lab.checks.noise_learning import apart, denoising_loss, tweedie
 from mgd_helpers.lab.checks.ready_arrays import (
@@ -35,11 +36,15 @@ __all__ = [
     "ddim_step",
     "denoise",
     "denoising_loss",
+    "edge_strength",
+    "edges_kept",
     "eigen_by_hand",
     "generate",
     "gram",
+    "grow",
     "interval",
     "kept_by_chance",
+    "left_by_levels",
     "matching_step",
     "mix",
     "mode_nearer",
@@ -54,9 +59,12 @@ __all__ = [
     "solution",
     "sphere_error",
     "spiral_tangent",
+    "split_gaps",
     "spread_kept",
     "standard_error",
     "steps",
     "tangent_part",
+    "turn",
     "tweedie",
+    "uncovered",
 ]
