@@ -4,6 +4,16 @@ The sentence does not give the answer; `checks.NAME.hint(1)` to `hint(3)` come n
 a lab. Predictions are locked by `checks.NAME.lock(number)` and judged after the run by `checks.NAME.compare(outcome)`.
 """
 
+from mgd_helpers.lab.checks.luck import bootstrap_holds, counting_error, held, paired_errors, pairs_needed
+from mgd_helpers.lab.checks.measures import (
+    density_after,
+    members,
+    outlier,
+    precision_after,
+    precision_coverage,
+    squared_mmd,
+    suspects,
+)
 from mgd_helpers.lab.checks.ready_arrays import (
     class_mean,
     eigen_by_hand,
@@ -17,16 +27,28 @@ from mgd_helpers.lab.checks.tasks import progress, solution
 
 __all__ = [
     "best_guess",
+    "bootstrap_holds",
     "class_mean",
+    "counting_error",
     "coverage",
+    "density_after",
     "eigen_by_hand",
     "gram",
+    "held",
     "interval",
+    "members",
     "mix",
+    "outlier",
+    "paired_errors",
+    "pairs_needed",
     "pairwise",
+    "precision_after",
+    "precision_coverage",
     "principal_direction",
     "progress",
     "projection",
     "solution",
+    "squared_mmd",
     "standard_error",
+    "suspects",
 ]
