@@ -115,7 +115,10 @@ def held(answer: Any) -> None:
         return (truth + 1, truth + 2) if len(seen) % 4 == 0 else (truth - 1, truth + 1)
 
     share = numbers(ask(answer, three_of_four, 6, truth, 200)).squeeze()
-    law(len(seen) == 200, f"`interval` should be asked once for each of the 200 studies; it was asked {len(seen)} times.")
+    law(
+        len(seen) == 200,
+        f"`interval` should be asked once for each of the 200 studies; it was asked {len(seen)} times.",
+    )
     shape = list(seen[0].shape)
     law(shape == [6], f"a study should be 6 values, shape [6]; `interval` was given shape {shape}.")
     law(not alike(seen[0], seen[1]), "every study has the same values: draw anew for each.")

@@ -147,7 +147,10 @@ def suspects(answer: Any) -> None:
         found, alarms = int(mask[:COPIES].sum()), int(mask[COPIES:].sum())
         law(not mask.all(), "you suspect every image: how near do honest ones come?")
         law(not (found == 0 and alarms > HONEST / 2), "the mask is turned round: True marks what is too near.")
-        law(found > 0 or scale > 1, "none of 5 copies is found: each differs a little from its original, a row of `train`.")
+        law(
+            found > 0 or scale > 1,
+            "none of 5 copies is found: each differs a little from its original, a row of `train`.",
+        )
         law(
             found == COPIES or scale == 1,
             f"in other units, numbers a hundred times larger, it finds {found} of {COPIES}: a fixed threshold knows none.",
@@ -182,6 +185,9 @@ def members(answer: Any) -> None:
 def _mask(value: Any, length: int, each: str) -> Tensor:
     """The reader's mask [length], as booleans; numbers 0 and 1 will do."""
     mask = numbers(value)
-    law(mask.shape == (length,), f"a mask with one entry for each {each}, [{length}], is wanted; got {list(mask.shape)}.")
+    law(
+        mask.shape == (length,),
+        f"a mask with one entry for each {each}, [{length}], is wanted; got {list(mask.shape)}.",
+    )
     law(((mask == 0) | (mask == 1)).all(), "a mask holds True and False: compare with a threshold.")
     return mask == 1

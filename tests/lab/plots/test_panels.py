@@ -32,7 +32,13 @@ def test_dials_show_the_five_measures(axis, randn):
     real, generated = randn(60, 2), randn(40, 2) * 0.3
     draw_dials(axis, generated, real)
     (bars,) = axis.child_axes
-    assert [label.get_text() for label in bars.get_yticklabels()] == ["MMD²", "precision", "recall", "density", "coverage"]
+    assert [label.get_text() for label in bars.get_yticklabels()] == [
+        "MMD²",
+        "precision",
+        "recall",
+        "density",
+        "coverage",
+    ]
     known = precision_recall(generated=generated, real=real)
     shown = [text.get_text() for text in bars.texts]
     assert shown[1:] == [f"{value:.2f}" for value in known.values()]
