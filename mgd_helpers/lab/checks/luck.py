@@ -107,7 +107,7 @@ def paired_errors(answer: Any) -> None:
     ),
 )
 def held(answer: Any) -> None:
-    """The share of studies of n normal values, of mean `truth` and spread 1, whose `interval(values)` holds the truth."""
+    """The share of studies of n normal values, of mean `truth` and spread 1, whose `interval(values)` holds it."""
     truth, seen = 5.0, []
 
     def three_of_four(values: object) -> tuple[float, float]:
@@ -117,7 +117,7 @@ def held(answer: Any) -> None:
     share = numbers(ask(answer, three_of_four, 6, truth, 200)).squeeze()
     law(
         len(seen) == 200,
-        f"`interval` should be asked once for each of the 200 studies; it was asked {len(seen)} times.",
+        f"`interval` should be asked once for each of 200 studies; yours asks {len(seen)} times.",
     )
     shape = list(seen[0].shape)
     law(shape == [6], f"a study should be 6 values, shape [6]; `interval` was given shape {shape}.")
@@ -167,7 +167,7 @@ def pairs_needed(answer: Any) -> None:
         law(n < 100_000, "that many pairs nobody can make.")
         squared = torch.tensor((spread / difference) ** 2)
         slips = {
-            "these put the expected mean on the edge of the interval, so that luck decides: about one in two is found.": (
+            "these put the expected mean on the edge of the interval, and luck decides: one in two is found.": (
                 4 * squared
             ),
             "difference and spread are exchanged: a large difference needs few pairs.": 8 / squared + 2,

@@ -106,7 +106,7 @@ def _measures(generated: Tensor, real: Tensor, k: int) -> dict[str, Tensor]:
     refresher=PAGE,
     hints=(
         "precision asks for one ball. An outlier has a wide ball: its neighbours are all far away.",
-        "the ball ends at the fifth neighbour, which is one of the real rows. Where must its centre lie to hold the fakes?",
+        "the ball ends at the fifth neighbour, one of the real rows. Where must its centre lie to hold the fakes?",
         "on the far side of the fakes: start at the mean of the real rows, and go to the fakes' mean and beyond.",
     ),
 )
@@ -149,11 +149,11 @@ def suspects(answer: Any) -> None:
         law(not (found == 0 and alarms > HONEST / 2), "the mask is turned round: True marks what is too near.")
         law(
             found > 0 or scale > 1,
-            "none of 5 copies is found: each differs a little from its original, a row of `train`.",
+            "none of 5 copies is found: each differs a little from its original in `train`.",
         )
         law(
             found == COPIES or scale == 1,
-            f"in other units, numbers a hundred times larger, it finds {found} of {COPIES}: a fixed threshold knows none.",
+            f"in other units, numbers a hundred times larger, it finds {found} of {COPIES}: a threshold is fixed.",
         )
         law(found == COPIES, f"{found} of {COPIES} copies are found: the threshold is too low.")
         law(
@@ -187,7 +187,7 @@ def _mask(value: Any, length: int, each: str) -> Tensor:
     mask = numbers(value)
     law(
         mask.shape == (length,),
-        f"a mask with one entry for each {each}, [{length}], is wanted; got {list(mask.shape)}.",
+        f"a mask with one entry for each {each} is wanted, [{length}]; yours {list(mask.shape)}.",
     )
     law(((mask == 0) | (mask == 1)).all(), "a mask holds True and False: compare with a threshold.")
     return mask == 1

@@ -48,8 +48,9 @@ def draw_dials(
     Bars end at 1; density may exceed it, and its number says so.
     """
     blue, orange, *_ = sns.color_palette("colorblind")
-    axis.scatter(*np.asarray(real).T, s=9, color="0.55", lw=0, label="real")
-    axis.scatter(*np.asarray(generated).T, s=16, color=orange, marker="^", lw=0, alpha=0.9, label="generated")
+    (x, y), (u, v) = np.asarray(real).T, np.asarray(generated).T
+    axis.scatter(x, y, s=9, color="0.55", lw=0, label="real")
+    axis.scatter(u, v, s=16, color=orange, marker="^", lw=0, alpha=0.9, label="generated")
     axis.set(xlim=(-RANGE, 2.2 * RANGE), ylim=(-3.2 * RANGE, RANGE), xticks=[], yticks=[])
     sns.despine(ax=axis, left=True, bottom=True)
     dials = {"MMD²": mmd(generated=generated, real=real)}

@@ -91,7 +91,7 @@ SLIPS = [  # (task, answer, part of the sentence)
     ("held", simulate(fresh, lambda held, studies: 1 - held / studies), "intervals that miss"),
     ("held", simulate(fresh, lambda held, studies: held), "the share is wanted"),
     ("held", simulate(fresh, lambda held, studies: 0.5), "not the share of intervals"),
-    ("held", once, "it was asked 1 times"),
+    ("held", once, "yours asks 1 times"),
     ("held", one_study, "draw anew"),
     ("held", simulate(lambda n, truth: truth + torch.randn(n + 1)), "was given shape"),
     ("held", simulate(lambda n, truth: torch.randn(n)), "around the truth"),
