@@ -137,3 +137,10 @@ def test_the_figures_of_the_refreshers_show_what_their_captions_say():
 
     assert missed(refreshers.N_STUDIES) == pytest.approx([5 / 40, 2 / 40])
     assert missed(100_000) == pytest.approx([0.12, 0.05], abs=0.005)
+
+
+def test_the_figure_of_energies_shows_what_its_caption_says():
+    (by_mean, by_features), *others = [sets.energies(samples) for samples in sets.three_sets().values()]
+    assert by_mean < 1e-9 < min(mean for mean, _ in others)
+    assert by_features > 2 * others[0][1] > 20 * others[1][1]
+    assert sets.counts(sets.three_sets()["After matching"]) == [4, 3, 1, 1, 1]

@@ -21,7 +21,7 @@ from tools.figures.guidance import draw_guidance
 from tools.figures.luck import draw_luck_kinds, draw_paired, draw_power
 from tools.figures.measures import draw_balls, draw_copies, draw_mmd
 from tools.figures.refreshers import draw_best_guess, draw_coverage, draw_noise_shares, draw_principal
-from tools.figures.sets import draw_sets, draw_transport
+from tools.figures.sets import draw_energy, draw_sets, draw_transport
 from tools.figures.tangent import draw_tangent
 
 FIGURES: dict[str, Callable[[], Figure]] = {
@@ -36,6 +36,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "mmd": draw_mmd,
     "balls": draw_balls,
     "copies": draw_copies,
+    "energy": draw_energy,
     "transport": draw_transport,
     "sets": draw_sets,
     "refresher_pca": draw_principal,

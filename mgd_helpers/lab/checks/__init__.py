@@ -23,9 +23,18 @@ from mgd_helpers.lab.checks.ready_arrays import (
     projection,
 )
 from mgd_helpers.lab.checks.ready_chance import best_guess, coverage, interval, mix, standard_error
+from mgd_helpers.lab.checks.sets import (
+    barycenters,
+    matching_step,
+    mode_nearer,
+    set_energy,
+    sinkhorn,
+    spread_kept,
+)
 from mgd_helpers.lab.checks.tasks import progress, solution
 
 __all__ = [
+    "barycenters",
     "best_guess",
     "bootstrap_holds",
     "class_mean",
@@ -36,8 +45,10 @@ __all__ = [
     "gram",
     "held",
     "interval",
+    "matching_step",
     "members",
     "mix",
+    "mode_nearer",
     "outlier",
     "paired_errors",
     "pairs_needed",
@@ -47,7 +58,10 @@ __all__ = [
     "principal_direction",
     "progress",
     "projection",
+    "set_energy",
+    "sinkhorn",
     "solution",
+    "spread_kept",
     "squared_mmd",
     "standard_error",
     "suspects",

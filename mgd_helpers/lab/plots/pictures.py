@@ -103,7 +103,7 @@ def draw_tree(
 def put_images(axis: Axes, images: Float[Tensor, "n c h w"]) -> None:
     """Put images side by side into one panel, without ticks: what a slider over pictures draws."""
     _show(axis, torch.cat(list(images), dim=-1))
-    axis.set(xticks=[], yticks=[])
+    axis.set(xticks=[], yticks=[], frame_on=False)
 
 
 def _show(axis: Axes, image: Float[Tensor, "c h w"]) -> None:
