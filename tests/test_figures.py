@@ -7,9 +7,10 @@ import pytest
 import torch
 
 import mgd_helpers as mgd
+from mgd_helpers.evaluation.precision_recall import precision_recall
 from tools import figures
 from tools.__main__ import ROOT, main
-from tools.figures import clustering, evaluation, guidance, noise, refreshers, sets, tangent
+from tools.figures import clustering, guidance, luck, measures, noise, refreshers, sets, tangent
 from tools.figures.canvas import STAR
 from tools.figures.horseshoe import horseshoe
 
@@ -122,9 +123,23 @@ def test_the_figures_of_targets_show_what_their_captions_say():
 
 
 def test_the_figure_of_pairs_shows_what_its_caption_says():
-    paired, unpaired = zip(*(evaluation.intervals(a, b) for a, b in evaluation.studies(21)[1:]), strict=True)
+    paired, unpaired = zip(*(luck.intervals(a, b) for a, b in luck.studies(21)[1:]), strict=True)
     assert sum(low > 0 for low, _ in paired) > 15
     assert all(low < 0 < high for low, high in unpaired)
+
+
+def test_the_figures_of_luck_and_measures_show_what_their_captions_say():
+    spreads = [values.std() for values in luck.kinds().values()]
+    assert spreads == sorted(spreads), "each kind of luck adds to those before"
+    crowded, beside, outlier = (
+        precision_recall(generated=generated, real=real, n_neighbors=measures.K)
+        for generated, real in measures.scenes().values()
+    )
+    assert crowded["precision"] == 1 and crowded["coverage"] < 0.8
+    assert beside["precision"] == 0 and outlier["precision"] == 1 and outlier["density"] < 0.4
+    held_out, generated = measures.distances()
+    assert (generated < held_out.quantile(measures.THRESHOLD))[:5].all()
+    assert generated[:5].max() < 0.6 * held_out.quantile(measures.THRESHOLD)
 
 
 def test_the_figure_of_transport_shows_what_its_caption_says():

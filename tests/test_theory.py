@@ -237,7 +237,7 @@ def test_the_page_on_guidance_prints_this_table():
     assert f"| – | 0 | {UNGUIDED[0]:.3f} | {UNGUIDED[1]:.2f} | {UNGUIDED[0]:.3f} | {UNGUIDED[1]:.2f} |" in page
 
 
-# --- 05: evaluation --------------------------------------------------------------------------------------------------
+# --- 08 and 09: luck and measures -------------------------------------------------------------------------------------
 
 
 def test_five_outliers_of_500_lift_precision_and_hardly_density(randn):
@@ -279,3 +279,12 @@ def test_sixteen_pairs_find_half_a_spread_every_second_time_and_thirty_four_four
 @pytest.mark.parametrize("effect", [0.3, 0.5, 1.0])
 def test_eight_spreads_over_the_difference_squared_and_two_make_four_in_five(effect):
     assert power(round(8 / effect**2 + 2), effect=effect, trials=1500) == pytest.approx(0.8, abs=0.04)
+
+
+def test_twenty_intervals_of_equal_methods_raise_an_alarm_64_times_in_a_hundred():
+    assert pytest.approx(0.64, abs=0.005) == 1 - 0.95**20
+
+
+def test_the_error_by_counting_of_500_images_is_two_points():
+    assert math.sqrt(2 / 3 * (1 - 2 / 3) / 500) == pytest.approx(0.021, abs=0.0005)
+    assert 1.96 * math.sqrt(2) * 0.0211 == pytest.approx(0.06, abs=0.005)

@@ -1,4 +1,4 @@
-"""Chapter 9. What a distilled set is worth: tables of students, distances, paired statistics, audits."""
+"""Chapters 8 and 9. What a distilled set is worth: tables of students, distances, paired statistics, audits."""
 
 from mgd_helpers.evaluation.audits import Audit, audit
 from mgd_helpers.evaluation.paired import Difference, holm, paired_difference, pooled_difference

@@ -17,8 +17,9 @@ from tools.figures.at_a_glance import draw_method
 from tools.figures.canvas import use_style
 from tools.figures.clustering import draw_split_choice, draw_split_law, draw_targets, draw_tree
 from tools.figures.encoding import draw_encoding
-from tools.figures.evaluation import draw_paired
 from tools.figures.guidance import draw_guidance
+from tools.figures.luck import draw_luck_kinds, draw_paired, draw_power
+from tools.figures.measures import draw_balls, draw_copies, draw_mmd
 from tools.figures.noise import draw_ddim, draw_noising, draw_score, draw_sharpening, draw_steps
 from tools.figures.refreshers import draw_best_guess, draw_coverage, draw_noise_shares, draw_principal
 from tools.figures.sets import draw_energy, draw_sets, draw_transport
@@ -42,7 +43,12 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "tangent_noise": draw_noisy,
     "tangent_chord": draw_chord,
     "guidance": draw_guidance,
+    "luck_kinds": draw_luck_kinds,
     "paired": draw_paired,
+    "power": draw_power,
+    "mmd": draw_mmd,
+    "balls": draw_balls,
+    "copies": draw_copies,
     "energy": draw_energy,
     "transport": draw_transport,
     "sets": draw_sets,

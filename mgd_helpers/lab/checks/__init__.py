@@ -5,6 +5,16 @@ a lab. Predictions are locked by `checks.NAME.lock(number)` and judged after the
 """
 
 from mgd_helpers.lab.checks.cluster import edge_strength, edges_kept, grow, left_by_levels, split_gaps, turn, uncovered
+from mgd_helpers.lab.checks.luck import bootstrap_holds, counting_error, held, paired_errors, pairs_needed
+from mgd_helpers.lab.checks.measures import (
+    density_after,
+    members,
+    outlier,
+    precision_after,
+    precision_coverage,
+    squared_mmd,
+    suspects,
+)
 from mgd_helpers.lab.checks.noise import ddim_step, denoise, generate, noisy
 from mgd_helpers.lab.checks.noise_learning import apart, denoising_loss, tweedie
 from mgd_helpers.lab.checks.ready_arrays import (
@@ -31,25 +41,35 @@ __all__ = [
     "apart",
     "barycenters",
     "best_guess",
+    "bootstrap_holds",
     "class_mean",
+    "counting_error",
     "coverage",
     "ddim_step",
     "denoise",
     "denoising_loss",
+    "density_after",
     "edge_strength",
     "edges_kept",
     "eigen_by_hand",
     "generate",
     "gram",
     "grow",
+    "held",
     "interval",
     "kept_by_chance",
     "left_by_levels",
     "matching_step",
+    "members",
     "mix",
     "mode_nearer",
     "noisy",
+    "outlier",
+    "paired_errors",
+    "pairs_needed",
     "pairwise",
+    "precision_after",
+    "precision_coverage",
     "principal_direction",
     "progress",
     "projection",
@@ -61,8 +81,10 @@ __all__ = [
     "spiral_tangent",
     "split_gaps",
     "spread_kept",
+    "squared_mmd",
     "standard_error",
     "steps",
+    "suspects",
     "tangent_part",
     "turn",
     "tweedie",

@@ -11,6 +11,7 @@ from mgd_helpers.lab.plots.charts import (
     draw_scores,
     draw_spectrum,
 )
+from mgd_helpers.lab.plots.panels import draw_dials, draw_seeds
 from mgd_helpers.lab.plots.parts import draw_parts
 from mgd_helpers.lab.plots.pictures import draw_tree, put_images, show_images, show_rows
 from mgd_helpers.lab.plots.sliders import show_slider
@@ -20,11 +21,13 @@ __all__ = [
     "INK",
     "MARKERS",
     "draw_arrows",
+    "draw_dials",
     "draw_intervals",
     "draw_lines",
     "draw_map",
     "draw_parts",
     "draw_scores",
+    "draw_seeds",
     "draw_spectrum",
     "draw_tree",
     "put_images",

@@ -1,4 +1,4 @@
-"""The figure of chapter 9, a simulation: what pairing adds to a comparison."""
+"""The figures of chapter 8, simulations: three kinds of luck, what pairing adds, and the power of a study."""
 
 from __future__ import annotations
 
@@ -10,9 +10,59 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import mgd_helpers as mgd
-from tools.figures.canvas import BLUE, GRAY, GREEN, INK, LOOKS
+from mgd_helpers.lab.checks.luck import power
+from tools.figures.canvas import AMBER, BLUE, GRAY, GREEN, INK, LOOKS, PINK
 
 GAIN, N_PAIRS = 1.0, 10  # points by which method B is better
+N_IMAGES, ACCURACY, N_DRAWS = 500, 2 / 3, 20
+OF_STUDENTS, OF_SETS = 0.015, 0.02  # simulated standard deviations
+EFFECTS = {1.0: ("one spread", BLUE, "-"), 0.5: ("half a spread", AMBER, "--"), 0.25: ("a quarter", PINK, ":")}
+
+
+def draw_luck_kinds() -> Figure:
+    """Draw twenty accuracies under one, two and three kinds of luck."""
+    figure, ax = plt.subplots(figsize=(6.6, 2.9))
+    for row, values in enumerate(kinds().values()):
+        ax.scatter(100 * values, np.full(N_DRAWS, row), s=42, alpha=0.75, edgecolor="none", **LOOKS[row])
+        ax.plot(100 * np.array([values.min(), values.max()]), [row + 0.28] * 2, color=INK, lw=1.2)
+        ax.text(100 * values.max() + 0.3, row + 0.28, f"{100 * np.ptp(values):.0f} points", va="center", fontsize=10)
+    ax.set(
+        yticks=range(3), yticklabels=list(kinds()), ylim=(2.7, -0.5), xlabel="accuracy of the student (simulated, %)"
+    )
+    return figure
+
+
+def kinds() -> dict[str, np.ndarray]:
+    """Accuracies under other test images; other students as well; other sets as well."""
+    generator = np.random.default_rng(3)
+
+    def counted(shares: np.ndarray) -> np.ndarray:
+        return generator.binomial(N_IMAGES, shares) / N_IMAGES
+
+    fixed, students, sets = (generator.normal(0, sd, N_DRAWS) for sd in (0, OF_STUDENTS, OF_SETS))
+    one, two = ACCURACY + fixed, ACCURACY + generator.normal(0, OF_STUDENTS, N_DRAWS)
+    return {
+        "other test images": counted(one),
+        "… and other students": counted(two),
+        "… and other sets": counted(ACCURACY + students + sets),
+    }
+
+
+def draw_power() -> Figure:
+    """Draw power against the number of pairs, the rule of thumb as dots, and half as many pairs as crosses."""
+    figure, ax = plt.subplots(figsize=(6.4, 3.6))
+    sizes = np.unique(np.geomspace(3, 160, 60).round().astype(int))
+    ax.axhline(0.8, color=GRAY, lw=1, ls=(0, (1, 2)))
+    for effect, (name, color, style) in EFFECTS.items():
+        ax.plot(sizes, [power(n, effect) for n in sizes], color=color, ls=style, lw=2, label=name)
+        rule, edge = round(8 / effect**2 + 2), round(4 / effect**2)
+        ax.plot(rule, power(rule, effect), "o", color=color, ms=8)
+        ax.plot(edge, power(edge, effect), "X", color=color, ms=8)
+    ax.set(xscale="log", xlabel="pairs", ylabel="power", ylim=(0, 1.02), xticks=[4, 10, 16, 34, 64, 130])
+    ax.set_xticklabels(["4", "10", "16", "34", "64", "130"])
+    ax.minorticks_off()
+    ax.legend(title="true difference", loc="upper left", fontsize=9, bbox_to_anchor=(1, 1))
+    return figure
 
 
 def draw_paired() -> Figure:
