@@ -4,6 +4,14 @@ The sentence does not give the answer; `checks.NAME.hint(1)` to `hint(3)` come n
 a lab. Predictions are locked by `checks.NAME.lock(number)` and judged after the run by `checks.NAME.compare(outcome)`.
 """
 
+from mgd_helpers.lab.checks.guide import (
+    manifold_pull,
+    mode_pull,
+    own_guidance,
+    shift_epsilon,
+    smallest_stop,
+    smallest_window,
+)
 from mgd_helpers.lab.checks.ready_arrays import (
     class_mean,
     eigen_by_hand,
@@ -31,15 +39,21 @@ __all__ = [
     "eigen_by_hand",
     "gram",
     "interval",
+    "manifold_pull",
     "matching_step",
     "mix",
     "mode_nearer",
+    "mode_pull",
+    "own_guidance",
     "pairwise",
     "principal_direction",
     "progress",
     "projection",
     "set_energy",
+    "shift_epsilon",
     "sinkhorn",
+    "smallest_stop",
+    "smallest_window",
     "solution",
     "spread_kept",
     "standard_error",
