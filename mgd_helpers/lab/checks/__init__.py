@@ -5,6 +5,14 @@ a lab. Predictions are locked by `checks.NAME.lock(number)` and judged after the
 """
 
 from mgd_helpers.lab.checks.cluster import edge_strength, edges_kept, grow, left_by_levels, split_gaps, turn, uncovered
+from mgd_helpers.lab.checks.guide import (
+    manifold_pull,
+    mode_pull,
+    own_guidance,
+    shift_epsilon,
+    smallest_stop,
+    smallest_window,
+)
 from mgd_helpers.lab.checks.luck import bootstrap_holds, counting_error, held, paired_errors, pairs_needed
 from mgd_helpers.lab.checks.measures import (
     density_after,
@@ -59,12 +67,15 @@ __all__ = [
     "interval",
     "kept_by_chance",
     "left_by_levels",
+    "manifold_pull",
     "matching_step",
     "members",
     "mix",
     "mode_nearer",
+    "mode_pull",
     "noisy",
     "outlier",
+    "own_guidance",
     "paired_errors",
     "pairs_needed",
     "pairwise",
@@ -75,7 +86,10 @@ __all__ = [
     "projection",
     "random_share",
     "set_energy",
+    "shift_epsilon",
     "sinkhorn",
+    "smallest_stop",
+    "smallest_window",
     "solution",
     "sphere_error",
     "spiral_tangent",
