@@ -56,7 +56,7 @@ def test_every_table_has_results():
     for network, sizes in students.STUDENTS.items():
         tables |= {table_of(network, images): students.DATA[network] for images in sizes}
     expected = {f"{table}_{data}" for table, data_sets in tables.items() for data in data_sets}
-    assert {file.stem for file in RESULTS} <= expected
+    assert {file.stem for file in RESULTS} == expected
 
 
 # --- the command line
