@@ -8,9 +8,10 @@ import torch
 
 import mgd_helpers as mgd
 from mgd_helpers.evaluation.precision_recall import precision_recall
+from mgd_helpers.evaluation.tables import nearest_neighbor_accuracy
 from tools import figures
 from tools.__main__ import ROOT, main
-from tools.figures import clustering, guidance, luck, measures, noise, refreshers, sets, tangent
+from tools.figures import clustering, guidance, luck, measures, noise, question, refreshers, sets, tangent
 from tools.figures.canvas import STAR
 from tools.figures.horseshoe import horseshoe
 
@@ -202,3 +203,16 @@ def test_the_figure_of_energies_shows_what_its_caption_says():
     assert by_mean < 1e-9 < min(mean for mean, _ in others)
     assert by_features > 2 * others[0][1] > 20 * others[1][1]
     assert sets.counts(sets.three_sets()["After matching"]) == [4, 3, 1, 1, 1]
+
+
+def test_the_figures_of_the_question_show_what_the_page_says():
+    counts = [question.by_count()[count] for count in question.COUNTS]
+    means = [sum(scores) / len(scores) for scores in counts]
+    widths = [max(scores) - min(scores) for scores in counts]
+    assert means == sorted(means) and widths[0] > 0.15 > 3 * widths[-1], "more is better; the band is widest at one"
+    test = question.digits().test
+    one_mean = nearest_neighbor_accuracy(question.mean_images(), test)
+    assert abs(one_mean - means[question.COUNTS.index(10)]) < 0.01 and one_mean < means[question.COUNTS.index(50)]
+    far = nearest_neighbor_accuracy(question.far_apart(), test)
+    beaten = sum(score < far for score in question.by_draw())
+    assert 100 < beaten < 200 and max(question.by_draw()) > far

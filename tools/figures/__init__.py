@@ -21,12 +21,16 @@ from tools.figures.guidance import draw_guidance
 from tools.figures.luck import draw_luck_kinds, draw_paired, draw_power
 from tools.figures.measures import draw_balls, draw_copies, draw_mmd
 from tools.figures.noise import draw_ddim, draw_noising, draw_score, draw_sharpening, draw_steps
+from tools.figures.question import draw_chance, draw_choices, draw_counts
 from tools.figures.refreshers import draw_best_guess, draw_coverage, draw_noise_shares, draw_principal
 from tools.figures.sets import draw_energy, draw_sets, draw_transport
 from tools.figures.tangent import draw_chord, draw_neighbors, draw_noisy, draw_shapes, draw_tangent
 
 FIGURES: dict[str, Callable[[], Figure]] = {
     "method_at_a_glance": draw_method,
+    "choices": draw_choices,
+    "counts": draw_counts,
+    "chance": draw_chance,
     "noising": draw_noising,
     "sharpening": draw_sharpening,
     "score": draw_score,

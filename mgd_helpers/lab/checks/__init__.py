@@ -25,6 +25,7 @@ from mgd_helpers.lab.checks.measures import (
 )
 from mgd_helpers.lab.checks.noise import ddim_step, denoise, generate, noisy
 from mgd_helpers.lab.checks.noise_learning import apart, denoising_loss, tweedie
+from mgd_helpers.lab.checks.question import choose_ten, mean_images, mean_of_fifty, nearest_label, promised_and_kept
 from mgd_helpers.lab.checks.ready_arrays import (
     class_mean,
     eigen_by_hand,
@@ -50,6 +51,7 @@ __all__ = [
     "barycenters",
     "best_guess",
     "bootstrap_holds",
+    "choose_ten",
     "class_mean",
     "counting_error",
     "coverage",
@@ -69,10 +71,13 @@ __all__ = [
     "left_by_levels",
     "manifold_pull",
     "matching_step",
+    "mean_images",
+    "mean_of_fifty",
     "members",
     "mix",
     "mode_nearer",
     "mode_pull",
+    "nearest_label",
     "noisy",
     "outlier",
     "own_guidance",
@@ -84,6 +89,7 @@ __all__ = [
     "principal_direction",
     "progress",
     "projection",
+    "promised_and_kept",
     "random_share",
     "set_energy",
     "shift_epsilon",
