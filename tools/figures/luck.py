@@ -54,7 +54,7 @@ def draw_power() -> Figure:
     sizes = np.unique(np.geomspace(3, 160, 60).round().astype(int))
     ax.axhline(0.8, color=GRAY, lw=1, ls=(0, (1, 2)))
     for effect, (name, color, style) in EFFECTS.items():
-        ax.plot(sizes, [power(n, effect) for n in sizes], color=color, ls=style, lw=2, label=name)
+        ax.plot(sizes, [power(int(n), effect) for n in sizes], color=color, ls=style, lw=2, label=name)
         rule, edge = round(8 / effect**2 + 2), round(4 / effect**2)
         ax.plot(rule, power(rule, effect), "o", color=color, ms=8)
         ax.plot(edge, power(edge, effect), "X", color=color, ms=8)
