@@ -23,8 +23,8 @@ from mgd_helpers.lab.checks.measures import (
     squared_mmd,
     suspects,
 )
-from mgd_helpers.lab.checks.noise import ddim_step, denoise, generate, noisy
 from mgd_helpers.lab.checks.noise_learning import apart, denoising_loss, tweedie
+from mgd_helpers.lab.checks.noising import ddim_step, denoise, generate, noisy
 from mgd_helpers.lab.checks.question import choose_ten, mean_images, mean_of_fifty, nearest_label, promised_and_kept
 from mgd_helpers.lab.checks.ready_arrays import (
     class_mean,
