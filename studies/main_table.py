@@ -21,7 +21,7 @@ from studies.scores import accuracy_of, nearest_neighbor, real_student, short_re
 from studies.sets import kept_set
 
 SETS = {10: 5, 1: 3, 50: 3}  # by images per class, here and in `students`
-SHORT_STEPS = 50  # of distribution matching: between half and twice as long as match+transport takes
+SHORT_STEPS = 50  # of distribution matching: about as long as match+transport takes in the mean over data sets
 PACKAGED = {"match": factories.match, "match+transport": factories.match_transport}  # as cheap as the package has them
 SHORT = "distribution matching, short"
 ROWS = (*rules.REAL, *choose.ROWS, SHORT)
