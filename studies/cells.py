@@ -2,7 +2,8 @@
 
 {"settings": {"images_per_class": 10, "network": "convnet3", "row": "tangent", "seed": 0}, "result": {"students": […]}}
 
-A study that was interrupted goes on where it stopped. Settings are compared as they are, and never put into a text.
+A study that was interrupted goes on where it stopped, on another machine as well; its cells then name that one.
+Settings are compared as they are, and never put into a text.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ class Cells:
 
     def __init__(self, table: str, data: str, *, note: str = "", device: str = "cpu", **settings: object):
         self.file = RESULTS / f"{table}_{data}.json"
+        made_on = {"hardware": hardware(device), "versions": package_versions()}
+        self.hardware = made_on["hardware"]
         if self.file.exists():
             self.content = read(table, data)
             before = {key: self.content["settings"].get(key) for key in settings}
@@ -48,7 +51,6 @@ class Cells:
                     f"{self.file} holds cells of other settings ({before}, now {settings}). Delete it to start afresh."
                 )
         else:
-            made_on = {"hardware": hardware(device), "versions": package_versions()}
             self.content = {"table": table, "data": data, "note": note, "settings": settings, **made_on, "cells": []}
 
     def find(self, **settings: object) -> dict | None:
@@ -61,7 +63,8 @@ class Cells:
         if result is None:
             started = time.perf_counter()
             result = compute()
-            self.content["cells"].append({"settings": settings, "result": result})
+            elsewhere = {} if self.hardware == self.content["hardware"] else {"hardware": self.hardware}
+            self.content["cells"].append({"settings": settings, "result": result, **elsewhere})
             write(self.file, lambda path: path.write_text(text_of(self.content), encoding="utf-8"))
             seconds = time.perf_counter() - started
             shown = ", ".join(map(str, settings.values()))

@@ -41,6 +41,9 @@ def made_on(content: dict) -> str:
     """The line that stands under every table."""
     hardware, versions = content["hardware"], content["versions"]
     machine = hardware.get("gpu", f"{hardware['processor']}, threads: {hardware['threads']}")
+    others = [cell["hardware"]["processor"] for cell in content["cells"] if "hardware" in cell]
+    if others:
+        machine += f" ({len(others)} of {len(content['cells'])} cells: {', '.join(sorted(set(others)))})"
     note = f" {content['note']}" if content.get("note") else ""
     return (
         f"{machine}; torch {versions['torch']}, diffusers {versions['diffusers']}, Python {versions['python']}; "

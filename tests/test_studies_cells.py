@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from studies import cells, robust, students
+from studies import cells, robust, students, tables
 from studies.__main__ import OPTIONS, STUDIES, main
 from studies.report import table_of
 
@@ -29,6 +29,17 @@ def test_a_cell_is_computed_once_and_survives_an_interruption(monkeypatch, tmp_p
     ]
     with pytest.raises(ValueError, match="holds cells of other settings"):
         cells.Cells("toy", "digits", steps=4)
+
+
+def test_cells_of_another_machine_name_it(monkeypatch, tmp_path):
+    monkeypatch.setattr(cells, "RESULTS", tmp_path)
+    here, there = {"processor": "here", "threads": 1}, {"processor": "there", "threads": 1}
+    for seed, machine in enumerate((here, there, here)):
+        monkeypatch.setattr(cells, "hardware", lambda device, machine=machine: machine)
+        cells.Cells("toy", "digits")(lambda: {"students": [0.5]}, row="a", seed=seed)
+    content = cells.read("toy", "digits")
+    assert content["hardware"] == here and [cell.get("hardware") for cell in content["cells"]] == [None, there, None]
+    assert tables.made_on(content).startswith("here, threads: 1 (1 of 3 cells: there)")
 
 
 def test_cells_are_selected_by_their_settings():

@@ -31,11 +31,13 @@ def luck_of_resnets() -> bool:
     spread = statistics.mean(map(spread_of_sets, DATA_SETS))
     everything = [sets for data in DATA_SETS for sets in report.main_scores(data, 10, RESNET).values()]
     of_each_set = {len(ours) for sets in everything for ours in sets}
-    return of_each_set == {3} and {round(one, 1) for one in of_three} == {0.8} and max(of_three) < spread < 1.2
+    return of_each_set == {3} and {round(one, 1) for one in of_three} == {0.8, 0.9} and max(of_three) < spread < 1.2
 
 
-def set_counts() -> set[int]:
-    return {len(sets) for data in DATA_SETS for sets in report.main_scores(data, 10, RESNET).values()}
+def left_to_a_cpu() -> bool:
+    found = [cell for data in DATA_SETS for cell in report.read(report.table_of(RESNET, 10), data)["cells"]]
+    seeds = {cell["settings"]["seed"] for cell in found if "hardware" in cell}
+    return seeds == {4} and {len(pooled(10, RESNET)), len(found) / (5 * len(DATA_SETS))} == {len(report.ROWS)}
 
 
 def students_of(images_per_class: int, network: str) -> set[int]:
@@ -99,10 +101,10 @@ CLAIMS = (
     # another student
     (
         "Within one set they scatter by one and a half points (a standard deviation), so the mean of three still has "
-        "0.8 points of luck in it, a little less than sets of one row differ.",
+        "0.8 to 0.9 points of luck in it, a little less than sets of one row differ.",
         luck_of_resnets,
     ),
-    ("(Some rows have four sets in place of five.)", lambda: set_counts() == {4, 5}),
+    ("(Of the five sets, the fifth of some rows was left to a CPU.)", left_to_a_cpu),
     (
         "In the mean over the data sets a ResNet learns more from *match+transport* than from any other row of the "
         "table, after all of them are counted, and those that train their pixels are among them.",
