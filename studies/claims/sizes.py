@@ -29,15 +29,17 @@ def spread_of_sets(data: str) -> float:
 def luck_of_resnets() -> bool:
     of_three = [scatter(data) / 3**0.5 for data in DATA_SETS]
     spread = statistics.mean(map(spread_of_sets, DATA_SETS))
-    everything = [sets for data in DATA_SETS for sets in report.main_scores(data, 10, RESNET).values()]
-    of_each_set = {len(ours) for sets in everything for ours in sets}
-    return of_each_set == {3} and {round(one, 1) for one in of_three} == {0.8, 0.9} and max(of_three) < spread < 1.2
+    return (
+        students_of(10, RESNET) == {3}
+        and {round(one, 1) for one in of_three} == {0.8, 0.9}
+        and max(of_three) < spread < 1.2
+    )
 
 
 def left_to_a_cpu() -> bool:
     found = [cell for data in DATA_SETS for cell in report.read(report.table_of(RESNET, 10), data)["cells"]]
-    seeds = {cell["settings"]["seed"] for cell in found if "hardware" in cell}
-    return seeds == {4} and {len(pooled(10, RESNET)), len(found) / (5 * len(DATA_SETS))} == {len(report.ROWS)}
+    elsewhere = {cell["settings"]["seed"] for cell in found if "hardware" in cell}
+    return elsewhere == {4} and len(found) == 5 * len(report.ROWS) * len(DATA_SETS)
 
 
 def students_of(images_per_class: int, network: str) -> set[int]:

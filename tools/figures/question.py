@@ -27,9 +27,11 @@ def digits() -> Dataset:
     return mgd.load_data("digits")
 
 
-def first_of_random(images_per_class: int, draw: int) -> ImageSet:
-    """A random choice; choices of one draw contain each other."""
-    return mgd.baselines.random_real(digits().train, images_per_class=images_per_class, seed=draw)
+def scores(images_per_class: int, draws: int) -> list[float]:
+    """Accuracy of 1-NN for so many random choices."""
+    train, test = digits().train, digits().test
+    sets = (mgd.baselines.random_real(train, images_per_class=images_per_class, seed=draw) for draw in range(draws))
+    return [nearest_neighbor_accuracy(chosen, test) for chosen in sets]
 
 
 def mean_images() -> ImageSet:
@@ -42,16 +44,13 @@ def mean_images() -> ImageSet:
 @functools.cache
 def by_count() -> dict[int, list[float]]:
     """Images per class -> accuracy of 1-NN for twenty random choices."""
-    return {
-        count: [nearest_neighbor_accuracy(first_of_random(count, draw), digits().test) for draw in range(20)]
-        for count in COUNTS
-    }
+    return {count: scores(count, 20) for count in COUNTS}
 
 
 @functools.cache
 def by_draw() -> list[float]:
     """Accuracy of 1-NN for two hundred random choices of ten per class."""
-    return [nearest_neighbor_accuracy(first_of_random(10, draw), digits().test) for draw in range(DRAWS)]
+    return scores(10, DRAWS)
 
 
 def far_apart() -> ImageSet:

@@ -11,9 +11,9 @@ from mgd_helpers.guidance.noise import noise_levels
 from mgd_helpers.guidance.toys import PointCloudPipeline, spiral
 from mgd_helpers.lab.checks.answers import ask, numbers
 from mgd_helpers.lab.checks.laws import alike, law, same
+from mgd_helpers.lab.checks.ready_chance import GAUSSIANS, MEANS, wrong_weights
 from mgd_helpers.lab.checks.tasks import task
 
-GAUSSIANS, MEANS = "Gaussians", "Conditional means"
 PAGE = "the page of this chapter, Noise, and the best guess"
 
 
@@ -44,18 +44,7 @@ def noisy(answer: Any) -> None:
     )
     law(got.mean().abs() < 0.02, "your noise is not zero on average: it should be normal, not uniform from 0 to 1.")
     weights = torch.stack([numbers(ask(answer, fives, share)).mean() / 5, got.std()])
-    slips = {
-        "the two weights add up to 1, but it is variances that add up.": [1 - share, share],
-        "the clean part keeps its full weight, so the variance grows above 1.": [1, share],
-        "this takes `share` as a share of the variance; here it is the weight of the noise itself.": [
-            (1 - share) ** 0.5,
-            share**0.5,
-        ],
-        "the two weights are exchanged: `share` belongs to the noise.": [share, (1 - share**2) ** 0.5],
-        "the clean part has the right variance as its weight: a root is missing.": [1 - share**2, share],
-        "the noise is not weighted at all.": [(1 - share**2) ** 0.5, 1],
-    }
-    for slip, wrong in slips.items():
+    for slip, wrong in wrong_weights(share).items():
         law(not alike(weights, torch.tensor(wrong), tolerance=0.02), slip)
     mixed = numbers(ask(answer, torch.randn(20_000, 2), share))
     law(abs(mixed.var() - 1) < 0.04, f"clean points of variance 1 come back with variance {mixed.var():.2f}.")

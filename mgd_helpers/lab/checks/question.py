@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 
-from mgd_helpers import seeding
 from mgd_helpers._shapes import Float, Tensor
+from mgd_helpers.baselines.real_images import random_real
 from mgd_helpers.data import Dataset, load_data
+from mgd_helpers.evaluation.tables import nearest_neighbor_accuracy
 from mgd_helpers.lab.checks.answers import ask, numbers, parts
 from mgd_helpers.lab.checks.laws import law, same
 from mgd_helpers.lab.checks.predictions import Prediction
@@ -54,19 +55,8 @@ def nearest_label(answer: Any) -> None:
 def _digits() -> tuple[Dataset, Float[Tensor, " draws"]]:
     """The digits, and what a nearest neighbour learns from random choices of ten per class, draw by draw."""
     data = load_data("digits")
-    draws = []
-    for draw in range(DRAWS):
-        generator = seeding.generator(draw)
-        groups = [data.train.rows_of(label) for label in range(len(data.class_names))]
-        rows = [group[torch.randperm(len(group), generator=generator)[:TEN]] for group in groups]
-        draws.append(_worth(data, rows))
-    return data, torch.tensor(draws)
-
-
-def _worth(data: Dataset, rows: list[Tensor]) -> float:
-    chosen = data.train.take(torch.cat(rows))
-    labels = chosen.labels[nearest(data.test.images.flatten(1), chosen.images.flatten(1), n_neighbors=1)[:, 0]]
-    return (labels == data.test.labels).float().mean().item()
+    draws = [random_real(data.train, images_per_class=TEN, seed=draw) for draw in range(DRAWS)]
+    return data, torch.tensor([nearest_neighbor_accuracy(images, data.test) for images in draws])
 
 
 @task(
@@ -92,7 +82,8 @@ def choose_ten(answer: Any) -> None:
         )
         law(len(chosen.unique()) == TEN, "the same image is chosen twice: ten different ones are wanted.")
         rows.append(data.train.rows_of(label)[chosen.long()])
-    beaten = int((draws < _worth(data, rows)).sum())
+    score = nearest_neighbor_accuracy(data.train.take(torch.cat(rows)), data.test)
+    beaten = int((draws < score).sum())
     law(
         beaten > DRAWS // 2,
         f"your choice is better than {beaten} of {DRAWS} random ones; a rule should beat more than half of them.",

@@ -19,6 +19,21 @@ GAUSSIANS, MEANS, INTERVALS = "Gaussians", "Conditional means", "Intervals"
 coverage = Prediction("coverage", low=0, high=1, near=0.02)
 
 
+def wrong_weights(share: float) -> dict[str, list[float]]:
+    """Slip -> the weights of the clean part and of the noise that it gives, where noise should weigh `share`."""
+    return {
+        "the two weights add up to 1, but it is variances that add up.": [1 - share, share],
+        "the clean part keeps its full weight, so the variance grows above 1.": [1, share],
+        "this takes `share` as a share of the variance; here it is the weight of the noise itself.": [
+            (1 - share) ** 0.5,
+            share**0.5,
+        ],
+        "the two weights are exchanged: `share` belongs to the noise.": [share, (1 - share**2) ** 0.5],
+        "the clean part has the right variance as its weight: a root is missing.": [1 - share**2, share],
+        "the noise is not weighted at all.": [(1 - share**2) ** 0.5, 1],
+    }
+
+
 @task(
     chapter=0,
     refresher=GAUSSIANS,
@@ -40,18 +55,7 @@ def mix(answer: Any) -> None:
         "zeros mixed with zeros should stay zero: take the noise that is given, and draw none.",
     )
     weights = torch.stack([numbers(ask(answer, *pair, share)).mean() for pair in ((ones, zeros), (zeros, ones))])
-    slips = {
-        "the two weights add up to 1, but it is variances that add up.": [1 - share, share],
-        "the clean part keeps its full weight, so the variance grows above 1.": [1, share],
-        "this takes `share` as a share of the variance; here it is the weight of the noise itself.": [
-            (1 - share) ** 0.5,
-            share**0.5,
-        ],
-        "the two weights are exchanged: `share` belongs to the noise.": [share, (1 - share**2) ** 0.5],
-        "the clean part has the right variance as its weight: a root is missing.": [1 - share**2, share],
-        "the noise is not weighted at all.": [(1 - share**2) ** 0.5, 1],
-    }
-    for slip, wrong in slips.items():
+    for slip, wrong in wrong_weights(share).items():
         law(not alike(weights, torch.tensor(wrong)), slip)
     law(alike(weights[1], torch.tensor(share)), "the noise does not have the weight `share`.")
     between(mixed.var(), 0.95, 1.05, name="the variance of your mix", why="it should stay 1.")

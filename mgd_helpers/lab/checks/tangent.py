@@ -163,11 +163,14 @@ def sphere_error(answer: Any) -> None:
         error, length = (cached - exact).norm(), exact.norm()
         across = [pull - exact, pull - cached]
         got = numbers(ask(answer, here, target)).squeeze()
+        law(
+            (got.abs() > 1e-5).any(),
+            "this compares the lengths of the two parts, which agree; compare the vectors.",
+        )
         slips = {
             "this is the angle between the two places, not the error.": turn,
             "the error is not yet relative: divide by the length of the exact part.": error,
             "this is relative to the whole pull; divide by the length of its exact tangent part.": error / pull.norm(),
-            "this compares the lengths of the two parts, which agree; compare the vectors.": torch.zeros(()),
             "this is the squared error: a root is missing.": (error / length).square(),
             "these are the normal parts: take away what points along the radius.": (across[1] - across[0]).norm()
             / across[0].norm(),

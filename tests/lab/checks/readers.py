@@ -1,12 +1,17 @@
 """What readers hand in: stubs and solutions, as the labs have them, and answers that no check expects."""
 
+import ast
+import contextlib
+import functools
+import re
+
 import nbformat
 import numpy as np
 import torch
 from notebook_rules import ROOT
 
 LABS = [nbformat.read(path, as_version=4).cells for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))]
-CELLS = nbformat.read(ROOT / "notebooks" / "00_ready.ipynb", as_version=4).cells
+CELLS = LABS[0]  # of "Are you ready?"
 
 
 def raises_its_own():
@@ -59,15 +64,35 @@ JUNK = {
 }
 
 
-def solution_of(name):
-    """The book's own answer to a task of "Are you ready?"; what it needs of other tasks is there as well."""
+@functools.cache
+def functions_beside(name):
+    """The lab that asks for this function: its imports, and its tasks with the solutions in place of the stubs."""
     from mgd_helpers.lab import checks
 
-    scope = {"torch": torch, "checks": checks}
-    for cell in CELLS:
-        if cell.id.endswith(("-task", "-solution")):
-            exec(cell.source, scope)
-    return scope[name]
+    cells = next(cells for cells in LABS if any(f"def {name}(" in cell.source for cell in cells))
+    scope = {"checks": checks}
+    for cell in cells:
+        if cell.cell_type == "code" and "%pip" not in cell.source:
+            kinds = (ast.FunctionDef, ast.Import, ast.ImportFrom)
+            wanted = [node for node in ast.parse(cell.source).body if isinstance(node, kinds)]
+            with contextlib.suppress(NameError):  # a default that is computed: no task needs such a function
+                exec(compile(ast.Module(wanted, []), "lab", "exec"), scope)
+    return scope
+
+
+def solution_of(name):
+    """The book's own answer to a task; what it needs of other tasks is there as well."""
+    return functions_beside(name)[name]
+
+
+def told(slips, name, answer):
+    """Which of the sentences that are planted for a task, (task, answer, sentence), its check says of this slip."""
+    from mgd_helpers.lab import checks
+
+    verdict = getattr(checks, name).verdict(answer)
+    print(verdict.sentence)  # shown where the test fails
+    assert verdict.outcome == "slip", verdict
+    return [sentence for task, _, sentence in slips if task == name and re.search(sentence, verdict.sentence)]
 
 
 def stub_of(name):

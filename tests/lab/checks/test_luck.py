@@ -1,11 +1,11 @@
 """The tasks of lab 8: planted slips are told apart, each by its own sentence; other right ways pass."""
 
 import math
-import re
 
 import numpy as np
 import pytest
 import torch
+from readers import told
 from scipy import stats
 
 import mgd_helpers as mgd
@@ -119,10 +119,7 @@ RIGHT = [  # right in another way than the book's
 
 @pytest.mark.parametrize(("name", "answer", "sentence"), SLIPS)
 def test_a_planted_slip_is_told_by_its_own_sentence(name, answer, sentence):
-    verdict = getattr(checks, name).verdict(answer)
-    assert verdict.outcome == "slip"
-    said = {slip for task, _, slip in SLIPS if task == name and re.search(slip, verdict.sentence)}
-    assert said == {sentence}, verdict
+    assert set(told(SLIPS, name, answer)) == {sentence}
 
 
 @pytest.mark.parametrize(("name", "answer"), RIGHT)

@@ -1,10 +1,9 @@
 """The tasks of lab 9: planted slips are told apart, each by its own sentence; other right ways pass."""
 
-import re
-
 import numpy as np
 import pytest
 import torch
+from readers import told
 
 from mgd_helpers.evaluation.fidelity import mmd
 from mgd_helpers.evaluation.precision_recall import precision_recall
@@ -111,10 +110,7 @@ RIGHT = [  # right in another way than the book's
 
 @pytest.mark.parametrize(("name", "answer", "sentence"), SLIPS)
 def test_a_planted_slip_is_told_by_its_own_sentence(name, answer, sentence):
-    verdict = getattr(checks, name).verdict(answer)
-    assert verdict.outcome == "slip"
-    said = {slip for task, _, slip in SLIPS if task == name and re.search(slip, verdict.sentence)}
-    assert said == {sentence}, verdict
+    assert set(told(SLIPS, name, answer)) == {sentence}
 
 
 @pytest.mark.parametrize(("name", "answer"), RIGHT)

@@ -33,7 +33,7 @@ def test_the_reader_reaches_every_check_by_its_name():
     assert checks.__all__ == sorted(checks.__all__)
 
 
-@pytest.mark.parametrize("check", READY, ids=named)
+@pytest.mark.parametrize("check", CHECKS, ids=named)
 def test_the_solution_of_the_book_passes_and_is_known_as_such(check):
     verdict = check.verdict(solution_of(check.name))
     assert (verdict.outcome, verdict.shown) == ("right", True), verdict.sentence

@@ -10,7 +10,7 @@ from mgd_helpers.lab.plots.parts import draw_parts
 @pytest.mark.parametrize(("rank", "kept"), [(1, "50% kept"), (2, "100% kept")])
 def test_the_parts_go_along_the_neighbours_and_across_them(rank, kept):
     line = torch.stack([torch.linspace(-1, 1, 21), torch.zeros(21)], dim=1)
-    jittered = line + 1e-3 * (-1.0) ** torch.arange(21)[:, None] * torch.tensor([0.0, 1.0])
+    jittered = line + 1e-2 * (-1.0) ** torch.arange(21)[:, None] * torch.tensor([0.0, 1.0])
     _, axis = plt.subplots()
     draw_parts(axis, jittered, torch.zeros(2), torch.tensor([1.0, 1.0]), n_neighbors=7, rank=rank)
     arrows = [np.array([one.U, one.V]).ravel() for one in axis.collections if hasattr(one, "U")]
