@@ -24,8 +24,9 @@ CHECKED = {"nbval-check-output", "keep_output"}  # compared by nbval, kept by nb
 SET_UP = f"""\
 import os
 
-if "COLAB_RELEASE_TAG" in os.environ:  # Colab has every dependency: install this project alone
-    %pip install --quiet --no-deps "mgd-helpers @ git+{REPOSITORY}"
+# Colab has every dependency: install this project alone
+if "COLAB_RELEASE_TAG" in os.environ:
+    %pip install --quiet --no-deps git+{REPOSITORY}
 
 import mgd_helpers as mgd
 
