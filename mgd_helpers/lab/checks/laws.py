@@ -57,3 +57,18 @@ def line(vector: Float[Tensor, " d"]) -> Float[Tensor, "d d"]:
     """The projection on the line along a vector: the same for both signs and for all lengths."""
     unit = vector.double() / vector.double().norm()
     return unit.outer(unit)
+
+
+def wrong_weights(share: float) -> dict[str, list[float]]:
+    """Slip -> the weights of the clean part and of the noise that it gives, where noise should weigh `share`."""
+    return {
+        "the two weights add up to 1, but it is variances that add up.": [1 - share, share],
+        "the clean part keeps its full weight, so the variance grows above 1.": [1, share],
+        "this takes `share` as a share of the variance; here it is the weight of the noise itself.": [
+            (1 - share) ** 0.5,
+            share**0.5,
+        ],
+        "the two weights are exchanged: `share` belongs to the noise.": [share, (1 - share**2) ** 0.5],
+        "the clean part has the right variance as its weight: a root is missing.": [1 - share**2, share],
+        "the noise is not weighted at all.": [(1 - share**2) ** 0.5, 1],
+    }

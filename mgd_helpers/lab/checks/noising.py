@@ -10,10 +10,10 @@ from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.guidance.noise import noise_levels
 from mgd_helpers.guidance.toys import PointCloudPipeline, spiral
 from mgd_helpers.lab.checks.answers import ask, numbers
-from mgd_helpers.lab.checks.laws import alike, law, same
-from mgd_helpers.lab.checks.ready_chance import GAUSSIANS, MEANS, wrong_weights
+from mgd_helpers.lab.checks.laws import alike, law, same, wrong_weights
 from mgd_helpers.lab.checks.tasks import task
 
+GAUSSIANS, MEANS = "Gaussians", "Conditional means"
 PAGE = "the page of this chapter, Noise, and the best guess"
 
 

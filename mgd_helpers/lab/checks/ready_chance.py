@@ -10,28 +10,13 @@ from mgd_helpers._shapes import Tensor
 from mgd_helpers.evaluation import paired_difference
 from mgd_helpers.guidance.toys import PointCloudPipeline
 from mgd_helpers.lab.checks.answers import ask, numbers, parts
-from mgd_helpers.lab.checks.laws import alike, between, law, same
+from mgd_helpers.lab.checks.laws import alike, between, law, same, wrong_weights
 from mgd_helpers.lab.checks.predictions import Prediction
 from mgd_helpers.lab.checks.tasks import task
 
 GAUSSIANS, MEANS, INTERVALS = "Gaussians", "Conditional means", "Intervals"
 
 coverage = Prediction("coverage", low=0, high=1, near=0.02)
-
-
-def wrong_weights(share: float) -> dict[str, list[float]]:
-    """Slip -> the weights of the clean part and of the noise that it gives, where noise should weigh `share`."""
-    return {
-        "the two weights add up to 1, but it is variances that add up.": [1 - share, share],
-        "the clean part keeps its full weight, so the variance grows above 1.": [1, share],
-        "this takes `share` as a share of the variance; here it is the weight of the noise itself.": [
-            (1 - share) ** 0.5,
-            share**0.5,
-        ],
-        "the two weights are exchanged: `share` belongs to the noise.": [share, (1 - share**2) ** 0.5],
-        "the clean part has the right variance as its weight: a root is missing.": [1 - share**2, share],
-        "the noise is not weighted at all.": [(1 - share**2) ** 0.5, 1],
-    }
 
 
 @task(
