@@ -97,7 +97,7 @@ def draw_best_guess() -> Figure:
     ax.text(4.05, VALUES.mean().item(), "mean", color=GREEN, va="center")
     for sigma, style, color in zip((0.2, 0.7, 3.0), LINES, (BLUE, AMBER, INK), strict=True):
         ax.plot(seen, best_guess(seen, sigma), color=color, ls=style, lw=2, label=f"noise of spread {sigma:g}")
-    ax.set(xlabel="what is seen, $y$", ylabel="best guess of $x$", yticks=VALUES.flatten().tolist(), xlim=(-3, 4))
+    ax.set(xlabel="what is seen, $y$", ylabel="best guess of $X$", yticks=VALUES.flatten().tolist(), xlim=(-3, 4))
     ax.set_title("The best guess of a value that is −1, 0 or 2")
     ax.legend(loc="upper left", fontsize=9)
     return figure
