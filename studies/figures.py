@@ -48,6 +48,25 @@ def in_the_mean(base: str, rows: Iterable[str], conditions: Sequence[tuple[int, 
     return series
 
 
+PROMISES = {  # the results that the first page tells: row minus base
+    "1. pull − unguided": ("mode", "unguided"),
+    "2. projected pull − pull": ("tangent", "mode"),
+    "3. pull − nearest real": ("mode", "nearest real"),
+    "4. whole set − unguided": ("match+transport", "unguided"),
+    "    whole set − nearest real": ("match+transport", "nearest real"),
+}
+
+
+def draw_promises() -> Figure:
+    """The four results of the first page: means over the data sets, ten images per class, ConvNet-3."""
+    found = report.everywhere(10)
+    pairs = {name: pair for name, (row, base) in PROMISES.items() if (pair := report.pooled(found, row, base))}
+    figure = plots.draw_intervals({"ConvNet-3": in_points(pairs)}, xlabel="difference, points of accuracy")
+    figure.set_size_inches(6.5, 2.6)
+    figure.axes[0].set_ylim(len(pairs) - 0.5, -0.5)
+    return figure
+
+
 def draw_factor(factor: str) -> Figure | None:
     """Differences of the variants of one factor to the base of the ablations."""
     pairs = [report.factor_table(factor, measure) for measure in report.JUDGES.values()]

@@ -1,8 +1,8 @@
-"""The sentences of the page "What the numbers say", and of README.md, that rest on results, each with a check.
+"""The sentences of "What the numbers say", of the first page and of README.md that rest on results, each with a check.
 
 A sentence is the literal text of the page, but for line breaks; its check is true while the results bear it out.
 """
 
-from studies.claims import beside, parts, phase, rows, set_parts, sizes
+from studies.claims import beside, parts, phase, promises, rows, set_parts, sizes
 
-CLAIMS = (*rows.CLAIMS, *sizes.CLAIMS, *parts.CLAIMS, *beside.CLAIMS, *phase.CLAIMS, *set_parts.CLAIMS)
+CLAIMS = (*promises.CLAIMS, *rows.CLAIMS, *sizes.CLAIMS, *parts.CLAIMS, *beside.CLAIMS, *phase.CLAIMS, *set_parts.CLAIMS)
