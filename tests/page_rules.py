@@ -67,6 +67,14 @@ def plain(text):
     return re.sub(r"[*_]{1,2}(?=\S)|(?<=\S)[*_]{1,2}", "", text)
 
 
+def words(page):
+    """How many words a page has: no formula, no directive's options, no code."""
+    page = re.sub(r"\A---\n.*?^---\n|^```\{code-cell\}.*?^```$", " ", page, flags=re.MULTILINE | re.DOTALL)
+    page = re.sub(r"^:\w+:.*$|^```.*$|\]\([^)]*\)", " ", page, flags=re.MULTILINE)
+    page = re.sub(r"\$\$[^$]*\$\$|\$[^$]*\$", " ", page)
+    return len(re.findall(r"\w[\w’'-]*", page))
+
+
 def sentences(page):
     """The sentences of a page. A paragraph, an item of a list or a display formula ends one in any case."""
     found = []
@@ -89,9 +97,9 @@ def long_sentences(page, most=MOST_WORDS):
 
 # --- symbols ---------------------------------------------------------------------------------------------------------
 
-GREEK = r"""alpha beta gamma delta varepsilon eta theta kappa lambda mu nu pi rho sigma tau varphi omega
-    Delta Lambda Sigma ell""".split()
-WORDS = "signal noise norm coef sd rms Var Id E N".split()  # what stands upright and is a symbol; E and N of chance
+GREEK = "alpha|beta|gamma|delta|varepsilon|eta|theta|kappa|lambda|mu|nu|pi|rho|sigma|tau|varphi|omega|Delta|Lambda|ell"
+UPRIGHT = "signal|noise|norm|coef|sd|rms|Var|Id|bbE|calN"  # the last two: mean and normal density
+KNOWN = re.compile(rf"\\(?:{GREEK}|{UPRIGHT})|[A-Za-z]")
 SYMBOL = re.compile(
     r"(?:\\(?P<accent>hat|bar|tilde)\s*\{?\s*)?(?P<name>\\[A-Za-z]+|[A-Za-z])\}?(?P<primes>'*)"
     r"(?:\s*_\s*(?P<below>\{[^{}]*\}|\\[A-Za-z]+|\w))?"
@@ -107,10 +115,9 @@ def symbols(formula):
     formula = re.sub(r"\\(?:text|operatorname|begin|end)\s*\{[^}]*\}", r"\\word ", formula)
     formula = re.sub(r"\\math(bb|cal)\s*\{?(\w)\}?", r"\\\1\2 ", formula)
     formula = re.sub(r"\\mathrm\s*\{?(\w+)\}?", r"\\\1 ", formula)
-    known = {f"\\{name}" for name in (*GREEK, *WORDS, "bbE", "calN")}
     found = []
     for match in SYMBOL.finditer(formula):
-        if match["name"] in known or len(match["name"]) == 1:
+        if KNOWN.fullmatch(match["name"]):
             accent = f"\\{match['accent']} " if match["accent"] else ""
             below = re.sub(r"[{}\\\s]|word", "", match["below"] or "")
             found.append(accent + match["name"] + match["primes"] + (f"_{below}" if below else ""))

@@ -14,6 +14,7 @@ import pytest
 import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from packaging.requirements import Requirement
+from page_rules import words
 from pybtex.database import parse_file
 
 from tools import build_book
@@ -87,13 +88,6 @@ def dead_links(text, folder):
 @pytest.mark.parametrize("path", TOP + PAGES + LABS, ids=lambda path: path.name)
 def test_relative_links_lead_to_files(path):
     assert dead_links(prose_of(path), path.parent) == []
-
-
-def words(page):
-    """How many words of prose a page has: no formula, no directive's options, no code."""
-    page = re.sub(r"^:\w+:.*$|^```.*$|\]\([^)]*\)", " ", page, flags=re.MULTILINE)
-    page = re.sub(r"\$\$[^$]*\$\$|\$[^$]*\$", " ", page)
-    return len(re.findall(r"\w[\w’'-]*", page))
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "book" / "refreshers").glob("*.md")), ids=lambda page: page.stem)

@@ -5,4 +5,5 @@ A sentence is the literal text of the page, but for line breaks; its check is tr
 
 from studies.claims import beside, parts, phase, promises, rows, set_parts, sizes
 
-CLAIMS = (*promises.CLAIMS, *rows.CLAIMS, *sizes.CLAIMS, *parts.CLAIMS, *beside.CLAIMS, *phase.CLAIMS, *set_parts.CLAIMS)
+FILES = (promises, rows, sizes, parts, beside, phase, set_parts)
+CLAIMS = tuple(claim for file in FILES for claim in file.CLAIMS)
