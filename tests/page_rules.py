@@ -69,7 +69,7 @@ def plain(text):
 
 def words(page):
     """How many words a page has: no formula, no directive's options, no code."""
-    page = re.sub(r"\A---\n.*?^---\n|^```\{code-cell\}.*?^```$", " ", page, flags=re.MULTILINE | re.DOTALL)
+    page = re.sub(r"\A---\n.*?^---\n|^```\{(?:code-cell|math)\}.*?^```$", " ", page, flags=re.MULTILINE | re.DOTALL)
     page = re.sub(r"^:\w+:.*$|^```.*$|\]\([^)]*\)", " ", page, flags=re.MULTILINE)
     page = re.sub(r"\$\$[^$]*\$\$|\$[^$]*\$", " ", page)
     return len(re.findall(r"\w[\w’'-]*", page))
