@@ -137,7 +137,7 @@ CLAIMS = (
     ),
     (
         "Among clean scans these are useful variants, and it is the best row of all; among photographs they are "
-        "freaks, and it is the worst.",
+        "untypical, and it is the worst.",
         lambda: (
             single("digits").accuracy.idxmax() == "k-centre"
             and all(single(data).accuracy.idxmin() == "k-centre" for data in ("fashion_mnist", "cifar10"))
