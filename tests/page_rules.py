@@ -3,6 +3,7 @@
 import re
 
 MOST_WORDS = 22  # in a sentence
+MOST_ON_PAGE = 1200  # words on a page of theory
 SHORT_FORMS = r"\b(?:Eq|vs|etc|cf)\."
 FENCE = re.compile(r"[ ]*(`{3,}|:{3,})(?:\{([\w-]+)\}(.*)|\w*)$")
 
@@ -93,6 +94,54 @@ def length(sentence):
 def long_sentences(page, most=MOST_WORDS):
     """(length, sentence) of those with more words than a sentence may have."""
     return [(length(one), one) for one in sentences(page) if length(one) > most]
+
+
+# --- a page of theory ------------------------------------------------------------------------------------------------
+
+
+def has_few_words(page):
+    return words(page) <= MOST_ON_PAGE
+
+
+def has_three_pictures(page):
+    """Drawn ones, or those of code that carries a caption."""
+    drawn = [directive for directive, _, _ in blocks(page) if directive == "figure"]
+    computed = [text for directive, _, text in blocks(page) if directive == "code-cell" and "\n  figure:" in text]
+    return len(drawn) + len(computed) >= 3
+
+
+def has_objectives(page):
+    boxes = [text for directive, title, text in blocks(page) if title == "After this page you can"]
+    return len(boxes) == 1 and len(re.findall("^- ", boxes[0], re.MULTILINE)) >= 3
+
+
+def has_a_question_to_predict(page):
+    return any((directive, title) == ("admonition", "Predict first") for directive, title, _ in blocks(page))
+
+
+def has_a_summary_of_five(page):
+    """Numbered, and sentences each."""
+    lines = re.findall(r"^## Summary\n\n((?:\d\. .*\n(?: {3}.*\n)*)+)", page + "\n", re.MULTILINE)
+    return len(lines) == 1 and re.findall(r"^(\d)\.", lines[0], re.MULTILINE) == list("12345")
+
+
+def has_short_sentences(page):
+    return not long_sentences(page)
+
+
+RULES = (
+    has_few_words,
+    has_three_pictures,
+    has_objectives,
+    has_a_question_to_predict,
+    has_a_summary_of_five,
+    has_short_sentences,
+)
+
+
+def broken_rules(page):
+    """The names of the rules that a page of theory breaks."""
+    return [rule.__name__ for rule in RULES if not rule(page)]
 
 
 # --- symbols ---------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from test_book import ROOT, TOC, entries, source_of, text_of
 
 GLOSSARY, NOTATION = ROOT / "book" / "glossary.md", ROOT / "book" / "notation.md"
 LATER = ("For teachers", "Appendices", "Reference")  # parts that are looked up, and read in any order
-BEING_WRITTEN = ("03_encoding", "06_guidance", "10_verdict")  # their words and symbols are mended with them
+BEING_WRITTEN = ("03_encoding", "06_guidance", "10_verdict", "appendix_strengths")
 
 
 def pages_of(parts):

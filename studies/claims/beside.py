@@ -196,7 +196,7 @@ CLAIMS = (
         lambda: 1.35 < tangent_to_soft(PHOTOGRAPHS) < 1.45,
     ),
     (
-        "Through the decoder it is dear: *match on pixels* takes longer than *match+transport* on each data set.",
+        "Through the decoder it is expensive: *match on pixels* takes longer than *match+transport* on each data set.",
         lambda: all(cost(data).seconds_per_image[["match on pixels", BOTH]].idxmax() != BOTH for data in DATA_SETS),
     ),
     (
@@ -209,7 +209,7 @@ CLAIMS = (
         lambda: min(map(matching_to_guided, GRAY)) > 1.5 and 0.8 < matching_to_guided(PHOTOGRAPHS) < 1.25,
     ),
     (
-        "spread over a hundred images, as here, it makes it the dearest row.",
+        "spread over a hundred images, as here, it makes it the most expensive row.",
         lambda: all(cost(data).seconds_per_image.idxmax() == "minimax" for data in DATA_SETS),
     ),
     (
