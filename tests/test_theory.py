@@ -7,6 +7,7 @@ and recall changing places with the sets (evaluation/test_precision_recall), the
 """
 
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import diffusers
@@ -14,13 +15,65 @@ import pytest
 import torch
 
 import mgd_helpers as mgd
+from mgd_helpers import seeding
+from mgd_helpers.data import ImageSet
 from mgd_helpers.evaluation.precision_recall import precision_recall
+from mgd_helpers.evaluation.tables import nearest_neighbor_accuracy
 from mgd_helpers.guidance import noise_level, strengths, toys
+from tools.figures import question
 
 LANDSCAPE = torch.tensor([[1.5, 0.0], [-1.0, 1.2], [-0.4, -1.6], [0.3, 0.4]], dtype=torch.float64)
 
 
-# --- 01: encoding ----------------------------------------------------------------------------------------------------
+# --- 01: ten images for a thousand -----------------------------------------------------------------------------------
+
+
+def means_of_groups(count, seed):
+    """So many images per class, each the mean of a random group of the class, as in lab 1."""
+    train, made = question.digits().train, []
+    for label in range(10):
+        own = train.of_class(label)
+        shuffled = own[torch.randperm(len(own), generator=seeding.generator(seed, label))]
+        made.append(torch.stack([group.mean(0) for group in shuffled.chunk(count)]))
+    return ImageSet(torch.cat(made), torch.arange(10).repeat_interleave(torch.tensor([len(own) for own in made])))
+
+
+def worth(chosen):
+    return nearest_neighbor_accuracy(chosen, question.digits().test)
+
+
+def test_the_bundled_data_has_fifteen_hundred_images_for_training(digits):
+    assert (len(digits.train), len(digits.class_names)) == (1500, 10)
+
+
+@pytest.mark.slow
+def test_more_images_are_better_and_each_further_one_brings_less():
+    found = question.by_count()
+    means = {count: sum(draws) / len(draws) for count, draws in found.items()}
+    gains = [(means[more] - means[less]) / (more - less) for less, more in pairwise(means)]
+    assert gains == sorted(gains, reverse=True) and gains[-1] > 0
+    bands = [max(draws) - min(draws) for draws in found.values()]
+    assert max(bands) == pytest.approx(bands[0], abs=0.01), "chance decides most with one image"
+
+
+@pytest.mark.slow
+def test_one_mean_image_is_worth_ten_real_ones_and_fifty_means_less_than_fifty_real_ones():
+    real = {count: sum(draws) / len(draws) for count, draws in question.by_count().items()}
+    one = worth(question.mean_images())
+    assert one > max(question.by_count()[1]) and one == pytest.approx(real[10], abs=0.01)
+    fifty = sum(worth(means_of_groups(50, seed)) for seed in range(8)) / 8
+    assert one + 0.03 < fifty < real[50] - 0.005
+
+
+@pytest.mark.slow
+def test_the_ten_that_lie_far_apart_beat_most_of_two_hundred_random_choices_and_not_the_best():
+    draws, rule = sorted(question.by_draw()), worth(question.far_apart())
+    assert len(draws) == 200 and 100 < sum(draw < rule for draw in draws) < 200
+    assert (round(draws[0], 2), round(draws[-1], 2)) == (0.83, 0.94), "as the figure's text says"
+    assert sum(0.88 <= round(draw, 2) <= 0.92 for draw in draws) > 120
+
+
+# --- 03: encoding ----------------------------------------------------------------------------------------------------
 
 
 def test_the_encoders_noise_is_a_tenth_of_the_spread_of_the_latents_or_less(digits):
@@ -40,7 +93,7 @@ def test_samples_of_posteriors_lie_farther_apart_than_their_means_by_the_varianc
     assert (drawn - others).square().sum(1).mean().item() == pytest.approx(expected.item(), rel=0.01)
 
 
-# --- 02: clustering --------------------------------------------------------------------------------------------------
+# --- 04: clustering --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("split_by", "large_is_split"), [("inertia", True), ("variance", False)])
@@ -65,7 +118,7 @@ def test_levels_leave_latents_farther_from_their_nearest_target_than_leaves_do(d
         assert far["leaves"] < far["levels"]
 
 
-# --- 03: tangents ----------------------------------------------------------------------------------------------------
+# --- 05: tangents, and the appendices on dimension and on other tangents ---------------------------------------------
 
 
 @pytest.mark.parametrize("dimension", [1, 2, 5])
@@ -112,7 +165,7 @@ def test_a_random_subspace_keeps_its_share_of_the_dimensions(randn, rank, dim):
     assert (vector @ frames).square().sum(1).mean().item() == pytest.approx(rank / dim, rel=0.1)
 
 
-# --- 04: guidance ----------------------------------------------------------------------------------------------------
+# --- 02 and 06: noise and guidance, and the appendix on strengths ----------------------------------------------------
 
 
 def best_guess(noisy, signal, noise):
