@@ -116,7 +116,9 @@ def has_objectives(page):
 
 
 def has_a_question_to_predict(page):
-    return any((directive, title) == ("admonition", "Predict first") for directive, title, _ in blocks(page))
+    """In the open; only its answer may be folded."""
+    boxes = [text for directive, title, text in blocks(page) if title == "Predict first"]
+    return bool(boxes) and not any("dropdown" in text.split("\n\n")[0] for text in boxes)
 
 
 def has_a_summary_of_five(page):

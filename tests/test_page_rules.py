@@ -68,6 +68,7 @@ ON_AND_ON = "This sentence goes on and on, and on; " * 3 + "so it ends here."
         ("```{figure} a.svg", "```{note}", ["has_three_pictures"]),
         ("- count.\n", "", ["has_objectives"]),
         ("Predict first", "Answer", ["has_a_question_to_predict"]),
+        ("Predict first\n", "Predict first\n:class: dropdown\n\n", ["has_a_question_to_predict"]),
         ("4. Four.\n", "", ["has_a_summary_of_five"]),
         ("5. Five.", "5. Five.\n6. Six.", ["has_a_summary_of_five"]),
         ("A caption.", ON_AND_ON, ["has_short_sentences"]),
