@@ -57,9 +57,10 @@ PROMISES = {  # the results that the first page tells: row minus base
 }
 
 
-def draw_promises() -> Figure:
+def draw_promises() -> Figure | None:
     """The four results of the first page: means over the data sets, ten images per class, ConvNet-3."""
-    found = report.everywhere(10)
+    if not (found := report.everywhere(10)):
+        return display(missing("main"))
     pairs = {name: pair for name, (row, base) in PROMISES.items() if (pair := report.pooled(found, row, base))}
     figure = plots.draw_intervals({"ConvNet-3": in_points(pairs)}, xlabel="difference, points of accuracy")
     figure.set_size_inches(6.5, 2.6)

@@ -254,6 +254,15 @@ def test_the_figure_of_a_factor_has_two_judges_and_names_its_data_sets():
     assert rows == list(report.factor_table("stop"))
 
 
+def test_the_figure_of_the_first_page_shows_its_four_results():
+    [axis] = figures.draw_promises().axes
+    dots = axis.containers[0].lines[0]
+    shown = {label.get_text(): x for label, x in zip(axis.get_yticklabels(), dots.get_xdata(), strict=True)}
+    for name, (row, base) in figures.PROMISES.items():
+        assert shown[name] == pytest.approx(100 * report.pooled(report.everywhere(10), row, base).mean)
+    assert {name.strip()[0] for name in shown} == {"1", "2", "3", "4", "w"}, "numbered as on the page"
+
+
 def test_the_other_figures_show_every_rule():
     panels = figures.draw_scales(["unguided", "mode"]).axes
     assert [axis.get_title() for axis in panels] == [settings.title for settings in DATA_SETS.values()]
@@ -264,7 +273,8 @@ def test_the_other_figures_show_every_rule():
 def test_a_figure_that_is_not_measured_says_how_to_do_it(nothing_measured, monkeypatch):
     notes = []
     monkeypatch.setattr(figures, "display", lambda note: notes.append(note.data))
-    for draw_figure in (lambda: figures.draw_factor("stop"), figures.draw_sampler_gains, figures.draw_autoencoders):
+    draws = (figures.draw_sampler_gains, figures.draw_autoencoders, figures.draw_promises)
+    for draw_figure in (lambda: figures.draw_factor("stop"), *draws):
         assert draw_figure() is None
-    commands = ["ablations digits --factors stop", "ablations digits --factors 'sampler, unguided'", "vae"]
+    commands = ["ablations digits --factors stop", "ablations digits --factors 'sampler, unguided'", "vae", "main"]
     assert notes == [f"*Not measured yet; `python -m studies {command}` does it.*" for command in commands]
