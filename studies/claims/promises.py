@@ -18,7 +18,7 @@ CLAIMS = (
         lambda: told("mode", "unguided", 1.8, BETTER),
     ),
     (
-        "Of the same pull, kept along the manifold only, students learn 0.7 points less.",
+        "Images that were pulled along the manifold only teach 0.7 points less.",
         lambda: told("tangent", "mode", -0.7, WORSE),
     ),
     (
