@@ -5,6 +5,8 @@ a lab. Predictions are locked by `checks.NAME.lock(number)` and judged after the
 """
 
 from mgd_helpers.lab.checks.cluster import edge_strength, edges_kept, grow, left_by_levels, split_gaps, turn, uncovered
+from mgd_helpers.lab.checks.encode import encode_by_hand, guided, times_scaled, unlike_pair
+from mgd_helpers.lab.checks.encode_loop import own_loop
 from mgd_helpers.lab.checks.guide import (
     manifold_pull,
     mode_pull,
@@ -62,9 +64,11 @@ __all__ = [
     "edge_strength",
     "edges_kept",
     "eigen_by_hand",
+    "encode_by_hand",
     "generate",
     "gram",
     "grow",
+    "guided",
     "held",
     "interval",
     "kept_by_chance",
@@ -81,6 +85,7 @@ __all__ = [
     "noisy",
     "outlier",
     "own_guidance",
+    "own_loop",
     "paired_errors",
     "pairs_needed",
     "pairwise",
@@ -106,7 +111,9 @@ __all__ = [
     "steps",
     "suspects",
     "tangent_part",
+    "times_scaled",
     "turn",
     "tweedie",
     "uncovered",
+    "unlike_pair",
 ]
