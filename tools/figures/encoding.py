@@ -1,13 +1,27 @@
-"""The figure of chapter 3, a diagram: an image, its posterior in the latent plane, and what comes back."""
+"""The figures of chapter 3: an image and its posterior, latents of three sizes under noise, the parts of a pipeline."""
 
 from __future__ import annotations
 
+import functools
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Ellipse, Polygon
+from matplotlib.patches import Ellipse, FancyBboxPatch, Polygon
 
-from tools.figures.canvas import BLUE, GREEN, INK, ORANGE, SKY, arrow, bare, stamp
+import mgd_helpers as mgd
+from mgd_helpers.guidance.noise import NoiseLevel, noise_levels
+from mgd_helpers.lab.plots import put_images
+from tools.figures.canvas import BLUE, GRAY, GREEN, INK, ORANGE, PINK, SKY, arrow, bare, stamp
+
+SIZES = ("never", "once", "twice")  # how often latents are scaled
+SHOWN = (0.6, 0.9, 0.97)  # noise shares of the pictures
+MEASURED = (0.2, 0.35, 0.5, 0.65, 0.8, 0.95)  # noise shares at which the error is measured
+PICTURE = 16  # the held-out image of the pictures
+IMAGES = 100  # how many images the error is measured on
 
 
 def draw_encoding() -> Figure:
@@ -33,4 +47,115 @@ def draw_encoding() -> Figure:
     ax.text(0, -1.32, "latent space", ha="center", va="center")
     ax.text(0, -1.98, "softer than the image: the round trip loses detail", ha="center", style="italic")
     ax.legend(loc="upper center", handletextpad=0.2)
+    return figure
+
+
+def draw_scales() -> Figure:
+    """Draw latents of three sizes under the same noise, decoded, and the error of the guess of that noise."""
+    figure = plt.figure(figsize=(8.4, 3.5))
+    left, right = figure.subfigures(1, 2, width_ratios=(1, 1.15))
+    axes = left.subplots(len(SIZES), len(SHOWN))
+    for row, name in zip(axes, SIZES, strict=True):
+        for ax, share in zip(row, SHOWN, strict=True):
+            put_images(ax, noised(name, share))
+            if name == SIZES[0]:
+                ax.set_title(f"share {share:g}")
+        row[0].set_ylabel(f"scaled\n{name}", rotation=0, ha="right", va="center")
+    draw_errors(right.subplots())
+    return figure
+
+
+def draw_errors(ax: Axes) -> None:
+    """Draw the error of the guess for each size over the noise share."""
+    looks = zip(SIZES, (ORANGE, BLUE, PINK), ("^", "o", "s"), strict=True)
+    for name, color, marker in looks:
+        ax.plot(MEASURED, errors()[name], color=color, marker=marker, ms=5, label=f"scaled {name}")
+    ax.axhline(1, color=GRAY, lw=1, ls=(0, (4, 3)))
+    ax.text(0.95, 1.1, "guess “no noise”", color=INK, ha="right", va="bottom")
+    ax.set(yscale="log", xlabel="noise share of the timestep", ylabel="error of the guess of the noise")
+    ax.set(xticks=(0.2, 0.5, 0.8), yticks=(0.01, 0.1, 1), yticklabels=("0.01", "0.1", "1"))
+    ax.legend(loc="lower left")
+
+
+@functools.cache
+def digits() -> tuple[Any, torch.Tensor, torch.Tensor]:
+    """The pipeline, held-out latents, and their labels."""
+    pipe, test = mgd.load_pipeline("digits", device="cpu"), mgd.load_data("digits").test
+    return pipe, mgd.encode(pipe.vae, test.images[:IMAGES]), test.labels[:IMAGES]
+
+
+def level_at(share: float) -> NoiseLevel:
+    """The level of the timestep that is nearest to a noise share."""
+    scheduler = digits()[0].scheduler
+    scheduler.set_timesteps(scheduler.config.num_train_timesteps)
+    return min(noise_levels(scheduler), key=lambda level: abs(level.share - share))
+
+
+def factors() -> dict[str, float]:
+    """What the latents of each size are multiplied by, beside those of the right size."""
+    scale = digits()[0].vae.config.scaling_factor
+    return {"never": 1 / scale, "once": 1.0, "twice": scale}
+
+
+def noise() -> torch.Tensor:
+    """The noise of all sizes and shares, as large as the latents."""
+    return torch.randn(digits()[1].shape, generator=torch.Generator().manual_seed(0))
+
+
+def noised(name: str, share: float) -> torch.Tensor:
+    """One image, noised as a latent of this size, and decoded as such: [1, 1, 32, 32]."""
+    pipe, latents, _ = digits()
+    level, factor, row = level_at(share), factors()[name], slice(PICTURE, PICTURE + 1)
+    sample = level.signal * factor * latents[row] + level.noise * noise()[row]
+    return mgd.decode(pipe.vae, sample / (level.signal * factor))
+
+
+@functools.cache
+def errors() -> dict[str, list[float]]:
+    """The mean squared error of the guess of the noise, by size, at each of the measured shares."""
+    pipe, latents, labels = digits()
+    found: dict[str, list[float]] = {name: [] for name in SIZES}
+    for name, factor in factors().items():
+        for level in map(level_at, MEASURED):
+            sample = level.signal * factor * latents + level.noise * noise()
+            times = torch.full((len(latents),), level.timestep)
+            with torch.no_grad():
+                guess = pipe.transformer(sample, timestep=times, class_labels=labels).sample
+            found[name].append((guess - noise()).square().mean().item())
+    return found
+
+
+def draw_pipeline() -> Figure:
+    """Draw the parts of a pipeline, and at each arrow the shape of what passes."""
+    pipe, latents, _ = digits()
+    latent = " × ".join(map(str, ("n", *latents.shape[1:])))
+    image = " × ".join(map(str, ("n", pipe.vae.config.out_channels, *[pipe.vae.config.sample_size] * 2)))
+    figure, ax = plt.subplots(figsize=(8.4, 3.7))
+    bare(ax, "", (-5.3, 5.6), (-2.45, 2.35))
+    boxes = {
+        "DiT\nguesses the noise": (-1.6, 0.9, BLUE),
+        "scheduler\ntakes a step": (-1.6, -1.3, GRAY),
+        "decoder\nof the VAE": (2.25, -1.3, GREEN),
+    }
+    for text, (x, y, color) in boxes.items():
+        box = FancyBboxPatch((x - 1.1, y - 0.42), 2.2, 0.84, boxstyle="round,pad=0.06", fc=color, ec=INK, alpha=0.25)
+        ax.add_patch(box)
+        ax.text(x, y, text, ha="center", va="center")
+    for start, end in (
+        ((-3.75, 0.9), (-2.8, 0.9)),
+        ((-1.6, 2.0), (-1.6, 1.42)),
+        ((-1.15, 0.38), (-1.15, -0.8)),
+        ((-2.05, -0.8), (-2.05, 0.38)),
+        ((-0.4, -1.3), (1.05, -1.3)),
+        ((3.45, -1.3), (4.1, -1.3)),
+    ):
+        arrow(ax, start, end)
+    stamp(ax, 0.2, 4.75, -1.3, 1.2, 0.13)
+    small = {"ha": "center", "va": "center", "fontsize": 10}
+    ax.text(-4.65, 0.9, f"noise\n{latent}", **small)
+    ax.text(-1.6, 2.2, "timestep, n class labels", **small)
+    ax.text(-0.95, -0.2, f"guess\n{latent}", **small | {"ha": "left"})
+    ax.text(-2.25, -0.2, f"less noise\n{latent}", **small | {"ha": "right"})
+    ax.text(0.33, -2.15, f"after the last step:\nlatents / s, {latent}", **small)
+    ax.text(4.75, -2.2, f"images\n{image}", **small)
     return figure
