@@ -11,7 +11,7 @@ from mgd_helpers.evaluation.precision_recall import precision_recall
 from mgd_helpers.evaluation.tables import nearest_neighbor_accuracy
 from tools import figures
 from tools.__main__ import ROOT, main
-from tools.figures import clustering, guidance, luck, measures, noise, question, refreshers, sets, tangent
+from tools.figures import clustering, encoding, guidance, luck, measures, noise, question, refreshers, sets, tangent
 from tools.figures.canvas import STAR
 from tools.figures.horseshoe import horseshoe
 
@@ -73,6 +73,26 @@ def test_the_arrows_of_the_score_are_what_the_caption_says(share):
     (score,) = torch.autograd.grad(noise.density(places, share).log().sum(), places)
     arrows = noise.signal_of(share) * noise.best_guess(places, share) - places
     torch.testing.assert_close(share**2 * score, arrows, rtol=1e-3, atol=1e-3)
+
+
+def test_the_figure_of_three_sizes_shows_what_its_caption_says():
+    errors = {name: torch.tensor(values) for name, values in encoding.errors().items()}
+    assert (errors["once"] < torch.minimum(errors["never"], errors["twice"])).all(), "the right size is best"
+    assert (errors["never"] > errors["twice"]).all()
+    up_to_half = torch.tensor(encoding.MEASURED) <= 0.5
+    assert (errors["never"][up_to_half] > 1).all() and (errors["never"][~up_to_half] < 1).all()
+    clean = mgd.decode(encoding.digits()[0].vae, encoding.digits()[1][encoding.PICTURE, None])
+    for share in encoding.SHOWN:
+        off = [(encoding.noised(name, share) - clean).square().mean() for name in encoding.SIZES]
+        assert off == sorted(off), "the larger the latent, the more can be seen"
+
+
+def test_the_figure_of_the_pipeline_names_the_shapes_that_pass():
+    pipe, latents, _ = encoding.digits()
+    assert latents.shape[1:] == (pipe.transformer.config.in_channels, *[pipe.transformer.config.sample_size] * 2)
+    texts = {text.get_text().split("\n")[-1] for text in encoding.draw_pipeline().axes[0].texts}
+    assert {"n × 4 × 8 × 8", "latents / s, n × 4 × 8 × 8", "n × 1 × 32 × 32"} <= texts
+    assert mgd.decode(pipe.vae, latents[:2]).shape == (2, 1, 32, 32)
 
 
 def test_the_figure_of_guidance_shows_what_its_caption_says():

@@ -1,6 +1,6 @@
 """The figures of the theory pages, a file per chapter, drawn with the package itself.
 
-Trees, tangents and guided paths are those that `mgd_helpers` finds; only "encoding" is a diagram. Seeds are fixed and
+Trees, tangents and guided paths are those that `mgd_helpers` finds; only "encoding" and "pipeline" are diagrams. Seeds are fixed and
 dates left out, so that a second run writes the same bytes.
 """
 
@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from tools.figures.at_a_glance import draw_method
 from tools.figures.canvas import use_style
 from tools.figures.clustering import draw_split_choice, draw_split_law, draw_targets, draw_tree
-from tools.figures.encoding import draw_encoding
+from tools.figures.encoding import draw_encoding, draw_pipeline, draw_scales
 from tools.figures.guidance import draw_guidance
 from tools.figures.luck import draw_luck_kinds, draw_paired, draw_power
 from tools.figures.measures import draw_balls, draw_copies, draw_mmd
@@ -37,6 +37,8 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "ddim": draw_ddim,
     "steps": draw_steps,
     "encoding": draw_encoding,
+    "scales": draw_scales,
+    "pipeline": draw_pipeline,
     "tree": draw_tree,
     "split_law": draw_split_law,
     "split_choice": draw_split_choice,

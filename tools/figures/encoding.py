@@ -20,7 +20,7 @@ from tools.figures.canvas import BLUE, GRAY, GREEN, INK, ORANGE, PINK, SKY, arro
 SIZES = ("never", "once", "twice")  # how often latents are scaled
 SHOWN = (0.6, 0.9, 0.97)  # noise shares of the pictures
 MEASURED = (0.2, 0.35, 0.5, 0.65, 0.8, 0.95)  # noise shares at which the error is measured
-PICTURE = 16  # the held-out image of the pictures
+PICTURE = 58  # the held-out image of the pictures
 IMAGES = 100  # how many images the error is measured on
 
 
@@ -52,15 +52,16 @@ def draw_encoding() -> Figure:
 
 def draw_scales() -> Figure:
     """Draw latents of three sizes under the same noise, decoded, and the error of the guess of that noise."""
-    figure = plt.figure(figsize=(8.4, 3.5))
-    left, right = figure.subfigures(1, 2, width_ratios=(1, 1.15))
+    figure = plt.figure(figsize=(6.6, 3.3))
+    left, right = figure.subfigures(1, 2, width_ratios=(1, 1.05))
     axes = left.subplots(len(SIZES), len(SHOWN))
     for row, name in zip(axes, SIZES, strict=True):
         for ax, share in zip(row, SHOWN, strict=True):
             put_images(ax, noised(name, share))
             if name == SIZES[0]:
-                ax.set_title(f"share {share:g}")
+                ax.set_title(f"{share:g}")
         row[0].set_ylabel(f"scaled\n{name}", rotation=0, ha="right", va="center")
+    left.suptitle("noise share")
     draw_errors(right.subplots())
     return figure
 
@@ -71,8 +72,8 @@ def draw_errors(ax: Axes) -> None:
     for name, color, marker in looks:
         ax.plot(MEASURED, errors()[name], color=color, marker=marker, ms=5, label=f"scaled {name}")
     ax.axhline(1, color=GRAY, lw=1, ls=(0, (4, 3)))
-    ax.text(0.95, 1.1, "guess “no noise”", color=INK, ha="right", va="bottom")
-    ax.set(yscale="log", xlabel="noise share of the timestep", ylabel="error of the guess of the noise")
+    ax.text(0.97, 1.15, "guess “no noise”", color=INK, ha="right", va="bottom", fontsize=10)
+    ax.set(yscale="log", xlabel="noise share of the timestep", ylabel="error of the guess")
     ax.set(xticks=(0.2, 0.5, 0.8), yticks=(0.01, 0.1, 1), yticklabels=("0.01", "0.1", "1"))
     ax.legend(loc="lower left")
 
@@ -130,32 +131,31 @@ def draw_pipeline() -> Figure:
     pipe, latents, _ = digits()
     latent = " × ".join(map(str, ("n", *latents.shape[1:])))
     image = " × ".join(map(str, ("n", pipe.vae.config.out_channels, *[pipe.vae.config.sample_size] * 2)))
-    figure, ax = plt.subplots(figsize=(8.4, 3.7))
-    bare(ax, "", (-5.3, 5.6), (-2.45, 2.35))
+    figure, ax = plt.subplots(figsize=(6.4, 4.1))
+    bare(ax, "", (-3.9, 3.95), (-2.4, 2.6))
     boxes = {
         "DiT\nguesses the noise": (-1.6, 0.9, BLUE),
-        "scheduler\ntakes a step": (-1.6, -1.3, GRAY),
-        "decoder\nof the VAE": (2.25, -1.3, GREEN),
+        "scheduler\ntakes a step": (-1.6, -1.2, GRAY),
+        "decoder\nof the VAE": (1.35, -1.2, GREEN),
     }
     for text, (x, y, color) in boxes.items():
-        box = FancyBboxPatch((x - 1.1, y - 0.42), 2.2, 0.84, boxstyle="round,pad=0.06", fc=color, ec=INK, alpha=0.25)
+        box = FancyBboxPatch((x - 0.9, y - 0.36), 1.8, 0.72, boxstyle="round,pad=0.06", fc=color, ec=INK, alpha=0.25)
         ax.add_patch(box)
         ax.text(x, y, text, ha="center", va="center")
     for start, end in (
-        ((-3.75, 0.9), (-2.8, 0.9)),
-        ((-1.6, 2.0), (-1.6, 1.42)),
-        ((-1.15, 0.38), (-1.15, -0.8)),
-        ((-2.05, -0.8), (-2.05, 0.38)),
-        ((-0.4, -1.3), (1.05, -1.3)),
-        ((3.45, -1.3), (4.1, -1.3)),
+        ((-2.1, 2.0), (-2.1, 1.36)),
+        ((-1.1, 2.0), (-1.1, 1.36)),
+        ((-1.2, 0.44), (-1.2, -0.74)),
+        ((-2.0, -0.74), (-2.0, 0.44)),
+        ((-0.6, -1.2), (0.36, -1.2)),
+        ((2.34, -1.2), (2.66, -1.2)),
     ):
         arrow(ax, start, end)
-    stamp(ax, 0.2, 4.75, -1.3, 1.2, 0.13)
-    small = {"ha": "center", "va": "center", "fontsize": 10}
-    ax.text(-4.65, 0.9, f"noise\n{latent}", **small)
-    ax.text(-1.6, 2.2, "timestep, n class labels", **small)
-    ax.text(-0.95, -0.2, f"guess\n{latent}", **small | {"ha": "left"})
-    ax.text(-2.25, -0.2, f"less noise\n{latent}", **small | {"ha": "right"})
-    ax.text(0.33, -2.15, f"after the last step:\nlatents / s, {latent}", **small)
-    ax.text(4.75, -2.2, f"images\n{image}", **small)
+    stamp(ax, 0.2, 3.2, -1.2, 1.0, 0.13)
+    ax.text(-2.15, 2.3, f"noise\n{latent}", ha="right", va="center")
+    ax.text(-1.05, 2.3, "timestep,\nn class labels", ha="left", va="center")
+    ax.text(-1.0, -0.15, f"guess\n{latent}", ha="left", va="center")
+    ax.text(-2.2, -0.15, f"less noise\n{latent}", ha="right", va="center")
+    ax.text(-0.1, -2.1, f"after the last step:\nlatents / s, {latent}", ha="center", va="center")
+    ax.text(3.1, -2.1, f"images\n{image}", ha="center", va="center")
     return figure
