@@ -1,7 +1,7 @@
 """The figures of the theory pages, a file per chapter, drawn with the package itself.
 
-Trees, tangents and guided paths are those that `mgd_helpers` finds; only "encoding" and "pipeline" are diagrams. Seeds are fixed and
-dates left out, so that a second run writes the same bytes.
+Trees, tangents and guided paths are those that `mgd_helpers` finds; only "encoding" and "pipeline" are diagrams. Seeds
+are fixed and dates left out, so that a second run writes the same bytes.
 """
 
 from __future__ import annotations

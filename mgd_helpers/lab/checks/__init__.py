@@ -5,8 +5,9 @@ a lab. Predictions are locked by `checks.NAME.lock(number)` and judged after the
 """
 
 from mgd_helpers.lab.checks.cluster import edge_strength, edges_kept, grow, left_by_levels, split_gaps, turn, uncovered
-from mgd_helpers.lab.checks.encode import encode_by_hand, guided, times_scaled, unlike_pair
-from mgd_helpers.lab.checks.encode_loop import own_loop
+from mgd_helpers.lab.checks.encode import encode_by_hand, times_scaled
+from mgd_helpers.lab.checks.encode_loop import guided, own_loop
+from mgd_helpers.lab.checks.encode_pairs import unlike_pair
 from mgd_helpers.lab.checks.guide import (
     manifold_pull,
     mode_pull,

@@ -1,4 +1,4 @@
-"""A task of lab 3: the loop of chapter 2 around the denoiser of a real pipeline. It ends where the pipeline ends."""
+"""Tasks of lab 3: the loop of chapter 2 around a real denoiser, ending where the pipeline ends; and its guidance."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from mgd_helpers.encoding.batching import latents_decoded
 from mgd_helpers.encoding.pipelines import load_pipeline
 from mgd_helpers.guidance.noise import NoiseLevel, to_denoised
 from mgd_helpers.lab.checks.answers import ask, numbers
-from mgd_helpers.lab.checks.laws import law, same
+from mgd_helpers.lab.checks.encode import PAGE
+from mgd_helpers.lab.checks.laws import alike, law, same
 from mgd_helpers.lab.checks.tasks import task
 
 Weights = tuple[Tensor, Tensor]  # of signal and noise
@@ -151,3 +152,34 @@ def _slips() -> dict[str, Float[Tensor, "b c h w"]]:
             following, step=lambda guess, noise, now, after: guess
         ),
     }
+
+
+@task(
+    chapter=3,
+    refresher=f"{PAGE}, section 'The parts of a pipeline'",
+    hints=(
+        "what does the class change? It is a difference of the two guesses.",
+        "begin at the guess without the class. How far do you go for w = 1, how far for w = 2?",
+        "w = 0 gives the guess without the class, w = 1 the one with it, and the way between is straight.",
+    ),
+)
+def guided(answer: Any) -> None:
+    """The guess [B, …] of classifier-free guidance, of (with_class, without_class, w)."""
+    known, unknown = torch.randn(2, 4, 3, 3), torch.randn(2, 4, 3, 3)
+    zero, one, two, three = (numbers(ask(answer, known, unknown, w)) for w in (0.0, 1.0, 2.0, 3.0))
+    law(three.shape == known.shape, f"the shape should stay {list(known.shape)}; yours is {list(three.shape)}.")
+    change = known - unknown
+    slips = {
+        "this leads away from the class: turn the difference round.": unknown - 3 * change,
+        "the two guesses are exchanged: w = 1 should give the one with the class.": known - 3 * change,
+        "this starts from the guess with the class, so w counts one too many.": known + 3 * change,
+        "this is the change alone: it has to be added to a guess.": 3 * change,
+        "the guess with the class is added whole; what it changes is wanted.": unknown + 3 * known,
+        "w weighs the guess with the class, and the other plays no part.": 3 * known,
+    }
+    for slip, wrong in slips.items():
+        law(not alike(three, wrong), slip)
+    law(alike(zero, unknown), "at w = 0 the class should not count.")
+    law(alike(one, known), "at w = 1 this should be the guess with the class.")
+    steps = (three - two, two - one, one - zero)
+    law(all(alike(step, steps[-1]) for step in steps), "every further unit of w should change as much as the first.")
