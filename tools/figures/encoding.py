@@ -37,8 +37,8 @@ def draw_encoding() -> Figure:
     turn = np.deg2rad(25)
     frame = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     samples = np.random.default_rng(4).normal(size=(16, 2)) * [0.5, 0.3] @ frame
-    ax.scatter(*samples.T, marker="x", color=INK, s=26, lw=1.3, label="samples: differ at every draw")
-    ax.scatter(0, 0, s=90, color=BLUE, edgecolor="black", zorder=6, label="posterior mean: what we keep")
+    ax.scatter(*samples.T, marker="x", color=INK, s=26, lw=1.3, label="draws: differ every time")
+    ax.scatter(0, 0, s=90, color=BLUE, edgecolor="black", zorder=6, label="mean: what we keep")
     for x, name, softness in ((-3.85, "image", 0.11), (3.85, "reconstruction", 0.15)):
         stamp(ax, 0.2, x, 0, 1.3, softness)
         ax.text(x, -0.92, name, ha="center", va="center")
