@@ -18,6 +18,7 @@ from typing import Any
 import matplotlib
 from markdown_it import MarkdownIt
 from matplotlib import mathtext
+from matplotlib.font_manager import FontProperties
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 HERE = Path(__file__).parent
@@ -69,19 +70,14 @@ def in_the_page(content: bytes) -> str:
 
 def formula(tex: str, *, displayed: bool = False) -> str:
     """A formula as a picture, drawn by matplotlib; its TeX is the text for those who cannot see it."""
-    drawn, size = io.BytesIO(), 10
+    drawn, size = io.BytesIO(), 9  # the letters of a formula are small beside those of a text
+    drawing = tex.replace(r"\frac", r"\dfrac") if displayed else tex
     with matplotlib.rc_context({"mathtext.fontset": "cm", "svg.fonttype": "path", "svg.hashsalt": "slides"}):
-        depth = mathtext.math_to_image(f"${tex}$", drawn, format="svg", prop=_font(size))
+        depth = mathtext.math_to_image(f"${drawing}$", drawn, format="svg", prop=FontProperties(size=size))
     height = float(re.search(rb'<svg[^>]* height="([\d.]+)pt"', drawn.getvalue())[1])  # type: ignore[index]
     look = f"height: {height / size:.2f}em; vertical-align: {-depth / size:.2f}em"
     picture = f'<img class="formula" style="{look}" alt="{html.escape(tex)}" src="{in_the_page(drawn.getvalue())}">'
     return f'<p class="displayed">{picture}</p>' if displayed else picture
-
-
-def _font(size: float) -> Any:
-    from matplotlib.font_manager import FontProperties
-
-    return FontProperties(size=size)
 
 
 def renderer(folder: Path) -> MarkdownIt:
