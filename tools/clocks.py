@@ -112,10 +112,15 @@ def table(root: Path = ROOT) -> pandas.DataFrame:
     return pandas.DataFrame(rows)
 
 
-def made_on() -> str:
-    """The machine of the measurement, in words."""
-    machine = json.loads(MEASURED.read_text(encoding="utf-8"))["hardware"]
-    return f"{machine['processor']}, one thread"
+def in_words() -> str:
+    """How the clocks of the table were set."""
+    machine = json.loads(MEASURED.read_text(encoding="utf-8"))["hardware"]["processor"]
+    return (
+        f"Read: words of the lab and of its page, at {WORDS_A_MINUTE} a minute.\n"
+        f"Do: an estimate, {MINUTES_A_TASK} minutes a task ({MINUTES_A_SMALL_TASK} in lab 0, whose tasks are small) "
+        f"and {MINUTES_A_PREDICTION} a prediction.\n"
+        f"Machine: measured, processor time on one thread of an {machine}."
+    )
 
 
 def write() -> None:

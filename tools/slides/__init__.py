@@ -112,7 +112,7 @@ def as_html(deck: Deck) -> str:
         sections.append(
             f'<section id="{number}" aria-label="slide {number} of {len(deck.slides)}">\n<h2>{title}</h2>\n'
             f'<div class="body">\n{markdown.render(slide.body)}</div>\n{note}\n'
-            f'<footer><span>{html.escape(deck.title)}</span> <span>{number} / {len(deck.slides)}</span></footer>\n'
+            f"<footer><span>{html.escape(deck.title)}</span> <span>{number} / {len(deck.slides)}</span></footer>\n"
             "</section>"
         )
     return page(deck.title, "\n".join(sections), script=(HERE / "deck.js").read_text(encoding="utf-8"))
@@ -141,7 +141,7 @@ def write(root: Path, folder: Path) -> list[Path]:
         f'<li><a href="{path.name}">{html.escape(deck.title)}</a></li>'
         for deck, path in zip(decks(root), written, strict=True)
     )
-    keys = "In a deck: arrows turn, N shows the notes, F fills the screen, Home and End jump. Printing gives a page a slide."
+    keys = "In a deck: arrows turn, N shows the notes, F fills the screen. Printed, each slide is a page."
     start = f'<main class="list">\n<h1>Slides</h1>\n<ol>\n{listed}\n</ol>\n<p>{keys}</p>\n</main>'
     (folder / "index.html").write_text(page("Slides", start), encoding="utf-8")
     return written
