@@ -21,7 +21,7 @@ def a_lab(tmp_path):
     (tmp_path / "book" / "01_x.md").write_text("word " * 298 + "$a$ [two words](https://nowhere)\n")
     task = {"tags": ["task"]}
     cells = [
-        new_markdown_cell("# Lab 1\n" + "word " * 148),
+        new_markdown_cell("# Lab 1 · X: y\n" + "word " * 146),
         *[new_code_cell("def f(): ...", metadata=task), new_code_cell("def g(): ...", metadata=task)],
         *[new_code_cell("guess = None", metadata=task), new_code_cell("checks.x.lock(guess)")],
     ]
@@ -39,7 +39,7 @@ def test_a_lab_has_three_clocks(a_lab, tmp_path, monkeypatch):
         clocks.MEASURED.write_text(json.dumps({"seconds": seconds}))
         assert clocks.table(tmp_path).to_dict("records") == [
             {
-                "lab": "Lab 1",
+                "lab": '<a href="../notebooks/01_x.html">Lab 1 · X</a>',
                 "tasks": 2,
                 "predictions": 1,
                 "read, minutes": 3,

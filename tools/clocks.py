@@ -93,15 +93,18 @@ def minutes_to_do(lab: Path) -> int:
 
 
 def table(root: Path = ROOT) -> pandas.DataFrame:
-    """A row for each lab: its name, what it asks for, and the three clocks."""
+    """A row for each lab: its name as a link from a page in `book/`, what it asks for, and the three clocks."""
     seconds = json.loads(MEASURED.read_text(encoding="utf-8"))["seconds"]
     rows = []
     for lab in labs(root):
-        title = nbformat.read(lab, as_version=4).cells[0].source.splitlines()[0].removeprefix("# ")
+        title = re.split(r"[:?]", nbformat.read(lab, as_version=4).cells[0].source.splitlines()[0].removeprefix("# "))[
+            0
+        ]
+        title = title if title.startswith("Lab") else f"Lab {int(lab.stem[:2])} · {title}"
         functions, predictions = tasks(lab)
         rows.append(
             {
-                "lab": title if title.startswith("Lab") else f"Lab {int(lab.stem[:2])} · {title}",
+                "lab": f'<a href="../notebooks/{lab.stem}.html">{title}</a>',
                 "tasks": functions,
                 "predictions": predictions,
                 "read, minutes": minutes_to_read(lab, root),
@@ -113,13 +116,13 @@ def table(root: Path = ROOT) -> pandas.DataFrame:
 
 
 def in_words() -> str:
-    """How the clocks of the table were set."""
+    """How the clocks of the table were set, as a list in Markdown."""
     machine = json.loads(MEASURED.read_text(encoding="utf-8"))["hardware"]["processor"]
     return (
-        f"Read: words of the lab and of its page, at {WORDS_A_MINUTE} a minute.\n"
-        f"Do: an estimate, {MINUTES_A_TASK} minutes a task ({MINUTES_A_SMALL_TASK} in lab 0, whose tasks are small) "
-        f"and {MINUTES_A_PREDICTION} a prediction.\n"
-        f"Machine: measured, processor time on one thread of an {machine}."
+        f"- *Read*: words of the lab and of its page, at {WORDS_A_MINUTE} a minute.\n"
+        f"- *Do*: an estimate, {MINUTES_A_TASK} minutes a task and {MINUTES_A_PREDICTION} a prediction; "
+        f"{MINUTES_A_SMALL_TASK} a task in lab 0, whose tasks are small.\n"
+        f"- *Machine*: measured, processor time on one thread of an {machine}."
     )
 
 

@@ -74,8 +74,8 @@ def formula(tex: str, *, displayed: bool = False) -> str:
     drawing = tex.replace(r"\frac", r"\dfrac") if displayed else tex
     with matplotlib.rc_context({"mathtext.fontset": "cm", "svg.fonttype": "path", "svg.hashsalt": "slides"}):
         depth = mathtext.math_to_image(f"${drawing}$", drawn, format="svg", prop=FontProperties(size=size))
-    height = float(re.search(rb'<svg[^>]* height="([\d.]+)pt"', drawn.getvalue())[1])  # type: ignore[index]
-    look = f"height: {height / size:.2f}em; vertical-align: {-depth / size:.2f}em"
+    width = float(re.search(rb'<svg[^>]* width="([\d.]+)pt"', drawn.getvalue())[1])  # type: ignore[index]
+    look = f"width: {width / size:.2f}em; vertical-align: {-depth / size:.2f}em"
     picture = f'<img class="formula" style="{look}" alt="{html.escape(tex)}" src="{in_the_page(drawn.getvalue())}">'
     return f'<p class="displayed">{picture}</p>' if displayed else picture
 
