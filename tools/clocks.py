@@ -105,11 +105,10 @@ def table(root: Path = ROOT) -> pandas.DataFrame:
         rows.append(
             {
                 "lab": f'<a href="../notebooks/{lab.stem}.html">{title}</a>',
-                "tasks": functions,
-                "predictions": predictions,
-                "read, minutes": minutes_to_read(lab, root),
-                "do, minutes": minutes_to_do(lab),
-                "machine, seconds": round(seconds[lab.stem]) if lab.stem in seconds else "not measured",
+                "tasks": f"{functions} + {predictions}",
+                "read": f"{minutes_to_read(lab, root)} min",
+                "do": f"{minutes_to_do(lab)} min",
+                "machine": f"{seconds[lab.stem]:.0f} s" if lab.stem in seconds else "not measured",
             }
         )
     return pandas.DataFrame(rows)
@@ -119,6 +118,7 @@ def in_words() -> str:
     """How the clocks of the table were set, as a list in Markdown."""
     machine = json.loads(MEASURED.read_text(encoding="utf-8"))["hardware"]["processor"]
     return (
+        "- *Tasks*: functions to write, and predictions.\n"
         f"- *Read*: words of the lab and of its page, at {WORDS_A_MINUTE} a minute.\n"
         f"- *Do*: an estimate, {MINUTES_A_TASK} minutes a task and {MINUTES_A_PREDICTION} a prediction; "
         f"{MINUTES_A_SMALL_TASK} a task in lab 0, whose tasks are small.\n"
