@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 
+import nbformat
 import pytest
 from notebook_rules import ROOT
 from test_appendices import cells
@@ -193,3 +194,30 @@ def test_tasks_that_teachers_are_sent_to_exist():
     found = re.findall(r"(?:prediction|task|tasks)\s+`(\w+)`(?:\s+and\s+`(\w+)`)?", text)
     names = {name for pair in found for name in pair if name}
     assert len(names) >= 6 and names <= set(checks.__all__)
+
+
+def places(text):
+    """(lab, "Task" or "##", number) of every place in a lab that a text sends to, as in "lab 2, tasks 1 and 2"."""
+    found = []
+    for lab, kind, numbers in re.findall(r"[Ll]ab (\d+), (task|section)s?\s+(\d(?:(?: and | to |, )\d)*)", text):
+        mark = {"task": "Task", "section": "##"}[kind]
+        found += [(int(lab), mark, int(number)) for number in re.findall(r"\d", numbers)]
+    return found
+
+
+def test_tasks_and_sections_of_labs_that_are_named_exist():
+    there = set()
+    for lab in clocks.labs(ROOT):
+        prose = "\n".join(
+            cell.source for cell in nbformat.read(lab, as_version=4).cells if cell.cell_type == "markdown"
+        )
+        marks = re.findall(r"^(?:\*\*(Task) |(##) )(\d+)[:.]", prose, re.MULTILINE)
+        there |= {(int(lab.stem[:2]), task or section, int(number)) for task, section, number in marks}
+    texts = [path.read_text(encoding="utf-8") for path in [*PAGES, *BANK, *(ROOT / "slides").glob("*.md")]]
+    named = {place for text in texts for place in places(text)}
+    assert len(named) > 15 and sorted(named - there) == []
+
+
+def test_places_are_read_as_they_are_written():
+    text = "lab 2, tasks 1 and 2; Lab 8, section 6. lab 3, tasks 2 to 4"
+    assert places(text) == [(2, "Task", 1), (2, "Task", 2), (8, "##", 6), (3, "Task", 2), (3, "Task", 4)]
