@@ -48,6 +48,12 @@ def test_a_lab_has_three_clocks(a_lab, tmp_path, monkeypatch):
         ]
 
 
+def test_words_are_those_of_the_prose():
+    page = "---\nfile_format: mystnb\n---\n\n# A page\n\n```{code-cell} ipython3\nprint(1)\n```\n\n```{note}\n:class: tip\n"
+    page += "One two.\n```\n\nThree $x + y$ [four](far/away.md).\n\n```{math}\n:label: a\na = b\n```\n"
+    assert clocks.words(page) == 2 + 4
+
+
 def test_the_tasks_of_lab_0_are_small(a_lab):
     small = a_lab.rename(a_lab.with_name("00_x.ipynb"))
     assert clocks.minutes_to_do(small) == 2 * 5 + 5
