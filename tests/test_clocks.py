@@ -49,8 +49,9 @@ def test_a_lab_has_three_clocks(a_lab, tmp_path, monkeypatch):
 
 
 def test_words_are_those_of_the_prose():
-    page = "---\nfile_format: mystnb\n---\n\n# A page\n\n```{code-cell} ipython3\nprint(1)\n```\n\n```{note}\n:class: tip\n"
-    page += "One two.\n```\n\nThree $x + y$ [four](far/away.md).\n\n```{math}\n:label: a\na = b\n```\n"
+    page = "---\nfile_format: mystnb\n---\n\n# A page\n\n```{code-cell} ipython3\nprint(1)\n```\n\n"
+    page += "```{note}\n:class: tip\nOne two.\n```\n\nThree $x + y$ [four](far/away.md).\n\n"
+    page += "```{math}\n:label: a\na = b\n```\n"
     assert clocks.words(page) == 2 + 4
 
 

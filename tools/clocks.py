@@ -51,7 +51,7 @@ def measure(paths: Sequence[Path]) -> dict:
 
 
 def words(text: str) -> int:
-    """How many words of prose a text in Markdown has: no formula or code, no directive's options, no address of a link."""
+    """How many words of prose a text in Markdown has: no formula or code, no options of directives, no addresses."""
     text = re.sub(r"\A---\n.*?^---\n|^```\{(?:code-cell|math)\}.*?^```$", " ", text, flags=re.MULTILINE | re.DOTALL)
     text = re.sub(r"^:\w+:.*$|^```.*$|\]\([^)]*\)", " ", text, flags=re.MULTILINE)
     text = re.sub(r"\$\$[^$]*\$\$|\$[^$]*\$", " ", text)
