@@ -34,6 +34,16 @@ figures: $(READY)  ## draw the figures of the theory pages anew, book/figures/*.
 student: $(READY)  ## cut the solutions out of the labs, and write a folder to hand out, _build/student
 	$(BIN)/python -m tools student
 
+.PHONY: slides
+slides: $(READY)  ## make a deck of slides for each chapter, _build/slides/*.html
+	$(BIN)/python -m tools slides
+
+.PHONY: clocks
+clocks: export MGD_QUIET := 1
+clocks: export OMP_NUM_THREADS := 1
+clocks: $(READY)  ## run every lab and keep its seconds in tools/clocks.json, for the page "How to use this book"
+	$(BIN)/python -m tools clocks
+
 .PHONY: test
 test: export MGD_QUIET := 1
 # Two workers share two cores; and sums depend on the number of threads, in their last digits

@@ -186,6 +186,8 @@ def test_the_command_line_lists_its_commands(capsys):
         "build",
         "figures",
         "student",
+        "slides",
+        "clocks",
         "train",
     ]
 

@@ -25,6 +25,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("--out", type=Path, metavar="FOLDER", default=ROOT / "_build" / "student", help="%(default)s")
     command.add_argument("--without-wheel", action="store_true", help="labs and page alone")
 
+    command = commands.add_parser("slides", help="make a deck of slides for each chapter, to show without a network")
+    command.add_argument("--out", type=Path, metavar="FOLDER", default=ROOT / "_build" / "slides", help="%(default)s")
+
+    commands.add_parser("clocks", help="run every lab, and keep the seconds that the machine needs, tools/clocks.json")
+
     command = commands.add_parser("train", help="train a shipped pipeline from scratch; resumes")
     command.add_argument("profile", help="digits, fashion_mnist or cifar10")
     command.add_argument("--out", type=Path, metavar="FOLDER", help="default: mgd_helpers/pretrained/<profile>")
@@ -45,6 +50,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             labs = student.write(ROOT, options.out.resolve(), wheel=not options.without_wheel)
             print(f"{len(labs)} labs for students: {options.out.resolve()}")
+        case "slides":
+            from tools import slides
+
+            decks = slides.write(ROOT, options.out.resolve())
+            print(f"{len(decks)} decks: {options.out.resolve() / 'index.html'}")
+        case "clocks":
+            from tools import clocks
+
+            clocks.write()
         case "train":
             from tools import train_pipeline
 
