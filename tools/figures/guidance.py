@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 import mgd_helpers as mgd
 from mgd_helpers.guidance.toys import spiral
-from tools.figures.canvas import BLUE, GRAY, GREEN, INK, ORANGE, PINK, STAR, arrow, bare, dots, line
+from tools.figures.canvas import BLUE, GREEN, INK, ORANGE, PINK, STAR, arrow, bare, dots, line
 from tools.figures.horseshoe import denoise, horseshoe
 
 SHARES = (0.8, 0.5)  # before and after the step that is drawn
