@@ -30,7 +30,7 @@ LOOKS = {
 
 def draw_shift() -> Figure:
     """Draw one step of DDIM from the same sample twice: with its best guess, and with a shifted one."""
-    figure, ax = plt.subplots(figsize=(7.4, 4.4))
+    figure, ax = plt.subplots(figsize=(6.2, 3.7))
     old, new = (math.sqrt(1 - share**2) for share in SHARES)
     shifted = GUESS + STRENGTH * (TARGET - GUESS)
     for guess, color, sides in ((GUESS, GREEN, (0.14, 0.06)), (shifted, ORANGE, (0.2, -0.04))):
@@ -67,7 +67,7 @@ def step(guess: torch.Tensor) -> torch.Tensor:
 
 def draw_rules() -> Figure:
     """Draw at one place of a bend what a pull becomes at three softnesses."""
-    figure, ax = plt.subplots(figsize=(6.4, 3.4))
+    figure, ax = plt.subplots(figsize=(5.6, 3.1))
     curve, here, target = horseshoe(240, noise=0.02, seed=3), *place_and_target()
     dots(ax, curve, s=9, alpha=0.45)
     line(ax, here, target, color=INK, lw=1, ls=":")
@@ -102,7 +102,7 @@ def shift(softness: float) -> torch.Tensor:
 def draw_stops() -> Figure:
     """Draw how far 120 samples end from the curve and from their targets, by the share at which guidance stops."""
     free, ends = stopped()
-    figure, axes = plt.subplots(1, 2, figsize=(8.4, 3.6))
+    figure, axes = plt.subplots(1, 2, figsize=(7.6, 3.6))
     for column, (ax, what) in enumerate(zip(axes, ("curve", "target"), strict=True)):
         for (name, strength), found in ends.items():
             look = LOOKS[f"{name} pull"] | {"ls": STRENGTHS[strength], "lw": 1.4, "ms": 5}
@@ -137,7 +137,7 @@ def stopped() -> tuple[tuple[float, float], dict[tuple[str, float], dict[float, 
 
 def draw_guidance() -> Figure:
     """Draw nine paths under each pull, once with each stop, and how far from curve and target they end."""
-    figure, axes = plt.subplots(2, 3, figsize=(8.4, 5.6), width_ratios=(1.2, 1.2, 1))
+    figure, axes = plt.subplots(2, 3, figsize=(7.6, 5.4), width_ratios=(1.2, 1.2, 1))
     for row, (stop, above) in zip(axes, STOPS.items(), strict=True):
         curve, goals, paths = guided_paths(above)
         for ax, name in zip(row, ("mode pull", "manifold pull"), strict=False):
