@@ -1,6 +1,6 @@
 """A reader may change LABEL and seed: every lab runs with both changed, and nothing that it says turns wrong.
 
-Numbers may differ. Verdicts stay true, checks say what they said, and no prose tells a number that only the settings of
+Numbers may differ. Verdicts stay what they are, checks say what they said, and no prose tells a number that only the settings of
 the book give.
 """
 
@@ -42,6 +42,11 @@ def names(text):
     return [line.split(": ")[0] for line in text.splitlines()]
 
 
+def verdicts(text):
+    """The lines that end in True or False."""
+    return [" ".join(line.split()) for line in text.splitlines() if re.search(r": +(True|False)$", line)]
+
+
 def prose(notebook):
     """All that a reader reads beside code and output: text cells, captions, alternative texts."""
     texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
@@ -64,12 +69,14 @@ def complaints(stored, run):
         old, new = streams(before), streams(after)
         if noise := streams(after, "stderr"):
             found.append(f"{after.id} warns: {noise}")
-        found += [f"{after.id}: {line}" for line in new.splitlines() if re.search(r":\s+False$", line)]
         fixed = "check" in tags(before) or "checks.progress()" in before.source
         if fixed and old and new != old:
             found.append(f"{after.id} said {old!r} and now says {new!r}")
-        if tags(before) >= CHECKED and names(new) != names(old):
-            found.append(f"{after.id} has claims of other names: {names(old)}, {names(new)}")
+        if tags(before) >= CHECKED:
+            turned = set(verdicts(new)) - set(verdicts(old))
+            found += [f"{after.id}: {line}" for line in turned]
+            if names(new) != names(old):
+                found.append(f"{after.id} has claims of other names: {names(old)}, {names(new)}")
     printed = [told("\n".join(map(streams, lab.cells))) for lab in (stored, run)]
     gone = printed[0] - printed[1]
     return found + [f"the prose tells {number}" for number in sorted(gone & told(prose(stored)))]
