@@ -1,7 +1,7 @@
 """A reader may change LABEL and seed: every lab runs with both changed, and nothing that it says turns wrong.
 
-Numbers may differ. Verdicts stay what they are, checks say what they said, and no prose tells a number that only the settings of
-the book give.
+Numbers may differ. Verdicts stay what they are, checks say what they said, and no prose tells a number that only the
+settings of the book give.
 """
 
 import os
