@@ -110,6 +110,39 @@ def ends_under(above):
     return [guidance.distances(path[-1], goals, curve) for path in paths.values()]
 
 
+def test_the_figure_of_a_shift_shows_what_its_caption_says():
+    """The step keeps the direction of the noise; its end moves along the shift, by less."""
+    old, new = ((1 - share**2) ** 0.5 for share in guidance.SHARES)
+    moved = guidance.GUESS + guidance.STRENGTH * (guidance.TARGET - guidance.GUESS)
+    for guess in (guidance.GUESS, moved):
+        before, after = guidance.SAMPLE - old * guess, guidance.step(guess) - new * guess
+        torch.testing.assert_close(after, guidance.SHARES[1] / guidance.SHARES[0] * before)
+    shift, end = moved - guidance.GUESS, guidance.step(moved) - guidance.step(guidance.GUESS)
+    assert torch.cosine_similarity(shift, end, dim=0) > 0.9999 and 0 < end.norm() < shift.norm()
+
+
+def test_the_figure_of_the_rules_shows_what_its_caption_says():
+    mode, soft, manifold = (guidance.shift(softness) for softness in (0.0, 0.5, 1.0))
+    here, target = guidance.place_and_target()
+    torch.testing.assert_close(here + mode, target)
+    torch.testing.assert_close(soft, (mode + manifold) / 2)
+    around = horseshoe(240, noise=0.0, seed=3)
+    along = (around[115] - around[105]) / (around[115] - around[105]).norm()
+    assert torch.cosine_similarity(manifold, along, dim=0).abs() > 0.99
+
+
+@pytest.mark.slow
+def test_the_figure_of_stops_shows_what_its_caption_says():
+    (off_free, to_free), ends = guidance.stopped()
+    for strength in guidance.STRENGTHS:
+        for stop in guidance.FINE:
+            (off_mode, to_mode), (off_manifold, to_manifold) = (
+                ends[name, strength][stop] for name in ("mode", "manifold")
+            )
+            assert to_mode < to_manifold < to_free
+            assert off_mode > 5 * off_manifold if stop < 0.1 else max(off_mode, off_manifold) < 1.3 * off_free
+
+
 def test_the_figure_of_guidance_has_one_look_for_each_guidance_and_none_for_targets():
     looks = guidance.LOOKS.values()
     assert len({look["color"] for look in looks}) == len({look["marker"] for look in looks}) == 3

@@ -17,7 +17,7 @@ from tools.figures.at_a_glance import draw_method
 from tools.figures.canvas import use_style
 from tools.figures.clustering import draw_split_choice, draw_split_law, draw_targets, draw_tree
 from tools.figures.encoding import draw_encoding, draw_pipeline, draw_scales
-from tools.figures.guidance import draw_guidance
+from tools.figures.guidance import draw_guidance, draw_rules, draw_shift, draw_stops
 from tools.figures.luck import draw_luck_kinds, draw_paired, draw_power
 from tools.figures.measures import draw_balls, draw_copies, draw_mmd
 from tools.figures.noise import draw_ddim, draw_noising, draw_score, draw_sharpening, draw_steps
@@ -48,7 +48,10 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "tangent_neighbors": draw_neighbors,
     "tangent_noise": draw_noisy,
     "tangent_chord": draw_chord,
+    "shift": draw_shift,
+    "rules": draw_rules,
     "guidance": draw_guidance,
+    "stops": draw_stops,
     "luck_kinds": draw_luck_kinds,
     "paired": draw_paired,
     "power": draw_power,

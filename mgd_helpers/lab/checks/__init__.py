@@ -13,6 +13,7 @@ from mgd_helpers.lab.checks.guide import (
     mode_pull,
     own_guidance,
     shift_epsilon,
+    shift_v_or_flow,
     smallest_stop,
     smallest_window,
 )
@@ -99,6 +100,7 @@ __all__ = [
     "random_share",
     "set_energy",
     "shift_epsilon",
+    "shift_v_or_flow",
     "sinkhorn",
     "smallest_stop",
     "smallest_window",

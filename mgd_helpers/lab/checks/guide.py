@@ -1,4 +1,4 @@
-"""The tasks of the lab on guidance: a pull, its translation, a guidance of one's own, a projection, a window."""
+"""The tasks of the lab on guidance: a pull, its translations, a guidance of one's own, a projection, a window."""
 
 from __future__ import annotations
 
@@ -83,6 +83,37 @@ def shift_epsilon(answer: Any) -> None:
         "this shifts epsilon as if it were the clean latent.": epsilon + shift,
     }
     same(got, right, slips=slips, otherwise="the best guess that follows from this output is not the shifted one.")
+
+
+@task(
+    chapter=6,
+    refresher=f"{GUIDANCE}, section 'Telling the scheduler'",
+    hints=(
+        "in which term of the best guess does the output stand, and with which weight?",
+        "a change of the output by e changes the best guess by −noise · e. Does this depend on the kind?",
+        "the sample stays as it is, so the output changes by minus the shift, divided by the noise.",
+    ),
+)
+def shift_v_or_flow(answer: Any) -> None:
+    """The output of a model of v or of a flow that shifts the best guess, of (output, shift, signal, noise, kind)."""
+    output, shift = torch.randn(3, 2, 4, 4), torch.randn(3, 2, 4, 4)
+    for kind in ("v", "flow"):
+        level = _level(0.8, torch.zeros(1))
+        if kind == "flow":
+            level = NoiseLevel(torch.tensor(0.3), torch.tensor(0.7), 700, torch.zeros(1))
+        signal, noise = level.signal, level.noise
+        right = output + output_slope(level, f"{kind}_prediction") * shift
+        slips = {
+            "more of the clean latent means less of the output: mind the sign.": 2 * output - right,
+            "this is the factor for epsilon; here the clean latent has no weight to divide by.": (
+                output - signal / noise * shift
+            ),
+            "this is the change alone: add it to what the model said.": right - output,
+            "the output has the weight of the noise: divide by it.": output - noise * shift,
+            "this shifts the output as if it were the clean latent.": output + shift,
+        }
+        otherwise = f"for kind {kind!r}, the best guess that follows from this output is not the shifted one."
+        same(numbers(ask(answer, output, shift, signal, noise, kind)), right, slips=slips, otherwise=otherwise)
 
 
 @task(
