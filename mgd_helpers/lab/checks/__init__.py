@@ -13,6 +13,7 @@ from mgd_helpers.lab.checks.guide import (
     smallest_stop,
     smallest_window,
 )
+from mgd_helpers.lab.checks.hand_in import halves, project
 from mgd_helpers.lab.checks.luck import bootstrap_holds, counting_error, held, paired_errors, pairs_needed
 from mgd_helpers.lab.checks.measures import (
     density_after,
@@ -45,6 +46,7 @@ from mgd_helpers.lab.checks.tangent import (
     tangent_part,
 )
 from mgd_helpers.lab.checks.tasks import progress, solution
+from mgd_helpers.lab.checks.verdict import holm_by_hand, mode_minus_tangent, prototype, sign_flips, what_differs
 
 __all__ = [
     "apart",
@@ -65,7 +67,9 @@ __all__ = [
     "generate",
     "gram",
     "grow",
+    "halves",
     "held",
+    "holm_by_hand",
     "interval",
     "kept_by_chance",
     "left_by_levels",
@@ -75,6 +79,7 @@ __all__ = [
     "mean_of_fifty",
     "members",
     "mix",
+    "mode_minus_tangent",
     "mode_nearer",
     "mode_pull",
     "nearest_label",
@@ -88,11 +93,14 @@ __all__ = [
     "precision_coverage",
     "principal_direction",
     "progress",
+    "project",
     "projection",
     "promised_and_kept",
+    "prototype",
     "random_share",
     "set_energy",
     "shift_epsilon",
+    "sign_flips",
     "sinkhorn",
     "smallest_stop",
     "smallest_window",
@@ -109,4 +117,5 @@ __all__ = [
     "turn",
     "tweedie",
     "uncovered",
+    "what_differs",
 ]
