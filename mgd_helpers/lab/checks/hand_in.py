@@ -135,11 +135,17 @@ def _check_copies(images: ImageSet, data: Dataset) -> None:
     """Refuse images nearer to a real one than all test images are to the training images, also moved or faded."""
     for row, of in find_copies(images, data)["near_duplicates"]:
         raise Slip(f"the {data.class_names[row]} copies training image {of}, or nearly so.")
-    near = moved_distances(data.test.images, data.train.images).min()
+    near = _nearest_test_image()
     for part, real in (("training", data.train), ("test", data.test)):
         for row in (moved_distances(images.images, real.images) < near).nonzero()[:, 0].tolist():
             name = data.class_names[row]
             raise Slip(f"the {name} is a {part} image, moved, faded or changed by very little.")
+
+
+@functools.cache
+def _nearest_test_image() -> float:
+    data = load_data(DATA)
+    return moved_distances(data.test.images, data.train.images).min().item()
 
 
 def moved_distances(images: Float[Tensor, "n c h w"], real: Float[Tensor, "m c h w"]) -> Float[Tensor, " n"]:

@@ -9,7 +9,7 @@ import torch
 from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.evaluation import holm
 from mgd_helpers.lab.checks.answers import ask, numbers
-from mgd_helpers.lab.checks.laws import alike, law, same
+from mgd_helpers.lab.checks.laws import law, same
 from mgd_helpers.lab.checks.predictions import Prediction
 from mgd_helpers.lab.checks.tasks import task
 
@@ -81,8 +81,6 @@ def sign_flips(answer: Any) -> None:
         got = got.squeeze()
         law(bool(got >= 0) and (bool(got <= 1) or bool(got == got.round())), "a p-value lies between 0 and 1.")
         same(got, right, slips=wrong, otherwise="this is not the share of all ways to choose the signs.")
-        again = numbers(ask(answer, differences)).squeeze()
-        law(alike(again, got), "asked twice, it says two things: all ways are wanted, not a draw of them.")
 
 
 def _exact(differences: Float[Tensor, " n"]) -> Float[Tensor, ""]:
