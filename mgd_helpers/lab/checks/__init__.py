@@ -13,7 +13,8 @@ from mgd_helpers.lab.checks.guide import (
     smallest_stop,
     smallest_window,
 )
-from mgd_helpers.lab.checks.hand_in import halves, project
+from mgd_helpers.lab.checks.hand_in import project
+from mgd_helpers.lab.checks.held_back import halves
 from mgd_helpers.lab.checks.luck import bootstrap_holds, counting_error, held, paired_errors, pairs_needed
 from mgd_helpers.lab.checks.measures import (
     density_after,

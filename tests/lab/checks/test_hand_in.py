@@ -9,18 +9,9 @@ import torch
 import mgd_helpers as mgd
 from mgd_helpers import paired_difference
 from mgd_helpers.data.images import png
-from mgd_helpers.evaluation.copies import nearest_images
 from mgd_helpers.lab import checks
-from mgd_helpers.lab.checks.hand_in import (
-    LOOKS,
-    count_look,
-    halves,
-    moved_distances,
-    nearest_real,
-    outcome,
-    read,
-    right_answers,
-)
+from mgd_helpers.lab.checks.hand_in import moved_distances, read
+from mgd_helpers.lab.checks.held_back import LOOKS, halves, nearest_real, outcome, right_answers
 
 TEN = torch.arange(10)
 FINE = "project: nothing is wrong with this folder.\n"
@@ -222,24 +213,6 @@ def test_what_cannot_be_made_again_is_said_and_taken_on_trust(sampled, change):
 # --- the look
 
 
-def test_the_halves_are_halves_of_every_class_and_of_nothing_else(digits):
-    tuning, held_back = halves(digits)
-    assert len(tuning.test) + len(held_back.test) == len(digits.test)
-    both = torch.cat([tuning.test.images, held_back.test.images]).flatten(1)
-    assert torch.equal(both.sum(1).sort().values, digits.test.images.flatten(1).sum(1).sort().values)
-    for label in range(10):
-        sizes = [len(half.test.rows_of(label)) for half in (tuning, held_back)]
-        assert sizes[0] - sizes[1] in (0, 1)
-    assert torch.equal(halves(digits)[0].test.images, tuning.test.images)
-
-
-def test_looks_are_counted_and_so_are_sets(handed, means):
-    other = mgd.ImageSet(means.images * 0.5, TEN)
-    found = [count_look(handed, images) for images in (means, means, other)]
-    assert found == [(1, 1), (2, 1), (3, 2)]
-    assert len(json.loads((handed.parent / LOOKS).read_text())) == 3
-
-
 @pytest.mark.slow
 def test_the_report_counts_the_look_and_gives_the_paired_interval(handed, means, capsys):
     checks.project(handed)
@@ -270,11 +243,3 @@ def test_a_folder_that_is_wrong_costs_no_look(handed, capsys):
     (handed / "3" / "00000.png").unlink()
     checks.project(handed)
     assert not (handed.parent / LOOKS).exists() and capsys.readouterr().out.count("\n") == 1
-
-
-def test_the_rival_is_the_nearest_training_image(digits):
-    assert torch.equal(nearest_real().labels, TEN)
-    assert nearest_images(nearest_real().images, digits.train.images)[0].max() == 0
-    latents = mgd.encode(mgd.load_pipeline("digits").vae, digits.train.of_class(3)).flatten(1)
-    row = (latents - latents.mean(0)).square().sum(1).argmin()
-    assert torch.equal(nearest_real().images[3], digits.train.of_class(3)[row])
