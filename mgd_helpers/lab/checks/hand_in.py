@@ -2,7 +2,7 @@
 
 `project(folder)` says in one sentence what is wrong with a folder that is handed in. Where nothing is, it looks at
 test images that nobody tuned on, counts the look, and prints the paired interval of the difference to the nearest real
-image.
+image. What it cannot find: copies that were turned or mirrored, and images that were made from held-back ones.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def _seeds(manifest: dict, images: ImageSet, data: Dataset) -> str:
     settings = manifest["settings"]
     if "seed" not in settings:
         return "seeds: the manifest has checksums and no seeds. So nobody can make these images again from it."
-    law(settings.get("data_hash") == data_hash(data), "these images were distilled from others than the training half.")
+    law(settings.get("data_hash") == data_hash(data), "they were distilled from others than the training images.")
     for label, image in enumerate(sorted(manifest["images"], key=lambda image: data.class_names.index(image["class"]))):
         wanted = [settings["seed"], label, 0]
         law(

@@ -13,7 +13,7 @@ from mgd_helpers.lab.checks.laws import law, same
 from mgd_helpers.lab.checks.predictions import Prediction
 from mgd_helpers.lab.checks.tasks import task
 
-LUCK, VERDICT = "the page on luck", "the page on the verdict"
+LUCK = "the page on luck"
 
 mode_minus_tangent = Prediction("mode_minus_tangent", low=-20, high=20, near=0.5)
 
@@ -50,7 +50,7 @@ def what_differs(answer: Any) -> None:
 
 @task(
     chapter=10,
-    refresher=VERDICT,
+    refresher=LUCK,
     hints=(
         "if neither method were better, each difference might as well have the other sign. How many ways to choose "
         "the signs are there?",

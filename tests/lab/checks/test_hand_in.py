@@ -201,7 +201,7 @@ def test_a_seed_that_contradicts_itself_is_told(sampled, capsys):
 
 def test_images_of_another_data_set_are_told(sampled, capsys):
     changed(sampled, lambda manifest: manifest["settings"].update(data_hash="0"))
-    assert "from others than the training half" in said(sampled, capsys)
+    assert "from others than the training images" in said(sampled, capsys)
 
 
 @pytest.mark.parametrize("change", [{"guidance_code": "3.11/2:0"}, {"weights": "0"}, {"guidance": "mine"}])

@@ -134,3 +134,13 @@ def test_the_exact_p_value_is_that_of_all_flips_with_ties(values):
 
 def test_the_prediction_is_in_points():
     assert checks.mode_minus_tangent.low < -1 < 1 < checks.mode_minus_tangent.high
+
+
+def test_the_range_for_one_more_seed_holds_it():
+    """Half of Student's interval of n values, times the root of n + 1: what lab 10 draws around the book's mean."""
+    drawn = torch.randn(4000, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    seen, new = drawn[:, :5], drawn[:, 5]
+    half = stats.t.ppf(0.975, 4) * seen.std(dim=1) / 5**0.5
+    inside = ((new - seen.mean(1)).abs() <= half * 6**0.5).double().mean()
+    assert float(inside) == pytest.approx(0.95, abs=0.012)
+    assert float(((new - seen.mean(1)).abs() <= half).double().mean()) < 0.75, "the interval of the mean does not"
