@@ -13,7 +13,8 @@ from studies.claims import CLAIMS, parts
 from studies.data_sets import DATA_SETS
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "book" / "intro.md", ROOT / "book" / "what_the_numbers_say.md", ROOT / "README.md"]
+BOOK = ("intro", "10_verdict", "what_the_numbers_say")
+PAGES = [*(ROOT / "book" / f"{name}.md" for name in BOOK), ROOT / "README.md"]
 EXACT = [(table, data) for table in ("main", "students_resnet18_10", "ablations") for data in DATA_SETS]
 MADE_ON = {
     "hardware": {"processor": "a processor", "threads": 1},

@@ -17,6 +17,8 @@ from mgd_helpers.lab.checks.guide import (
     smallest_stop,
     smallest_window,
 )
+from mgd_helpers.lab.checks.hand_in import project
+from mgd_helpers.lab.checks.held_back import halves
 from mgd_helpers.lab.checks.luck import bootstrap_holds, counting_error, held, paired_errors, pairs_needed
 from mgd_helpers.lab.checks.measures import (
     density_after,
@@ -49,6 +51,7 @@ from mgd_helpers.lab.checks.tangent import (
     tangent_part,
 )
 from mgd_helpers.lab.checks.tasks import progress, solution
+from mgd_helpers.lab.checks.verdict import holm_by_hand, mode_minus_tangent, prototype, sign_flips, what_differs
 
 __all__ = [
     "apart",
@@ -71,7 +74,9 @@ __all__ = [
     "gram",
     "grow",
     "guided",
+    "halves",
     "held",
+    "holm_by_hand",
     "interval",
     "kept_by_chance",
     "left_by_levels",
@@ -81,6 +86,7 @@ __all__ = [
     "mean_of_fifty",
     "members",
     "mix",
+    "mode_minus_tangent",
     "mode_nearer",
     "mode_pull",
     "nearest_label",
@@ -95,12 +101,15 @@ __all__ = [
     "precision_coverage",
     "principal_direction",
     "progress",
+    "project",
     "projection",
     "promised_and_kept",
+    "prototype",
     "random_share",
     "set_energy",
     "shift_epsilon",
     "shift_v_or_flow",
+    "sign_flips",
     "sinkhorn",
     "smallest_stop",
     "smallest_window",
@@ -119,4 +128,5 @@ __all__ = [
     "tweedie",
     "uncovered",
     "unlike_pair",
+    "what_differs",
 ]
