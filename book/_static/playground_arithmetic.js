@@ -9,7 +9,7 @@ const playgroundArithmetic = (() => {
   const ROUNDS = 30; // of Sinkhorn's iterations
   const CLEAN = { signal: 1, noise: 0 };
 
-  const squared = ([x, y], [a, b]) => (x - a) ** 2 + (y - b) ** 2;
+  const squared = (one, other) => (one[0] - other[0]) ** 2 + (one[1] - other[1]) ** 2;
   const distance = (one, other) => Math.sqrt(squared(one, other));
   const mean = (numbers) => numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
 
@@ -30,30 +30,39 @@ const playgroundArithmetic = (() => {
 
   // The exact denoiser of a cloud: its mean, weighted by how likely each point is to have become the sample
   function denoised(sample, cloud, level) {
-    const squares = cloud.map(([x, y]) => squared(sample, [level.signal * x, level.signal * y]));
-    const least = squares.reduce((a, b) => Math.min(a, b));
+    const squares = new Float64Array(cloud.length);
+    let least = Infinity;
+    for (let i = 0; i < cloud.length; i += 1) {
+      const [dx, dy] = [sample[0] - level.signal * cloud[i][0], sample[1] - level.signal * cloud[i][1]];
+      squares[i] = dx * dx + dy * dy;
+      if (squares[i] < least) least = squares[i];
+    }
     let [total, x, y] = [0, 0, 0];
-    cloud.forEach((point, i) => {
+    for (let i = 0; i < cloud.length; i += 1) {
       const weight = Math.exp((least - squares[i]) / (2 * level.noise ** 2));
       total += weight;
-      x += weight * point[0];
-      y += weight * point[1];
-    });
+      x += weight * cloud[i][0];
+      y += weight * cloud[i][1];
+    }
     return [x / total, y / total];
   }
 
   // The `count` points of the cloud that are nearest to a point
   function nearest(point, cloud, count) {
-    const found = []; // pairs (square, point), nearest first
+    const [found, squares] = [[], []]; // nearest first
     for (const candidate of cloud) {
       const square = squared(point, candidate);
-      if (found.length === count && square >= found[count - 1][0]) continue;
+      if (found.length === count && square >= squares[count - 1]) continue;
+      if (found.length === count) {
+        found.pop();
+        squares.pop();
+      }
       let place = found.length;
-      while (place > 0 && found[place - 1][0] > square) place -= 1;
-      found.splice(place, 0, [square, candidate]);
-      found.length = Math.min(found.length, count);
+      while (place > 0 && squares[place - 1] > square) place -= 1;
+      found.splice(place, 0, candidate);
+      squares.splice(place, 0, square);
     }
-    return found.map(([, neighbor]) => neighbor);
+    return found;
   }
 
   // The direction in which the neighbours of a point vary most, of length one: local PCA of rank 1
