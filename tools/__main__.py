@@ -18,10 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = commands.add_parser("build", help="run what changed of the labs and build the book")
     command.add_argument("root", nargs="?", type=Path, default=ROOT, help="of the book; default: this one's")
 
-    command = commands.add_parser(
-        "figures",
-        help="draw the figures of the theory pages, book/figures/*.svg; write what the playground takes from the package",
-    )
+    command = commands.add_parser("figures", help="draw the figures of the theory pages; write the playground's points")
     command.add_argument("--png", type=Path, metavar="FOLDER", help="write PNG copies as well, to look at")
 
     command = commands.add_parser("student", help="cut the solutions out of the labs; write a folder to hand out")

@@ -7,7 +7,7 @@
   const arithmetic = playgroundArithmetic;
 
   const N_PARTICLES = 200;
-  const REACH = 2.7; // the canvas shows the plane from -REACH to REACH
+  const REACH = 2.4; // the canvas shows the plane from -REACH to REACH
   const NUDGE = 0.05; // how far an arrow key moves a target
   const SECONDS = 3; // from noise to the end
   const KINDS = {
