@@ -65,17 +65,17 @@
 
   function slider(name, { text, min, max, step, value, say }) {
     const input = element("input", { type: "range", id: `playground-${name}`, min, max, step, value });
-    const output = element("output", { for: input.id });
+    const told = element("span", { "aria-hidden": "true" }); // a screen reader takes it from the slider
     const show = () => {
-      output.textContent = say(Number(input.value));
-      input.setAttribute("aria-valuetext", output.textContent);
+      told.textContent = say(Number(input.value));
+      input.setAttribute("aria-valuetext", told.textContent);
     };
     input.addEventListener("input", () => {
       show();
       changed();
     });
     show();
-    return { input, row: element("div", {}, element("label", { for: input.id }, text), output, input) };
+    return { input, row: element("div", {}, element("label", { for: input.id }, text), told, input) };
   }
 
   function radio(kind, text) {
