@@ -61,7 +61,7 @@ test: $(READY)  ## lint, types, unit tests, every lab against its recorded resul
 browser: export MGD_QUIET := 1
 browser: export OMP_NUM_THREADS := 1
 browser: $(READY)  ## test the book that make book has built, and sliders in JupyterLab, in a Chromium
-	$(BIN)/python -m pytest tests/browser
+	$(BIN)/python -m pytest tests/browser -n 2
 
 .PHONY: check
 check: export MGD_QUIET := 1

@@ -1,7 +1,7 @@
 """Run a lab up to its last slider as if a person sat before it, and set each slider to its last and its first values.
 
-`python live_sliders.py lab.ipynb`. It runs in one process without a kernel: what a slider's callback raises ends it, where
-a kernel would only print it; and as at a reader's, nobody checks annotations.
+`python live_sliders.py lab.ipynb`. It runs in one process without a kernel: what a slider's callback raises ends it,
+where a kernel would only print it; and as at a reader's, nobody checks annotations.
 """
 
 import os
