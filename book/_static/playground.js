@@ -147,7 +147,7 @@
         const [x, y] = target;
         handle.style.left = `${50 + (50 * x) / REACH}%`;
         handle.style.top = `${50 - (50 * y) / REACH}%`;
-        handle.setAttribute("aria-label", `Target ${number} at ${x.toFixed(2)}, ${y.toFixed(2)}: arrow keys move it`);
+        handle.setAttribute("aria-label", `Target${number && ` ${number}`} at ${x.toFixed(2)}, ${y.toFixed(2)}: arrow keys move it`);
       };
       handle.addEventListener("keydown", (event) => {
         const [x, y] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key] ?? [];
