@@ -5,6 +5,7 @@ import re
 
 import pytest
 import torch
+from page_rules import long_sentences, words
 
 from mgd_helpers.guidance.noise import noise_levels
 from tools import playground
@@ -44,6 +45,11 @@ def test_the_targets_are_means_of_the_curve_and_of_its_parts(data):
     nearest = torch.cdist(curve, four).argmin(1)
     parts = torch.stack([curve[nearest == part].mean(0) for part in range(len(four))])
     assert (parts - four).norm(dim=1).max() < 0.15
+
+
+def test_the_page_is_short_and_so_are_its_sentences():
+    page = (ROOT / "book" / "playground.md").read_text(encoding="utf-8")
+    assert long_sentences(page) == [] and words(page) <= 560
 
 
 def test_the_script_is_what_the_command_writes(tmp_path):
