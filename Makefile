@@ -55,6 +55,13 @@ test: $(READY)  ## lint, types, unit tests, every lab against its recorded resul
 	$(BIN)/python -m pytest tests mgd_helpers --doctest-modules $(addprefix --ignore=,$(CONTRACTS)) -n 2
 	$(BIN)/python -m pytest notebooks --nbval-lax --nbval-current-env --dist loadfile -n 2
 	$(BIN)/python -m pytest $(CONTRACTS)
+	@echo "Passed. This took no browser; with a Chromium at hand, make browser tests the built book in it."
+
+.PHONY: browser
+browser: export MGD_QUIET := 1
+browser: export OMP_NUM_THREADS := 1
+browser: $(READY)  ## test the book that make book has built, and sliders in JupyterLab, in a Chromium
+	$(BIN)/python -m pytest tests/browser -n 2
 
 .PHONY: check
 check: export MGD_QUIET := 1
@@ -97,7 +104,7 @@ lock: $(READY)  ## resolve requirements.lock afresh (torch pins its CUDA package
 	$(BIN)/python -m pip install --quiet uv
 	mkdir -p build && rm -f build/resolved.txt && echo "torch==$(TORCH)" > build/torch.txt
 	$(BIN)/uv pip compile pyproject.toml --universal --fork-strategy fewest --python-version 3.11.5 \
-		--extra book --extra test --extra study --constraint build/torch.txt --no-annotate --no-header --quiet --output-file build/resolved.txt
+		--extra book --extra browser --extra test --extra study --constraint build/torch.txt --no-annotate --no-header --quiet --output-file build/resolved.txt
 	head -n 1 requirements.lock > build/requirements.lock
 	grep -vE '^(nvidia-|cuda-|triton)' build/resolved.txt >> build/requirements.lock
 	mv build/requirements.lock requirements.lock

@@ -9,6 +9,13 @@ import torch
 os.environ.update(MGD_QUIET="1", MPLBACKEND="Agg", HF_HUB_OFFLINE="1")
 
 
+def pytest_ignore_collect(collection_path, config):
+    """Tests in a browser run where they are asked for by name: no other run needs one."""
+    if collection_path.name == "browser" and not any("browser" in argument for argument in config.args):
+        return True
+    return None
+
+
 @pytest.fixture(params=["cpu", *([pytest.param("cuda", marks=pytest.mark.gpu)] if torch.cuda.is_available() else [])])
 def device(request):
     """Every device of this machine."""

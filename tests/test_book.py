@@ -79,6 +79,12 @@ def test_theory_and_lab_link_to_each_other(theory, lab):
     assert f"](../{theory}.md" in prose_of(ROOT / f"{lab}.ipynb")
 
 
+@pytest.mark.parametrize(("old", "new"), build_book.MOVED.items())
+def test_an_old_address_leads_to_a_page_in_the_same_folder(old, new):
+    assert source_of(new) and source_of(old) is None
+    assert Path(old).parent == Path(new).parent
+
+
 def dead_links(text, folder):
     """Relative links of Markdown that lead to no file."""
     links = re.findall(r"\]\((?!https?:|mailto:|#)([^)\s#]+)[^)]*\)", text)
@@ -212,7 +218,7 @@ def test_continuous_integration_runs_what_a_contributor_runs():
     assert others[0] == ".ci/with_versions lowest"
     assert (ROOT / others[1].removeprefix(".ci/with_versions ")).is_file()
     assert os.access(ROOT / ".ci" / "run", os.X_OK) and os.access(ROOT / ".ci" / "with_versions", os.X_OK)
-    assert re.findall(r"^make (\w+)", text_of(ROOT / ".ci" / "run"), re.MULTILINE) == ["test", "book"]
+    assert re.findall(r"^make (\w+)", text_of(ROOT / ".ci" / "run"), re.MULTILINE) == ["test", "book", "browser"]
 
 
 # --- the execution cache hides no broken helper ----------------------------------------------------------------------
@@ -302,6 +308,14 @@ def test_labs_run_on_the_package_alone(lab):
     code = "\n".join(cell.source for cell in nbformat.read(lab, as_version=4).cells if cell.cell_type == "code")
     foreign = re.findall(r"^\s*(?:from|import) (?:studies|benchmarks|tools)\b", code, re.MULTILINE)
     assert foreign == [], "Colab has the package and no more"
+
+
+def test_redirects_are_written_for_the_pages_that_were_built(tmp_path):
+    (tmp_path / "book").mkdir()
+    (tmp_path / "book" / "05_tangent.html").touch()
+    assert build_book.redirect(tmp_path) == ["book/03_tangent"]
+    page = text_of(tmp_path / "book" / "03_tangent.html")
+    assert '<link rel="canonical" href="05_tangent.html">' in page and "url=05_tangent.html" in page
 
 
 @pytest.mark.parametrize("folder", ["book", "book/refreshers"])

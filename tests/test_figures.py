@@ -11,7 +11,19 @@ from mgd_helpers.evaluation.precision_recall import precision_recall
 from mgd_helpers.evaluation.tables import nearest_neighbor_accuracy
 from tools import figures
 from tools.__main__ import ROOT, main
-from tools.figures import clustering, encoding, guidance, luck, measures, noise, question, refreshers, sets, tangent
+from tools.figures import (
+    clustering,
+    encoding,
+    guidance,
+    luck,
+    measures,
+    noise,
+    playground,
+    question,
+    refreshers,
+    sets,
+    tangent,
+)
 from tools.figures.canvas import STAR
 from tools.figures.horseshoe import horseshoe
 
@@ -65,6 +77,14 @@ def test_the_figures_of_noise_show_what_their_captions_say():
     torch.testing.assert_close(ends[1], points.mean(0).expand(150, 2))
     off = {count: torch.cdist(end, points).amin(1).mean().item() for count, end in ends.items()}
     assert off[1] > 0.3 and off[2] > 0.25 and off[5] < 0.1 and off[25] < 0.02
+
+
+def test_the_still_of_the_playground_shows_what_its_caption_says():
+    points = noise.cloud()
+    off = {stop: torch.cdist(playground.ends(stop), points).amin(1) for stop in playground.STOPS.values()}
+    assert off[1.0].max() < 0.1 and off[0.5].max() < 0.1 and off[0.0].median() > 0.2
+    inside = playground.ends(0.0).norm(dim=1).mean() < 0.85 * playground.ends(1.0).norm(dim=1).mean()
+    assert inside, "guided to the end, they lie inside the bend"
 
 
 @pytest.mark.parametrize("share", [0.8, 0.4])

@@ -101,10 +101,15 @@ def symbols_in(text):
     return {symbol for symbol in found if symbol.rstrip("'") not in INDICES}
 
 
+def explained_in(text):
+    """The terms that head an entry of a list of definitions: the page says itself what they mean."""
+    return terms_in(" . ".join(re.findall(r"^(\S.*)\n: ", text, re.MULTILINE)))
+
+
 def too_early(page, text):
     """Terms and symbols that this text would use before the page that introduces them, were it this page."""
     place = ORDER.index(page)
-    used = [(term, TERMS[term]) for term in terms_in(text)]
+    used = [(term, TERMS[term]) for term in terms_in(text) - explained_in(text)]
     used += [(symbol, SYMBOLS[row]) for symbol in symbols_in(text) if (row := row_of(symbol))]
     return {name: home.stem for name, home in sorted(used) if ORDER.index(home) > place}
 
@@ -156,6 +161,12 @@ def test_what_comes_too_early_is_found(planted, found):
     [first] = [page for page in ORDER if page.stem == "pca"]
     assert [*too_early(first, f"# A page\n\n{planted}\n")] == found
     assert too_early(ORDER[-1], planted) == {}
+
+
+def test_what_a_page_explains_itself_is_not_too_early():
+    [first] = [page for page in ORDER if page.stem == "pca"]
+    assert too_early(first, "Strength\n: How far a guess moves.\n\nThe strength is 1.\n") == {}
+    assert list(too_early(first, "Strength\nHow far a guess moves.\n")) == ["strength"]
 
 
 def test_longer_terms_hide_shorter_ones_and_code_hides_all():

@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = commands.add_parser("build", help="run what changed of the labs and build the book")
     command.add_argument("root", nargs="?", type=Path, default=ROOT, help="of the book; default: this one's")
 
-    command = commands.add_parser("figures", help="draw the figures of the theory pages, book/figures/*.svg")
+    command = commands.add_parser("figures", help="draw the figures of the theory pages; write the playground's points")
     command.add_argument("--png", type=Path, metavar="FOLDER", help="write PNG copies as well, to look at")
 
     command = commands.add_parser("student", help="cut the solutions out of the labs; write a folder to hand out")
@@ -42,9 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             return build_book.build(options.root.resolve())
         case "figures":
-            from tools import figures
+            from tools import figures, playground
 
             figures.write(ROOT / "book" / "figures", png=options.png)
+            playground.write(ROOT / "book" / "_static")
         case "student":
             from tools import student
 

@@ -25,6 +25,35 @@ KERNEL_ENVIRONMENT = {
 RUNS_ON = ("requirements.lock", "mgd_helpers", "studies", "benchmarks")
 
 
+# Pages that were called something else before: the old address leads to the new one
+MOVED = {
+    "book/01_encoding": "book/03_encoding",
+    "book/02_clustering": "book/04_clustering",
+    "book/03_tangent": "book/05_tangent",
+    "book/04_guidance": "book/06_guidance",
+    "book/05_evaluation": "book/09_evaluation",
+    "book/06_sets": "book/07_sets",
+    "notebooks/01_encode": "notebooks/03_encode",
+    "notebooks/02_cluster": "notebooks/04_cluster",
+    "notebooks/03_tangent": "notebooks/05_tangent",
+    "notebooks/04_guide": "notebooks/06_guide",
+    "notebooks/05_evaluate": "notebooks/09_evaluate",
+    "notebooks/06_sets": "notebooks/07_sets",
+}
+# A line of JavaScript takes the part behind # along
+REDIRECT = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>This page has moved</title>
+<link rel="canonical" href="{new}">
+<script>location.replace("{new}" + location.hash)</script>
+<meta http-equiv="refresh" content="0; url={new}">
+<p>This page has moved: <a href="{new}">go to its new address</a>.</p>
+</html>
+"""
+
+
 def fingerprint(root: Path) -> str:
     """Hash what labs and pages run on: every file of `RUNS_ON`, and the version of Python."""
     digest = hashlib.sha256(sys.version.encode())
@@ -45,6 +74,15 @@ def poor_alt_texts(html: Path) -> list[str]:
     )
     alts = ((page, tag, re.search(r'\balt="([^"]*)"', tag)) for page, tag in figures)
     return [f"{page.name}: {tag}" for page, tag, alt in alts if not alt or not 40 <= len(alt[1]) <= 250]
+
+
+def redirect(html: Path) -> list[str]:
+    """Write a page at every old address whose new one was built; returns the old addresses."""
+    here = [old for old, new in MOVED.items() if (html / f"{new}.html").exists()]
+    for old in here:
+        new = f"{Path(MOVED[old]).name}.html"  # beside it, in the same folder
+        (html / f"{old}.html").write_text(REDIRECT.format(new=new), encoding="utf-8")
+    return here
 
 
 def build(root: Path) -> int:
@@ -73,6 +111,7 @@ def build(root: Path) -> int:
         shutil.rmtree(cache)
         print("What labs and pages run on changed meanwhile: build again.")
         return 1
+    redirect(html)
     poor = [f"An alt text of 40 to 250 characters is wanted: {line}" for line in poor_alt_texts(html)]
     print("\n".join([*poor, "The book was not built." if status or poor else f"\nThe book: {html / 'index.html'}"]))
     return status or int(bool(poor))

@@ -21,6 +21,7 @@ from tools.figures.guidance import draw_guidance, draw_rules, draw_shift, draw_s
 from tools.figures.luck import draw_luck_kinds, draw_paired, draw_power
 from tools.figures.measures import draw_balls, draw_copies, draw_mmd
 from tools.figures.noise import draw_ddim, draw_noising, draw_score, draw_sharpening, draw_steps
+from tools.figures.playground import draw_playground
 from tools.figures.question import draw_chance, draw_choices, draw_counts
 from tools.figures.refreshers import draw_best_guess, draw_coverage, draw_noise_shares, draw_principal
 from tools.figures.sets import draw_energy, draw_sets, draw_transport
@@ -36,6 +37,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "score": draw_score,
     "ddim": draw_ddim,
     "steps": draw_steps,
+    "playground": draw_playground,
     "encoding": draw_encoding,
     "scales": draw_scales,
     "pipeline": draw_pipeline,
