@@ -75,7 +75,7 @@ def draw_tree(
         if parent >= 0:
             width = 0.5 + 5 * tree.sizes[node] / tree.sizes[0]
             axis.plot([x[parent], x[node]], [y + 1, y], color="0.7", linewidth=width, zorder=0, solid_capstyle="round")
-        box = OffsetImage(_pixels(images[node]), cmap="gray_r", zoom=1.15, norm=plt.Normalize(-1, 1))
+        box = OffsetImage(pixels_of(images[node]), cmap="gray_r", zoom=1.15, norm=plt.Normalize(-1, 1))
         color, width = (frame, 2.5) if node in marked else ("0.6", 0.8)
         axis.add_artist(AnnotationBbox(box, (x[node], y), pad=0.1, bboxprops={"edgecolor": color, "linewidth": width}))
         axis.annotate(
@@ -107,10 +107,10 @@ def put_images(axis: Axes, images: Float[Tensor, "n c h w"]) -> None:
 
 
 def _show(axis: Axes, image: Float[Tensor, "c h w"]) -> None:
-    axis.imshow(_pixels(image), vmin=-1, vmax=1, cmap="gray_r")
+    axis.imshow(pixels_of(image), vmin=-1, vmax=1, cmap="gray_r")
 
 
-def _pixels(image: Float[Tensor, "c h w"]) -> np.ndarray:
+def pixels_of(image: Float[Tensor, "c h w"]) -> np.ndarray:
     """Prepare an image for imshow: gray as it is, color moved to [0, 1] with the channels last."""
     image = image.detach().cpu().float().clamp(-1, 1)
     return image[0].numpy() if len(image) == 1 else ((image + 1) / 2).permute(1, 2, 0).numpy()

@@ -14,6 +14,11 @@ from matplotlib.figure import Figure
 FRONT_ENDS = ("JPY_SESSION_NAME", "COLAB_RELEASE_TAG", "VSCODE_PID", "KAGGLE_KERNEL_RUN_TYPE")
 
 
+def is_live() -> bool:
+    """Whether a person sits before the kernel, who can move and click."""
+    return any(name in os.environ for name in FRONT_ENDS)
+
+
 def show_slider(
     draw: Callable[..., None],
     *,
@@ -36,7 +41,7 @@ def show_slider(
     """
     if not choices or not all(len(values) for values in choices.values()):
         raise ValueError(f"choices must name values to choose from, as in show_slider(draw, k=(4, 8)); got {choices}.")
-    if any(name in os.environ for name in FRONT_ENDS):
+    if is_live():
         return _live(draw, choices, panel)
     return _twin(draw, {**choices, **(static or {})}, panel, columns)
 
