@@ -124,14 +124,16 @@ def _buttons(gallery: Gallery, images: Tensor, choices: Mapping[str, list[int]],
 
     for toggle in toggles.values():
         toggle.observe(clicked, "value")
-    presets = []
+    presets, wrap = [], ipywidgets.Layout(flex_flow="row wrap")
     for name, wanted in {**choices, "none": []}.items():
         presets.append(ipywidgets.Button(description=name))
         presets[-1].on_click(lambda _, wanted=wanted: choose(wanted))
     grid = ipywidgets.Box([*toggles.values()], layout=ipywidgets.Layout(flex_flow="row wrap", max_width="720px"))
     name = f"gallery-{uuid.uuid4().hex[:8]}"
     grid.add_class(name)
-    box = ipywidgets.VBox([ipywidgets.HTML(_style(name, images[rows])), ipywidgets.Box(presets), line, grid])
+    box = ipywidgets.VBox(
+        [ipywidgets.HTML(_style(name, images[rows])), ipywidgets.Box(presets, layout=wrap), line, grid]
+    )
     choose(gallery.chosen)
     display(box)
     return box
