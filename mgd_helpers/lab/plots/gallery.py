@@ -87,7 +87,7 @@ def _strips(images: Tensor, judge: Callable[[list[int]], str], choices: Mapping[
     figure, axes = plt.subplots(len(choices), 1, figsize=(6.5, 1.0 * len(choices)), squeeze=False)
     for axis, (name, rows) in zip(axes[:, 0], choices.items(), strict=True):
         put_images(axis, images[rows])
-        axis.set_title(f"{name}: {judge(rows)}", fontsize=9, loc="left")
+        axis.set_title(f"{name}: {judge(rows)}", fontsize=10.5, loc="left")
     return figure
 
 
