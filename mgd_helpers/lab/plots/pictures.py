@@ -47,7 +47,7 @@ def show_rows(rows: Mapping[str, Float[Tensor, "n c h w"]], *, title: str = "", 
         for axis, image in zip(line, images, strict=False):
             _show(axis, image)
     for axis, text in zip(axes[0], columns, strict=False):
-        axis.set_title(text, fontsize=10.5, fontweight="normal")
+        axis.set_title(text, fontsize=9.5, fontweight="normal")
     figure.suptitle(title, fontsize=11, fontweight="bold")
     return figure
 
