@@ -27,8 +27,9 @@ book: $(READY)  ## run every lab, build the book, print where it lies
 	$(BIN)/python -m tools build
 
 .PHONY: figures
-figures: $(READY)  ## draw the figures of the theory pages anew, book/figures/*.svg
+figures: $(READY)  ## draw the figures and the animations of the theory pages anew
 	$(BIN)/python -m tools figures
+	$(BIN)/python -m tools animations
 
 .PHONY: student
 student: $(READY)  ## cut the solutions out of the labs, and write a folder to hand out, _build/student

@@ -238,6 +238,7 @@ def test_the_command_line_lists_its_commands(capsys):
     assert re.findall(r"^    (\w+)  ", capsys.readouterr().out, re.MULTILINE) == [
         "build",
         "figures",
+        "animations",
         "student",
         "slides",
         "clocks",

@@ -21,6 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = commands.add_parser("figures", help="draw the figures of the theory pages; write the playground's points")
     command.add_argument("--png", type=Path, metavar="FOLDER", help="write PNG copies as well, to look at")
 
+    commands.add_parser("animations", help="draw the animations of the theory pages, book/_static/animations/")
+
     command = commands.add_parser("student", help="cut the solutions out of the labs; write a folder to hand out")
     command.add_argument("--out", type=Path, metavar="FOLDER", default=ROOT / "_build" / "student", help="%(default)s")
     command.add_argument("--without-wheel", action="store_true", help="labs and page alone")
@@ -46,6 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             figures.write(ROOT / "book" / "figures", png=options.png)
             playground.write(ROOT / "book" / "_static")
+        case "animations":
+            from tools import animations
+
+            animations.write(ROOT / "book" / "_static" / "animations")
         case "student":
             from tools import student
 

@@ -12,6 +12,7 @@ import mgd_helpers as mgd
 from tools.figures.canvas import AMBER, BLUE, INK, LOOKS, STAR, arrow, bare, dots, draw_pull, line, stamp
 from tools.figures.horseshoe import denoise, horseshoe
 
+GROUPS = LOOKS[2:6]  # of the clusters and of what is pulled to them; blue and orange are the pull's
 TITLES = ("Real images", "1  Encode", "2  Cluster", "3  Tangent", "4  Guide", "5  Evaluate")
 X, Y = (-2.3, 1.6), (-1.0, 2.35)  # what the panels with latents show
 
@@ -55,7 +56,7 @@ def draw_clusters(ax: Axes, tree: mgd.ClusterTree, targets: mgd.Targets) -> None
         line(ax, tree.centroids[parent], tree.centroids[node], color=INK, lw=1.2, zorder=4)
     inner = [node for node, children in enumerate(tree.children) if children]
     dots(ax, tree.centroids[inner], s=26, color="white", edgecolor=INK, alpha=1, zorder=5)
-    for look, latent, members in zip(LOOKS, targets.latents, targets.members, strict=False):
+    for look, latent, members in zip(GROUPS, targets.latents, targets.members, strict=False):
         dots(ax, tree.latents[members], **look)
         ax.scatter(*latent, s=150, color=look["color"], **STAR)
 
@@ -75,7 +76,7 @@ def draw_paths(ax: Axes, curve: torch.Tensor, targets: mgd.Targets) -> None:
     """Draw how noise becomes samples under a pull along the curve, one for each target."""
     dots(ax, curve)
     pull = mgd.ManifoldPull(targets.latents, curve, n_neighbors=12, rank=1)
-    for look, path in zip(LOOKS, denoise(curve, pull, n_samples=4, seed=57).unbind(1), strict=False):
+    for look, path in zip(GROUPS, denoise(curve, pull, n_samples=4, seed=57).unbind(1), strict=False):
         ax.plot(*path.T, color=look["color"], lw=1.8)
         ax.scatter(*path[0], s=34, edgecolor=look["color"], zorder=6, **look | {"color": "white"})
         ax.scatter(*path[-1], s=60, edgecolor="black", zorder=7, **look)

@@ -99,7 +99,7 @@ def draw_split_choice() -> Figure:
             if n_leaves == 2:
                 total, size = float(tree.inertias[leaf]), tree.sizes[leaf]
                 text = f"{size} members\nsum {total:.0f}\nmean {total / size:.1f}"
-                ax.text(float(tree.centroids[leaf][0]), -5, text, ha="center", va="top", fontsize=9)
+                ax.text(float(tree.centroids[leaf][0]), -5, text, ha="center", va="top")
     return figure
 
 
@@ -132,6 +132,6 @@ def draw_targets() -> Figure:
     bend = mgd.bisect(curve, n_leaves=1)
     bare(axes[2], "beside a bend")
     dots(axes[2], curve, s=12)
-    axes[2].scatter(*bend.centroids[0], s=170, color=BLUE, **STAR)
+    axes[2].scatter(*bend.centroids[0], s=90, color=ORANGE, **STAR)
     axes[2].scatter(*curve[bend.nearest[0]], s=60, color="white", edgecolor=INK, marker="s", zorder=7)
     return figure

@@ -25,7 +25,7 @@ def draw_luck_kinds() -> Figure:
     for row, values in enumerate(kinds().values()):
         ax.scatter(100 * values, np.full(N_DRAWS, row), s=42, alpha=0.75, edgecolor="none", **LOOKS[row])
         ax.plot(100 * np.array([values.min(), values.max()]), [row + 0.28] * 2, color=INK, lw=1.2)
-        ax.text(100 * values.max() + 0.3, row + 0.28, f"{100 * np.ptp(values):.0f} points", va="center", fontsize=10)
+        ax.text(100 * values.max() + 0.3, row + 0.28, f"{100 * np.ptp(values):.0f} points", va="center")
     ax.set(
         yticks=range(3), yticklabels=list(kinds()), ylim=(2.7, -0.5), xlabel="accuracy of the student (simulated, %)"
     )
@@ -61,7 +61,7 @@ def draw_power() -> Figure:
     ax.set(xscale="log", xlabel="pairs", ylabel="power", ylim=(0, 1.02), xticks=[4, 10, 16, 34, 64, 130])
     ax.set_xticklabels(["4", "10", "16", "34", "64", "130"])
     ax.minorticks_off()
-    ax.legend(title="true difference", loc="upper left", fontsize=9, bbox_to_anchor=(1, 1))
+    ax.legend(title="true difference", loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 
 
@@ -97,8 +97,8 @@ def intervals(a: np.ndarray, b: np.ndarray) -> tuple[tuple[float, float], tuple[
 def draw_pairs(ax: Axes, a: np.ndarray, b: np.ndarray) -> None:
     """Draw the accuracies of both methods, with a line for each pair."""
     ax.plot([a, b], [[0] * N_PAIRS, [1] * N_PAIRS], color=GRAY, lw=1.2)
-    ax.scatter(a, [0] * N_PAIRS, s=48, edgecolor=INK, zorder=3, **LOOKS[1])
-    ax.scatter(b, [1] * N_PAIRS, s=48, edgecolor=INK, zorder=3, **LOOKS[0])
+    ax.scatter(a, [0] * N_PAIRS, s=40, color=INK, marker="s", zorder=3)
+    ax.scatter(b, [1] * N_PAIRS, s=44, color=INK, marker="o", zorder=3)
     ax.set(yticks=[0, 1], yticklabels=["method A", "method B"], ylim=(-0.4, 1.4))
     ax.set(xlabel="accuracy of the student (simulated, %)", title="One simulated study: lines join shared seeds")
 

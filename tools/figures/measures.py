@@ -44,11 +44,11 @@ def clouds(gap: float) -> tuple[torch.Tensor, torch.Tensor]:
 
 def draw_balls() -> Figure:
     """Draw real points with balls, and generated ones that crowd, that miss, and that an outlier's ball holds."""
-    figure, axes = plt.subplots(1, 3, figsize=(9.0, 3.6))
+    figure, axes = plt.subplots(1, 3, figsize=(6.6, 3.2))
     for ax, (name, (generated, real)) in zip(axes, scenes().items(), strict=True):
         found = precision_recall(generated=generated, real=real, n_neighbors=K)
-        numbers = f"precision {found['precision']:.2f}, coverage {found['coverage']:.2f}"
-        bare(ax, f"{name}\n{numbers}\ndensity {found['density']:.2f}", (-3.0, 8.0), (-4.6, 4.6))
+        numbers = "\n".join(f"{measure} {found[measure]:.2f}" for measure in ("precision", "coverage", "density"))
+        bare(ax, f"{name}\n{numbers}", (-3.0, 8.0), (-4.6, 4.6))
         radii = torch.cdist(real, real).sort(dim=1).values[:, K]
         for center, radius in zip(real.tolist(), radii.tolist(), strict=True):
             ax.add_patch(Circle(center, radius, fc=BLUE, alpha=0.08, ec="none"))
@@ -77,7 +77,7 @@ def draw_copies() -> Figure:
     for ax, (name, (values, color)) in zip(axes, ends.items(), strict=True):
         histogram(ax, values, edges, color)
         ax.axvline(float(held_out.quantile(THRESHOLD)), color=INK, ls="--", lw=1.4)
-        ax.set_title(name, fontsize=10.5)
+        ax.set_title(name, fontsize=11)
     axes[1].set_xlabel("distance to the nearest training image (simulated)")
     return figure
 

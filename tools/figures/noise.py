@@ -46,7 +46,7 @@ def draw_noising() -> Figure:
     points = cloud()
     noise = torch.randn(points.shape, generator=torch.Generator().manual_seed(2))
     back = generated(points.shape, 100)
-    figure, axes = plt.subplots(2, 4, figsize=(9, 4.7))
+    figure, axes = plt.subplots(2, 4, figsize=(6.6, 3.6))
     for column, share in enumerate(SHARES):
         bare(axes[0, column], f"noise share {share:g}", WIDE, WIDE)
         bare(axes[1, column], "", WIDE, WIDE)
@@ -69,7 +69,7 @@ def generated(shape: torch.Size, steps: int) -> dict[float, torch.Tensor]:
 def draw_sharpening() -> Figure:
     """Draw one sample at falling noise shares: the weights of the points, and the best guess."""
     points = cloud()
-    figure, axes = plt.subplots(1, 4, figsize=(9, 2.9))
+    figure, axes = plt.subplots(1, 4, figsize=(6.6, 2.5))
     for ax, share in zip(axes, GUESSED, strict=True):
         sample = sample_at(share)
         weights = weights_of(sample, share)
@@ -97,7 +97,7 @@ def weights_of(sample: torch.Tensor, share: float) -> torch.Tensor:
 def draw_ddim() -> Figure:
     """Draw a step of DDIM: two triangles with a parallel side, the second with less noise and more signal."""
     old, new = STEP
-    figure, ax = plt.subplots(figsize=(7.2, 3.6))
+    figure, ax = plt.subplots(figsize=(6.4, 3.4))
     origin = torch.zeros(2)
     line(ax, origin, GUESS, color=BLUE, lw=1, ls=(0, (4, 3)))
     for share, name, dose in ((old, "z_t", "noise"), (new, "z_{t'}", "noise'")):
@@ -134,7 +134,7 @@ def step_end() -> torch.Tensor:
 
 def draw_steps() -> Figure:
     """Draw where the same 150 starts end, after few and after many steps."""
-    figure, axes = plt.subplots(1, 4, figsize=(9, 2.6))
+    figure, axes = plt.subplots(1, 4, figsize=(6.6, 2.1))
     for ax, count in zip(axes, COUNTS, strict=True):
         bare(ax, f"{count} step{'s'[: count > 1]}", (-2.2, 1.9), (-1.6, 1.9))
         dots(ax, cloud()[::3], s=5, alpha=0.6)
@@ -144,7 +144,7 @@ def draw_steps() -> Figure:
 
 def draw_score() -> Figure:
     """Draw the density of noisy points at two shares; arrows are noise² times the score, at half length."""
-    figure, axes = plt.subplots(1, 2, figsize=(8, 4))
+    figure, axes = plt.subplots(1, 2, figsize=(6.4, 3.4))
     for ax, share in zip(axes, (0.8, 0.4), strict=True):
         draw_field(bare(ax, f"noise share {share:g}", WIDE, WIDE), share)
     return figure

@@ -24,7 +24,7 @@ def draw_principal() -> Figure:
     points = tilted_cloud()
     center = points.mean(0)
     values, vectors = torch.linalg.eigh(points.T.cov())
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.3), width_ratios=[1.1, 1])
+    figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.2), width_ratios=[1.1, 1])
     dots(left, points, s=16)
     for column, color, name in ((1, BLUE, "first"), (0, AMBER, "second")):
         direction = vectors[:, column] * vectors[0, column].sign()
@@ -59,7 +59,7 @@ def variance_along(points: torch.Tensor, angles: torch.Tensor) -> torch.Tensor:
 
 def draw_noise_shares() -> Figure:
     """Draw the two weights as sides of a right-angled triangle, and the density of a mixture at three shares."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.3), width_ratios=[1, 1.25])
+    figure, (left, right) = plt.subplots(1, 2, figsize=(6.6, 3.3), width_ratios=[1, 1.35])
     left.add_patch(Arc((0, 0), 2, 2, theta1=0, theta2=90, color=GRAY))
     share, signal = SHARES[1], (1 - SHARES[1] ** 2) ** 0.5
     line(left, (0, 0), (signal, 0), color=GREEN, lw=2.5)
@@ -76,7 +76,7 @@ def draw_noise_shares() -> Figure:
         right.plot(grid, mixture_density(grid, share), color=color, ls=style, lw=2, label=f"noise share {share:g}")
     right.set(xlabel="value of the mixture", yticks=[], ylim=(0, 0.9), title="Clean values −1 and 1, with noise")
     right.spines["left"].set_visible(False)
-    right.legend(loc="upper right", fontsize=9)
+    right.legend(loc="upper right", fontsize=11, handlelength=1.2, borderaxespad=0)
     return figure
 
 
@@ -99,7 +99,7 @@ def draw_best_guess() -> Figure:
         ax.plot(seen, best_guess(seen, sigma), color=color, ls=style, lw=2, label=f"noise of spread {sigma:g}")
     ax.set(xlabel="what is seen, $y$", ylabel="best guess of $X$", yticks=VALUES.flatten().tolist(), xlim=(-3, 4))
     ax.set_title("The best guess of a value that is −1, 0 or 2")
-    ax.legend(loc="upper left", fontsize=9)
+    ax.legend(loc="upper left")
     return figure
 
 
@@ -111,7 +111,7 @@ def best_guess(seen: torch.Tensor, sigma: float) -> torch.Tensor:
 def draw_coverage() -> Figure:
     """Draw forty intervals of five values each, once with 1.96 and once with Student's quantile."""
     means, errors = studies(N_STUDIES)
-    figure, axes = plt.subplots(1, 2, figsize=(7.2, 3.6), sharex=True, sharey=True)
+    figure, axes = plt.subplots(1, 2, figsize=(6.4, 3.6), sharex=True, sharey=True)
     for ax, (name, multiple) in zip(axes, MULTIPLES.items(), strict=True):
         halves = multiple * errors
         misses = (means - TRUTH).abs() > halves

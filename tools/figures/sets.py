@@ -102,7 +102,7 @@ def draw_counts(ax: Axes, got: list[int]) -> None:
     """Write at each blob how many samples it got, and how many would be its share."""
     fair = [10 * count / sum(COUNTS) for count in COUNTS]
     for (x, y), number, share in zip(MIDDLES, got, fair, strict=True):
-        ax.text(x + 0.12, y - 1.0, f"{number} (share {share:g})", ha="center", color=INK, fontsize=9.5)
+        ax.text(x + 0.12, y - 1.0, f"{number} (share {share:g})", ha="center", color=INK)
 
 
 def five_blobs() -> tuple[torch.Tensor, torch.Tensor]:

@@ -70,7 +70,7 @@ def draw_shapes() -> Figure:
         (1.7, 3.1, "3. mix $k$ rows"),
     ):
         line(road, (left, -0.62), (right, -0.62), color=GRAY, lw=0.9)
-        road.text((left + right) / 2, -0.72, text, ha="center", va="top", fontsize=10)
+        road.text((left + right) / 2, -0.72, text, ha="center", va="top")
     return figure
 
 

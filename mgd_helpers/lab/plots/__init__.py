@@ -11,6 +11,7 @@ from mgd_helpers.lab.plots.charts import (
     draw_scores,
     draw_spectrum,
 )
+from mgd_helpers.lab.plots.gallery import Gallery, show_gallery
 from mgd_helpers.lab.plots.panels import draw_dials, draw_seeds
 from mgd_helpers.lab.plots.parts import draw_parts
 from mgd_helpers.lab.plots.pictures import draw_tree, put_images, show_images, show_rows
@@ -20,6 +21,7 @@ from mgd_helpers.lab.plots.style import INK, MARKERS, use_style
 __all__ = [
     "INK",
     "MARKERS",
+    "Gallery",
     "draw_arrows",
     "draw_dials",
     "draw_intervals",
@@ -31,6 +33,7 @@ __all__ = [
     "draw_spectrum",
     "draw_tree",
     "put_images",
+    "show_gallery",
     "show_images",
     "show_rows",
     "show_slider",

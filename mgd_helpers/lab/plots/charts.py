@@ -41,7 +41,7 @@ def draw_scores(scores: Mapping[str, Sequence[float]], *, xlabel: str, title: st
             (1.01, row),
             xycoords=("axes fraction", "data"),
             va="center",
-            fontsize=9,
+            fontsize=10.5,
             color=INK,
         )
     axis.set(yticks=range(len(scores)), yticklabels=list(scores), xlabel=xlabel, title=title)
@@ -59,8 +59,7 @@ def draw_intervals(series: Mapping[str, Mapping[str, tuple[float, float, float]]
         places = [rows.index(row) + 0.18 * (index - (len(series) - 1) / 2) for row in intervals]
         means, lows, highs = np.array(list(intervals.values())).reshape(-1, 3).T
         axis.errorbar(means, places, xerr=[means - lows, highs - means], fmt=MARKERS[index], markersize=5, label=label)
-    axis.set(yticks=range(len(rows)), yticklabels=rows, xlabel=xlabel)
-    axis.invert_yaxis()
+    axis.set(yticks=range(len(rows)), yticklabels=rows, xlabel=xlabel, ylim=(len(rows) - 0.5, -0.5))
     if len(series) > 1:
         figure.legend(loc="outside upper left", ncols=3 if len(series) == 3 else 2)
     return figure
@@ -118,7 +117,7 @@ def draw_lines(
 
     The axis is logarithmic where all of `x` is positive and its largest value is over 50 times its smallest.
     """
-    figure, axis = plt.subplots(figsize=(7, 3.6))
+    figure, axis = plt.subplots(figsize=(6.4, 3.4))
     for index, (label, values) in enumerate(lines.items()):
         marker, size = MARKERS[index % len(MARKERS)], max(9 - 2 * index, 5)  # where lines coincide, all still show
         axis.plot(x[: len(values)], values, marker=marker, markersize=size, label=label)

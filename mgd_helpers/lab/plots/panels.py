@@ -58,7 +58,7 @@ def draw_dials(
     bars = axis.inset_axes((0.36, 0.02, 0.46, 0.42))
     bars.barh(range(5), [min(max(value, 0.0), 1.0) for value in dials.values()], color=blue, height=0.6)
     for row, value in enumerate(dials.values()):
-        bars.annotate(f"{value:.2f}", (1.05, row), va="center", fontsize=8, color=INK, annotation_clip=False)
+        bars.annotate(f"{value:.2f}", (1.05, row), va="center", fontsize=10, color=INK, annotation_clip=False)
     bars.set(xlim=(0, 1), xticks=[], yticks=range(5))
-    bars.set_yticklabels(list(dials), fontsize=8)
+    bars.set_yticklabels(list(dials), fontsize=10)
     bars.invert_yaxis()

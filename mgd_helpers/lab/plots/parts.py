@@ -38,7 +38,7 @@ def draw_parts(
         )
     axis.scatter(*point, s=30, color="black", zorder=5)
     axis.scatter(*target, s=110, color="white", edgecolor="black", marker="*", zorder=5)
-    axis.text(0.02, 0.02, f"{kept:.0%} kept", transform=axis.transAxes, fontsize=8, color=INK)
+    axis.text(0.02, 0.02, f"{kept:.0%} kept", transform=axis.transAxes, fontsize=10.5, color=INK)
     low, high = cloud.amin(0) - 0.5, cloud.amax(0) + 0.5  # the same for every place and target
     axis.set(aspect="equal", xticks=[], yticks=[], xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     for side in axis.spines.values():

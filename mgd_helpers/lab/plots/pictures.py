@@ -23,14 +23,14 @@ def show_images(
     """Show a contact sheet of images, row by row."""
     rows = -(-len(images) // columns)
     figure, axes = plt.subplots(
-        rows, columns, figsize=(0.8 * columns, (0.8 + 0.22 * bool(titles)) * rows + 0.4), squeeze=False
+        rows, columns, figsize=(0.64 * columns, (0.64 + 0.22 * bool(titles)) * rows + 0.4), squeeze=False
     )
     for axis in axes.flat:
         axis.axis("off")
     for index, (axis, image) in enumerate(zip(axes.flat, images, strict=False)):
         _show(axis, image)
         if index < len(titles):
-            axis.set_title(titles[index], fontsize=9, fontweight="normal")
+            axis.set_title(titles[index], fontsize=10.5, fontweight="normal")
     figure.suptitle(title, fontsize=11, fontweight="bold")
     return figure
 
@@ -38,16 +38,16 @@ def show_images(
 def show_rows(rows: Mapping[str, Float[Tensor, "n c h w"]], *, title: str = "", columns: Sequence[str] = ()) -> Figure:
     """Show labeled rows of images one under the other, to be compared column by column."""
     width = max(len(images) for images in rows.values())
-    figure, axes = plt.subplots(len(rows), width, figsize=(0.8 * width + 1.5, 0.85 * len(rows) + 0.4), squeeze=False)
+    figure, axes = plt.subplots(len(rows), width, figsize=(0.5 * width + 1.4, 0.55 * len(rows) + 0.4), squeeze=False)
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
         sns.despine(ax=axis, left=True, bottom=True)
     for line, (label, images) in zip(axes, rows.items(), strict=True):
-        line[0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=10)
+        line[0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=11)
         for axis, image in zip(line, images, strict=False):
             _show(axis, image)
     for axis, text in zip(axes[0], columns, strict=False):
-        axis.set_title(text, fontsize=9, fontweight="normal")
+        axis.set_title(text, fontsize=9.5, fontweight="normal")
     figure.suptitle(title, fontsize=11, fontweight="bold")
     return figure
 
@@ -68,23 +68,23 @@ def draw_tree(
         return x[node]
 
     place(0)
-    figure, axis = plt.subplots(figsize=(0.82 * len(tree.leaves) + 0.6, 1.05 * (max(tree.depths) + 1)))
+    figure, axis = plt.subplots(figsize=(0.56 * len(tree.leaves) + 0.6, 0.95 * (max(tree.depths) + 1)))
     frame = sns.color_palette("colorblind")[1]
     for node, parent in enumerate(tree.parents):
         y = -tree.depths[node]
         if parent >= 0:
             width = 0.5 + 5 * tree.sizes[node] / tree.sizes[0]
             axis.plot([x[parent], x[node]], [y + 1, y], color="0.7", linewidth=width, zorder=0, solid_capstyle="round")
-        box = OffsetImage(_pixels(images[node]), cmap="gray_r", zoom=1.15, norm=plt.Normalize(-1, 1))
+        box = OffsetImage(pixels_of(images[node]), cmap="gray_r", zoom=0.8, norm=plt.Normalize(-1, 1))
         color, width = (frame, 2.5) if node in marked else ("0.6", 0.8)
         axis.add_artist(AnnotationBbox(box, (x[node], y), pad=0.1, bboxprops={"edgecolor": color, "linewidth": width}))
         axis.annotate(
             str(tree.sizes[node]),
             (x[node], y),
-            (0, -27),
+            (0, -26),
             textcoords="offset points",
             ha="center",
-            fontsize=8,
+            fontsize=10.5,
             color=INK,
         )
     axis.set(
@@ -107,10 +107,10 @@ def put_images(axis: Axes, images: Float[Tensor, "n c h w"]) -> None:
 
 
 def _show(axis: Axes, image: Float[Tensor, "c h w"]) -> None:
-    axis.imshow(_pixels(image), vmin=-1, vmax=1, cmap="gray_r")
+    axis.imshow(pixels_of(image), vmin=-1, vmax=1, cmap="gray_r")
 
 
-def _pixels(image: Float[Tensor, "c h w"]) -> np.ndarray:
+def pixels_of(image: Float[Tensor, "c h w"]) -> np.ndarray:
     """Prepare an image for imshow: gray as it is, color moved to [0, 1] with the channels last."""
     image = image.detach().cpu().float().clamp(-1, 1)
     return image[0].numpy() if len(image) == 1 else ((image + 1) / 2).permute(1, 2, 0).numpy()

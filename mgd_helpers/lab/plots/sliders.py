@@ -12,6 +12,12 @@ from matplotlib.figure import Figure
 
 # Set where a person sits before the kernel: JupyterLab, Colab, VS Code, Kaggle. A build of the book sets none.
 FRONT_ENDS = ("JPY_SESSION_NAME", "COLAB_RELEASE_TAG", "VSCODE_PID", "KAGGLE_KERNEL_RUN_TYPE")
+WIDTH = 6.6  # of the page, in inches: there text of 10 points is still readable on a phone
+
+
+def is_live() -> bool:
+    """Whether a person sits before the kernel, who can move and click."""
+    return any(name in os.environ for name in FRONT_ENDS)
 
 
 def show_slider(
@@ -36,7 +42,7 @@ def show_slider(
     """
     if not choices or not all(len(values) for values in choices.values()):
         raise ValueError(f"choices must name values to choose from, as in show_slider(draw, k=(4, 8)); got {choices}.")
-    if any(name in os.environ for name in FRONT_ENDS):
+    if is_live():
         return _live(draw, choices, panel)
     return _twin(draw, {**choices, **(static or {})}, panel, columns)
 
@@ -51,14 +57,15 @@ def _twin(
         columns = len(choices[varied[1]])
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
-    size = panel[0] * columns, (panel[1] + 0.3) * rows
+    shrink = min(1.0, WIDTH / (panel[0] * columns))  # so that a page shows it at its own size
+    size = panel[0] * columns * shrink, (panel[1] * shrink + 0.25 * len(varied)) * rows
     figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
     for axis, values in itertools.zip_longest(axes.flat, panels):
         if values is None:
             axis.axis("off")
             continue
         draw(axis, **fixed, **values)
-        axis.set_title(", ".join(f"{name} = {value}" for name, value in values.items()), fontsize=9)
+        axis.set_title("\n".join(f"{name} = {value}" for name, value in values.items()), fontsize=10.5)
     return figure
 
 

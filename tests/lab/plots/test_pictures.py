@@ -64,3 +64,13 @@ def test_images_of_one_panel_stand_side_by_side(randn):
     pictures.put_images(axis, images)
     np.testing.assert_array_equal(axis.images[0].get_array(), np.concatenate(list(images[:, 0]), axis=1))
     assert not len(axis.get_xticks()) and not len(axis.get_yticks())
+
+
+def test_ten_images_and_ten_leaves_fit_the_width_of_a_page(randn):
+    tree = bisect(randn(30, 4), n_leaves=10)
+    figures = [
+        pictures.show_images(randn(10, 1, 4, 4)),
+        pictures.show_rows({"one": randn(10, 1, 4, 4)}),
+        pictures.draw_tree(tree, randn(19, 1, 8, 8)),
+    ]
+    assert all(figure.get_size_inches()[0] <= 6.6 for figure in figures)

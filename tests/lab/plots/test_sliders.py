@@ -34,7 +34,7 @@ def test_two_names_make_a_grid_and_further_ones_keep_their_first_value(drawn):
     figure = sliders.show_slider(drawn, k=(1, 2), d=(3, 4, 5), seed=(7, 8))
     assert drawn.asked == [{"seed": 7, "k": k, "d": d} for k in (1, 2) for d in (3, 4, 5)]
     assert len({axis.get_subplotspec().colspan.start for axis in figure.axes}) == 3
-    assert figure.axes[-1].get_title() == "k = 2, d = 5"
+    assert figure.axes[-1].get_title() == "k = 2\nd = 5"
 
 
 def test_the_twin_may_show_fewer_values(drawn):
@@ -66,3 +66,9 @@ def test_before_a_front_end_a_slider_draws_anew(monkeypatch, drawn, front_end):
 def test_without_choices_there_is_nothing_to_show(drawn, choices):
     with pytest.raises(ValueError, match="choices must name values"):
         sliders.show_slider(drawn, **choices)
+
+
+@pytest.mark.parametrize(("columns", "width"), [(2, 5.2), (4, sliders.WIDTH)])
+def test_the_twin_is_no_wider_than_a_page(drawn, columns, width):
+    figure = sliders.show_slider(drawn, columns=columns, panel=(2.6, 2.6), k=(1, 2, 3, 4))
+    assert figure.get_size_inches()[0] == pytest.approx(width)
