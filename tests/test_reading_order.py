@@ -12,7 +12,7 @@ from test_book import ROOT, TOC, entries, prose_of, source_of, text_of
 GLOSSARY, NOTATION = ROOT / "book" / "glossary.md", ROOT / "book" / "notation.md"
 WITH_REFRESHERS = "00_ready"  # sends to the pages under it
 LATER = ("For teachers", "Appendices", "Reference")  # parts that are looked up, and read in any order
-BEING_WRITTEN = ("03_encoding", "03_encode", "06_guidance", "10_verdict", "appendix_strengths")
+BEING_WRITTEN = ()
 
 
 def pages_of(parts):
