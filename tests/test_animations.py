@@ -1,10 +1,7 @@
-"""tools.animations: frames, lines and stills agree, show what their captions say, and the player plays them."""
+"""tools.animations: frames, lines and stills agree, and show what their captions say."""
 
 import itertools
-import json
 import re
-import shutil
-import subprocess
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -109,79 +106,3 @@ def test_the_film_of_luck_shows_what_its_caption_says():
     assert end.mean < luck.gains()[0] / 2, "less than half of the promise is left"
     widths = [luck.after(seeds).high - luck.after(seeds).low for seeds in (2, 5, 10, 20, luck.PAIRS)]
     assert widths == sorted(widths, reverse=True)
-
-
-# --- the player, in Debian's Chromium where it is installed -----------------------------------------------------------
-
-CHROMIUM = shutil.which("chromium")
-PAGE = """<!doctype html><meta charset="utf-8"><title>film</title><link rel="stylesheet" href="player.css">
-<script src="animations/films.js"></script><script src="player.js"></script>
-<figure id="film-luck"><a href="animations/luck.png"><img src="animations/luck.png" alt="A funnel"></a></figure>
-<script>
-addEventListener("load", async () => {{
-  const found = {{}};
-  const wait = (time) => new Promise((done) => setTimeout(done, time));
-  const [button, slider, line, screen] = ["button", "slider", "line", "screen"].map(
-    (name) => document.querySelector(`.film-${{name}}`));
-  const tell = (name) => (found[name] = [button.textContent, slider.valueAsNumber, line.textContent,
-    slider.ariaValueText, getComputedStyle(screen).display, screen.style.backgroundPosition]);
-  await wait(50);
-  tell("start");
-  {steps}
-  document.body.dataset.found = JSON.stringify(found);
-}});
-</script>"""
-
-
-@pytest.fixture
-def played(tmp_path):
-    """Run steps on a page with one film, opened as a file; gives what was told, and the film."""
-
-    def play(steps, *flags):
-        shutil.copytree(STATIC, tmp_path / "static", dirs_exist_ok=True)
-        page = tmp_path / "static" / "page.html"
-        page.write_text(PAGE.format(steps=steps), encoding="utf-8")
-        command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]
-        command += [
-            "--disable-background-networking",
-            "--disable-component-update",
-            f"--user-data-dir={tmp_path / 'user'}",
-        ]
-        command += [*flags, "--virtual-time-budget=60000", "--dump-dom", page.as_uri()]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-        found = re.search(r'data-found="([^"]*)"', done.stdout)
-        assert found, done.stdout[-2000:] + done.stderr[-2000:]
-        return json.loads(found[1].replace("&quot;", '"').replace("&amp;", "&")), animations.read(FOLDER)["luck"]
-
-    return play
-
-
-needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="no chromium on this machine")
-
-
-@pytest.mark.slow
-@needs_chromium
-def test_the_player_plays_once_and_stops_and_the_slider_shows_any_frame(played):
-    found, film = played("""
-      button.click(); await wait(2000); tell("playing");
-      button.click(); tell("paused"); await wait(2000); tell("later");
-      slider.value = 7; slider.dispatchEvent(new Event("input")); tell("moved");
-      button.click(); await wait(40000); tell("end");
-      button.click(); tell("again");
-    """)
-    last = len(film["lines"]) - 1
-    assert found["start"][:3] == ["▶ Play", last, film["lines"][last]]
-    assert found["start"][4] == "none", "the still shows"
-    assert found["playing"][0] == "❚❚ Pause" and 0 < found["playing"][1] < 6 and found["playing"][4] == "block"
-    assert found["paused"][0] == "▶ Play" and found["later"] == found["paused"]
-    assert found["moved"][1:4] == [7, film["lines"][7], f"8 of {last + 1}: {film['lines'][7]}"]
-    assert found["moved"][5] == "20% 20%", "second of six columns, second of six rows"
-    assert found["end"][:2] == ["▶ Play", last] and found["again"][:2] == ["❚❚ Pause", 0]
-
-
-@pytest.mark.slow
-@needs_chromium
-def test_who_wants_no_motion_gets_one_frame_at_a_time(played):
-    found, _ = played('button.click(); await wait(3000); tell("once");', "--force-prefers-reduced-motion")
-    assert found["start"][0] == "Next frame"
-    assert found["once"][:2] == ["Next frame", 0]

@@ -1,4 +1,4 @@
-"""Sliders of the labs: one moved in JupyterLab by keyboard; each of them, live, set to its first and last values."""
+"""Sliders of the labs: one moved in JupyterLab by keyboard, and the gallery of lab 1; each, live, at both its ends."""
 
 import os
 import re
@@ -74,14 +74,20 @@ def wait_for(url, server, log, seconds=120):
     pytest.fail(f"JupyterLab does not answer.\n{log.read_text()}")
 
 
+def run_all(open_page, address, token):
+    """The page of the lab, with a kernel that runs all of its cells."""
+    page = open_page(f"{address}/lab/tree/lab.ipynb?token={token}", viewport={"width": 1280, "height": 1000})
+    page.wait_for_function("window.jupyterapp?.shell.currentWidget?.context?.sessionContext?.session?.kernel")
+    page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    return page
+
+
 def test_in_jupyterlab_the_slider_moves_by_keyboard_and_the_figure_changes(jupyter, open_page):
     address, token, folder = jupyter
     lab = up_to_slider(ROOT / "notebooks" / "02_noise.ipynb")
     lab.cells[-1].outputs = []
     nbformat.write(lab, folder / "lab.ipynb")
-    page = open_page(f"{address}/lab/tree/lab.ipynb?token={token}", viewport={"width": 1280, "height": 1000})
-    page.wait_for_function("window.jupyterapp?.shell.currentWidget?.context?.sessionContext?.session?.kernel")
-    page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    page = run_all(open_page, address, token)
 
     slider = page.get_by_role("slider")
     slider.wait_for(timeout=300_000)  # the cells before it have run
@@ -95,3 +101,25 @@ def test_in_jupyterlab_the_slider_moves_by_keyboard_and_the_figure_changes(jupyt
     page.keyboard.press("ArrowLeft")
     expect(readout).to_have_text(said)
     expect(figure).to_have_attribute("src", before)
+
+
+def test_in_jupyterlab_an_image_is_chosen_by_click_and_by_keyboard_and_judged(jupyter, open_page):
+    address, token, folder = jupyter
+    lab = nbformat.read(ROOT / "notebooks" / "01_question.ipynb", as_version=4)
+    last = next(place for place, cell in enumerate(lab.cells) if "show_gallery(" in cell.source)
+    lab.cells = lab.cells[: last + 1]
+    nbformat.write(lab, folder / "lab.ipynb")
+    page = run_all(open_page, address, token)
+
+    line = page.locator(".widget-html-content p")
+    line.wait_for(timeout=300_000)  # the cells before it have run
+    chosen = page.get_by_role("button", name=re.compile(r"^image \d+, chosen$"))
+    expect(line).to_contain_text("10 of 10 chosen: accuracy")
+    expect(chosen).to_have_count(10)
+    name = chosen.first.inner_text().removesuffix(", chosen")
+    chosen.first.click()
+    expect(line).to_contain_text("9 of 10 chosen")
+    page.get_by_role("button", name=f"{name}, not chosen", exact=True).press("Space")
+    expect(line).to_contain_text("10 of 10 chosen")
+    page.get_by_role("button", name="none").click()
+    expect(chosen).to_have_count(0)

@@ -14,11 +14,11 @@ from mgd_helpers.lab.plots.sliders import is_live
 STYLE = """<style>
 .{name} button.widget-toggle-button {{
   background: url("data:image/png;base64,{picture}") 0 0 / {count}00% 100%; image-rendering: pixelated;
-  border: 1px solid #888; opacity: 0.75;
+  border: 1px solid #888; opacity: 0.75; font-size: 0;  /* the name is for who does not see the image */
 }}
 .{name} button.widget-toggle-button.mod-active {{ outline: 3px solid #de8f05; outline-offset: -1px; opacity: 1; }}
 .{name} button.widget-toggle-button.mod-active::after {{
-  content: "✓"; position: absolute; right: 0; bottom: 0; padding: 0 2px;
+  content: "✓" / ""; position: absolute; right: 0; bottom: 0; padding: 0 2px;
   background: #de8f05; color: black; font-size: 11px; line-height: 14px;
 }}
 .{name} button.widget-toggle-button:focus-visible {{ outline: 3px solid #0173b2; outline-offset: 2px; }}
@@ -106,7 +106,7 @@ def _buttons(gallery: Gallery, images: Tensor, choices: Mapping[str, list[int]],
     def tell() -> None:
         line.value = f"<p><b>{gallery.text}</b></p>"
         for row, toggle in toggles.items():
-            toggle.tooltip = f"image {row}, {'chosen' if toggle.value else 'not chosen'}"
+            toggle.description = f"image {row}, {'chosen' if toggle.value else 'not chosen'}"
 
     def choose(wanted: Sequence[int]) -> None:
         nonlocal setting

@@ -33,7 +33,7 @@ def live(monkeypatch, images):
     monkeypatch.setenv(sliders.FRONT_ENDS[0], "there")
     gallery = show_gallery(images, judge, choices=CHOICES, wanted=2, limit=6)
     _, presets, line, grid = gallery.box.children
-    rows = [int(re.search(r"\d+", toggle.tooltip)[0]) for toggle in grid.children]
+    rows = [int(re.search(r"\d+", toggle.description)[0]) for toggle in grid.children]
     return gallery, dict(zip(rows, grid.children, strict=True)), presets.children, line
 
 
@@ -52,7 +52,7 @@ def test_before_a_front_end_a_click_chooses_and_is_judged(live):
     assert gallery.chosen == [1] and "1 of 2 chosen: worth 1" in line.value
     toggles[8].value = True
     assert gallery.chosen == [1, 8] and "worth 9" in line.value
-    assert toggles[8].tooltip == "image 8, chosen" and toggles[0].tooltip == "image 0, not chosen"
+    assert toggles[8].description == "image 8, chosen" and toggles[0].description == "image 0, not chosen"
 
 
 def test_more_than_wanted_and_none_are_not_judged(live):
