@@ -1,4 +1,4 @@
-"""The slides in a browser: keys turn them, nothing hangs over the edge, nothing is asked of a network, print has all."""
+"""The slides in a browser: keys turn them, nothing hangs over an edge, no network is asked, print has all."""
 
 import pytest
 from browsing import ROOT
