@@ -13,6 +13,7 @@ import nbformat
 import yaml
 
 from mgd_helpers.lab import plots
+from tools import clocks
 
 ROOT = Path(__file__).parents[1]
 REPOSITORY = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
@@ -79,16 +80,8 @@ def lacking(text, wanted):
 
 def theory_of(lab):
     """The page of the table of contents under which the lab stands; of a lab that is a chapter, the pages under it."""
-    parts = yaml.safe_load((ROOT / "_toc.yml").read_text())["parts"]
-    chapters = [chapter for part in parts for chapter in part["chapters"]]
-    name = f"notebooks/{lab.path.stem}"
-    for chapter in chapters:
-        sections = [section["file"] for section in chapter.get("sections", [])]
-        if name == chapter["file"]:
-            return sections
-        if name in sections:
-            return [chapter["file"]]
-    return ["nowhere in _toc.yml"]
+    pages = clocks.theory_of(lab.path, ROOT)
+    return [page.relative_to(ROOT).with_suffix("").as_posix() for page in pages] or ["nowhere in _toc.yml"]
 
 
 def without_code(markdown):

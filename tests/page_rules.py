@@ -2,6 +2,8 @@
 
 import re
 
+from tools.clocks import words
+
 MOST_WORDS = 22  # in a sentence
 MOST_ON_PAGE = 1200  # words on a page of theory
 SHORT_FORMS = r"\b(?:Eq|vs|etc|cf)\."
@@ -66,14 +68,6 @@ def plain(text):
     text = re.sub(r"`[^`]*`", "Code", text)
     text = re.sub(r"\$[^$]*\$", "§", text)
     return re.sub(r"[*_]{1,2}(?=\S)|(?<=\S)[*_]{1,2}", "", text)
-
-
-def words(page):
-    """How many words a page has: no formula, no directive's options, no code."""
-    page = re.sub(r"\A---\n.*?^---\n|^```\{(?:code-cell|math)\}.*?^```$", " ", page, flags=re.MULTILINE | re.DOTALL)
-    page = re.sub(r"^:\w+:.*$|^```.*$|\]\([^)]*\)", " ", page, flags=re.MULTILINE)
-    page = re.sub(r"\$\$[^$]*\$\$|\$[^$]*\$", " ", page)
-    return len(re.findall(r"\w[\w’'-]*", page))
 
 
 def sentences(page):

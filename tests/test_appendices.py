@@ -19,10 +19,8 @@ def cells(page):
     return [re.sub(r"\A---\n.*?^---\n", "", cell, flags=re.MULTILINE | re.DOTALL) for cell in found]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_what_an_appendix_claims_is_true(page, tmp_path):
-    """In a process of its own, as the book runs it."""
+def printed_by(page, tmp_path):
+    """The lines that the code of a page prints, in a process of its own, as the book runs it."""
     script = tmp_path / "page.py"
     script.write_text("\n".join(cells(page)), encoding="utf-8")
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
@@ -34,7 +32,13 @@ def test_what_an_appendix_claims_is_true(page, tmp_path):
         check=False,
     )
     assert result.returncode == 0, result.stderr
-    lines = result.stdout.splitlines()
+    return result.stdout.splitlines()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_what_an_appendix_claims_is_true(page, tmp_path):
+    lines = printed_by(page, tmp_path)
     assert [line for line in lines if line.endswith("False")] == []
     assert sum(line.endswith("True") for line in lines) >= 3
 

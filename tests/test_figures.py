@@ -3,6 +3,7 @@
 import math
 import re
 
+import matplotlib.pyplot as plt
 import pytest
 import torch
 
@@ -47,7 +48,9 @@ def test_a_second_run_writes_the_same_bytes(tmp_path, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(set(figures.FIGURES) - {"encoding", "tree"}))
 def test_every_figure_can_be_drawn(name, tmp_path):
-    figures.FIGURES[name]().savefig(tmp_path / "figure.svg")
+    figure = figures.FIGURES[name]()
+    figure.savefig(tmp_path / "figure.svg")
+    plt.close(figure)
 
 
 def test_the_horseshoe_bends_around_the_origin():

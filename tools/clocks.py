@@ -20,6 +20,7 @@ import yaml
 from nbclient import NotebookClient
 
 from mgd_helpers.provenance import hardware, package_versions
+from tools.student import tags
 
 ROOT = Path(__file__).resolve().parents[1]
 MEASURED = ROOT / "tools" / "clocks.json"
@@ -81,7 +82,7 @@ def minutes_to_read(lab: Path, root: Path = ROOT) -> int:
 def tasks(lab: Path) -> tuple[int, int]:
     """How many functions a lab asks for, and how many predictions."""
     cells = nbformat.read(lab, as_version=4).cells
-    asked = sum("task" in cell.metadata.get("tags", []) for cell in cells)
+    asked = sum("task" in tags(cell) for cell in cells)
     predictions = sum(".lock(" in cell.source for cell in cells if cell.cell_type == "code")
     return asked - predictions, predictions
 
@@ -98,9 +99,8 @@ def table(root: Path = ROOT) -> pandas.DataFrame:
     seconds = json.loads(MEASURED.read_text(encoding="utf-8"))["seconds"]
     rows = []
     for lab in labs(root):
-        title = re.split(r"[:?]", nbformat.read(lab, as_version=4).cells[0].source.splitlines()[0].removeprefix("# "))[
-            0
-        ]
+        heading, *_ = nbformat.read(lab, as_version=4).cells[0].source.splitlines()
+        title, *_ = re.split(r"[:?]", heading.removeprefix("# "))
         title = title if title.startswith("Lab") else f"Lab {int(lab.stem[:2])} · {title}"
         functions, predictions = tasks(lab)
         rows.append(

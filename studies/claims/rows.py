@@ -40,6 +40,10 @@ def single_pulls_help_a_little() -> bool:
     return verdicts_of_guided(table) == {BETTER} and round(gains.min(), 3) >= 0.008 and gains.max() < 0.0215
 
 
+def no_single_pull_is_told_from_real_images() -> bool:
+    return verdicts_of_guided(pooled(10, base="nearest real")) == {SAME}
+
+
 def training_the_pixels_is_best() -> bool:
     table, base = pooled(10), pooled(10, base=BOTH)
     others = table.accuracy.drop([*TRAINED])
@@ -99,7 +103,7 @@ CLAIMS = (
     ),
     (
         "no guidance to single targets is told apart from it in the mean.",
-        lambda: verdicts_of_guided(pooled(10, base="nearest real")) == {SAME},
+        no_single_pull_is_told_from_real_images,
     ),
     (
         "**Training the pixels is best where images are ten, and for the network it was made with.**",

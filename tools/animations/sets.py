@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import mgd_helpers as mgd
-from mgd_helpers.guidance.toys import PointCloudPipeline
 from tools.animations.film import Film
 from tools.figures.canvas import BLUE, INK, ORANGE, STAR, bare, dots, line
+from tools.figures.horseshoe import denoise
 from tools.figures.sets import COUNTS, MIDDLES, SEED, X, Y, counts, five_blobs, matching_in_the_plane, misplaced
 
 LEAVES, STEPS, EVERY = 10, 50, 2  # every second step has a frame
@@ -39,16 +39,13 @@ def targets() -> torch.Tensor:
 @functools.cache
 def paths() -> tuple[torch.Tensor, torch.Tensor]:
     """Ten samples from noise to the end, [frames, 10, 2], pulled to a target each, and matched."""
-    from diffusers import DDIMScheduler
-
     points, _ = five_blobs()
-    pipe = PointCloudPipeline(points, DDIMScheduler(clip_sample=False, timestep_spacing="trailing"))
-    found = []
-    for guidance in (mgd.window(mgd.ModePull(targets(), strength=0.3), above=0.5), matching_in_the_plane(points)):
-        with mgd.steer(pipe, guidance):
-            made = pipe(LEAVES, STEPS, generator=torch.Generator().manual_seed(SEED))
-        found.append(made.trajectory[::EVERY])
-    return found[0], found[1]
+    to_targets = mgd.window(mgd.ModePull(targets(), strength=0.3), above=0.5)
+    pulled, matched = (
+        denoise(points, guidance, n_samples=LEAVES, seed=SEED)[::EVERY]
+        for guidance in (to_targets, matching_in_the_plane(points))
+    )
+    return pulled, matched
 
 
 def film_sets() -> Film:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import matplotlib.pyplot as plt
 import torch
 from matplotlib.axes import Axes
@@ -11,6 +9,7 @@ from matplotlib.figure import Figure
 
 import mgd_helpers as mgd
 from mgd_helpers.guidance.toys import spiral
+from tools.figures import noise
 from tools.figures.canvas import BLUE, GREEN, INK, ORANGE, PINK, STAR, arrow, bare, dots, line
 from tools.figures.horseshoe import denoise, horseshoe
 
@@ -31,7 +30,7 @@ LOOKS = {
 def draw_shift() -> Figure:
     """Draw one step of DDIM from the same sample twice: with its best guess, and with a shifted one."""
     figure, ax = plt.subplots(figsize=(6.2, 3.7))
-    old, new = (math.sqrt(1 - share**2) for share in SHARES)
+    old, new = map(noise.signal_of, SHARES)
     shifted = GUESS + STRENGTH * (TARGET - GUESS)
     for guess, color, sides in ((GUESS, GREEN, (0.14, 0.06)), (shifted, ORANGE, (0.2, -0.04))):
         line(ax, torch.zeros(2), guess, color=color, lw=1, ls=(0, (4, 3)))
@@ -60,9 +59,8 @@ def draw_shift() -> Figure:
 
 
 def step(guess: torch.Tensor) -> torch.Tensor:
-    """Where the drawn step leads with this guess: the same noise, in a smaller dose."""
-    old, new = (math.sqrt(1 - share**2) for share in SHARES)
-    return new * guess + SHARES[1] / SHARES[0] * (SAMPLE - old * guess)
+    """Where the drawn step leads with this guess."""
+    return noise.step(SAMPLE, guess, *SHARES)
 
 
 def draw_rules() -> Figure:

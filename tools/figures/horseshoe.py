@@ -16,10 +16,13 @@ def horseshoe(n_points: int, *, noise: float, seed: int) -> torch.Tensor:
     return spiral(2 * n_points, noise=noise, seed=seed)[n_points:]
 
 
-def denoise(curve: torch.Tensor, guidance: mgd.Guidance | None, *, n_samples: int, seed: int) -> torch.Tensor:
-    """Denoise samples under a guidance by fifty steps of DDIM; returns their paths, [51, n_samples, 2]."""
+def denoise(points: torch.Tensor, guidance: mgd.Guidance | None, *, n_samples: int, seed: int) -> torch.Tensor:
+    """Denoise samples under a guidance by fifty steps of DDIM, with the exact denoiser of points [n, 2].
+
+    Returns their paths, [51, n_samples, 2].
+    """
     from diffusers import DDIMScheduler
 
-    pipe = PointCloudPipeline(curve, DDIMScheduler(clip_sample=False, timestep_spacing="trailing"))
+    pipe = PointCloudPipeline(points, DDIMScheduler(clip_sample=False, timestep_spacing="trailing"))
     with mgd.steer(pipe, guidance):
         return pipe(n_samples, 50, generator=torch.Generator().manual_seed(seed)).trajectory

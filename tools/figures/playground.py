@@ -7,9 +7,9 @@ import torch
 from matplotlib.figure import Figure
 
 import mgd_helpers as mgd
-from mgd_helpers.guidance.toys import PointCloudPipeline
 from tools import playground
 from tools.figures.canvas import AMBER, STAR, bare, dots
+from tools.figures.horseshoe import denoise
 
 STRENGTH = 0.3
 STOPS = {"not guided": 1.0, "guided to the end": 0.0, "stopped at one half": 0.5}  # noise shares; 1: never begun
@@ -29,7 +29,6 @@ def draw_playground() -> Figure:
 
 def ends(stop: float, n_particles: int = 200) -> torch.Tensor:
     """Where the particles end, [200, 2], pulled to the mean of the curve while the noise share exceeds `stop`."""
-    pipe = PointCloudPipeline(playground.curve(), playground.scheduler())
     pull = mgd.ModePull(playground.first_targets()[0].repeat(n_particles, 1), strength=STRENGTH)
-    with mgd.steer(pipe, mgd.window(pull, above=stop) if stop < 1 else None):
-        return pipe(n_particles, 50, generator=torch.Generator().manual_seed(0)).images
+    guidance = mgd.window(pull, above=stop) if stop < 1 else None
+    return denoise(playground.curve(), guidance, n_samples=n_particles, seed=0)[-1]

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 import mgd_helpers as mgd
 from mgd_helpers import seeding
 from mgd_helpers.guidance.noise import NoiseLevel
-from mgd_helpers.guidance.toys import PointCloudPipeline
 from tools.figures.canvas import AMBER, BLUE, GRAY, INK, LOOKS, arrow, bare, dots, line
+from tools.figures.horseshoe import denoise
 
 MIDDLES = ((-1.9, 0.9), (-0.9, -1.3), (0.3, 0.6), (1.5, -0.8), (2.0, 1.2))
 COUNTS = (80, 60, 20, 20, 20)  # how many points each blob has
@@ -114,8 +114,6 @@ def five_blobs() -> tuple[torch.Tensor, torch.Tensor]:
 
 def guided_sets(*, seed: int) -> dict[str, torch.Tensor]:
     """Ten samples [10, 2] under each guidance, from the same noise, by the exact denoiser of the points."""
-    from diffusers import DDIMScheduler
-
     points, _ = five_blobs()
     targets = mgd.pick_targets(mgd.bisect(points, n_leaves=10), images_per_class=10).latents
     mass = mgd.TransportPull.of_tree(mgd.bisect(points, n_leaves=50))
@@ -125,12 +123,7 @@ def guided_sets(*, seed: int) -> dict[str, torch.Tensor]:
         "Transport": mgd.window(mass, above=0.5),
         "Match": matching_in_the_plane(points),
     }
-    pipe = PointCloudPipeline(points, DDIMScheduler(clip_sample=False, timestep_spacing="trailing"))
-    ends = {}
-    for name, guidance in guidances.items():
-        with mgd.steer(pipe, guidance):
-            ends[name] = pipe(10, 50, generator=torch.Generator().manual_seed(seed)).images
-    return ends
+    return {name: denoise(points, guidance, n_samples=10, seed=seed)[-1] for name, guidance in guidances.items()}
 
 
 def matching_in_the_plane(real: torch.Tensor, *, rate: float = 0.2, looks: int = 4, width: int = 64) -> mgd.Guidance:

@@ -133,13 +133,13 @@ def page(title: str, body: str, *, script: str = "") -> str:
 def write(root: Path, folder: Path) -> list[Path]:
     """Write a page for each deck of `root`, and one that lists them; return the decks' pages."""
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for deck in decks(root):
+    found, written = decks(root), []
+    for deck in found:
         written.append(folder / f"{deck.path.stem}.html")
         written[-1].write_text(as_html(deck), encoding="utf-8")
     listed = "\n".join(
         f'<li><a href="{path.name}">{html.escape(deck.title)}</a></li>'
-        for deck, path in zip(decks(root), written, strict=True)
+        for deck, path in zip(found, written, strict=True)
     )
     keys = "In a deck: arrows turn, N shows the notes, F fills the screen. Printed, each slide is a page."
     start = f'<main class="list">\n<h1>Slides</h1>\n<ol>\n{listed}\n</ol>\n<p>{keys}</p>\n</main>'

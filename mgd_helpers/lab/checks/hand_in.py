@@ -13,7 +13,6 @@ from pathlib import Path
 
 import torch
 
-from mgd_helpers import arguments
 from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.data.datasets import load_data, read_generated
 from mgd_helpers.data.folders import faults, is_record, read_manifest
@@ -23,6 +22,7 @@ from mgd_helpers.evaluation.copies import find_copies, nearest_images
 from mgd_helpers.lab.checks.answers import NotStarted, Slip, told, untouched
 from mgd_helpers.lab.checks.held_back import DATA, count_look, latents_of_training, outcome
 from mgd_helpers.lab.checks.laws import law
+from mgd_helpers.lab.checks.tasks import print_hint
 from mgd_helpers.manifest import data_hash
 
 REACH = 2  # pixels by which a copy may be moved and is still found
@@ -55,8 +55,7 @@ class Project:
 
     def hint(self, step: int) -> None:
         """Print hint 1, 2 or 3; each says more than the one before."""
-        step = arguments.whole("step", step, at_least=1, at_most=len(HINTS))
-        print(f"{self.name}, hint {step} of {len(HINTS)}: {HINTS[step - 1]}")
+        print_hint(self.name, HINTS, step)
 
     def _verified(self, folder: object) -> tuple[ImageSet, str] | None:
         handed, sentence = None, "nothing is wrong with this folder."

@@ -11,7 +11,7 @@ In the lab, `checks.doubled(doubled)` prints one line, and `checks.doubled.hint(
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,8 +65,13 @@ class Check:
 
     def hint(self, step: int) -> None:
         """Print hint 1, 2 or 3; each says more than the one before. Other steps raise `ValueError`."""
-        step = arguments.whole("step", step, at_least=1, at_most=len(self.hints))
-        print(f"{self.name}, hint {step} of {len(self.hints)}: {self.hints[step - 1]}")
+        print_hint(self.name, self.hints, step)
+
+
+def print_hint(name: str, hints: Sequence[str], step: int) -> None:
+    """Print one of the hints to a task. Raises `ValueError` for a step that there is not."""
+    step = arguments.whole("step", step, at_least=1, at_most=len(hints))
+    print(f"{name}, hint {step} of {len(hints)}: {hints[step - 1]}")
 
 
 CHECKS: list[Check] = []  # of all labs
