@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
+from mgd_helpers.data.datasets import load_data
+from mgd_helpers.data.image_sets import Dataset
+from mgd_helpers.encoding.pipelines import LatentPipeline, load_pipeline
 from mgd_helpers.provenance import package_versions
 
 
@@ -18,6 +22,10 @@ class Lab:
     seed: int
     device: torch.device
     dtype: torch.dtype
+
+    def load(self, profile: str | Path) -> tuple[Dataset, LatentPipeline]:
+        """The data of a profile, on the CPU, and its pipeline, on this lab's device and in its dtype."""
+        return load_data(profile), load_pipeline(profile, device=self.device, dtype=self.dtype)
 
 
 # (tested from, tested below); outside this range `setup` warns and goes on

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mgd_helpers.lab import session
-from mgd_helpers.lab.session import setup
+from mgd_helpers.lab.session import Lab, setup
 from mgd_helpers.provenance import package_versions
 
 
@@ -65,3 +65,10 @@ def test_installed_versions_are_within_the_tested_range():
     found = package_versions()
     for name, (low, high) in session.TESTED.items():
         assert low <= session._numbers(found[name]) < high
+
+
+def test_load_gives_data_on_the_cpu_and_the_pipeline_where_and_as_the_lab_is():
+    lab = Lab(1, 0, torch.device("cpu"), torch.float16)
+    data, pipe = lab.load("digits")
+    assert len(data.train) == 1500 and data.train.images.device.type == "cpu"
+    assert pipe.device.type == "cpu" and {part.dtype for part in (pipe.vae, pipe.transformer)} == {torch.float16}
