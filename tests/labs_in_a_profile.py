@@ -3,8 +3,8 @@
     python tests/labs_in_a_profile.py cifar10 FOLDER 03_encode 04_cluster
 
 writes each lab, as it ran, into FOLDER. A cell that raises ends its lab, and stands there with its error; the next lab
-goes on. In the environment, `PER_CLASS=60` reads at most so many images of each class, `IMAGE_SIZE=80` makes them small,
-and `PRETEND=float16` puts the lab on a GPU that is not there, with networks in that dtype.
+goes on. In the environment, `PER_CLASS=60` reads at most so many images of each class, `IMAGE_SIZE=80` makes them
+small, and `PRETEND=float16` puts the lab on a GPU that is not there, with networks in that dtype.
 """
 
 from __future__ import annotations

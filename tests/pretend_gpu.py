@@ -77,12 +77,11 @@ def carried_out(function: Any, args: tuple, kwargs: dict) -> Any:
     asked = kwargs.get("device")
     if not there and (asked is None or torch.device(asked).type != DEVICE.type):
         return function(*args, **kwargs)
-    if there and function not in MOVES:
-        if strays := _strays(function, args, given):
-            raise RuntimeError(
-                f"Expected all tensors to be on the same device, but {function} got one on {DEVICE} and one of shape "
-                f"{list(strays[0].shape)} on the cpu."
-            )
+    if there and function not in MOVES and (strays := _strays(function, args, given)):
+        raise RuntimeError(
+            f"Expected all tensors to be on the same device, but {function} got one on {DEVICE} and one of shape "
+            f"{list(strays[0].shape)} on the cpu."
+        )
     plain, named = pytree.tree_map_only(Remote, lambda one: one.own, (args, kwargs))
     target = DEVICE if asked is None else torch.device(asked)
     if asked is not None:
@@ -101,7 +100,7 @@ def carried_out(function: Any, args: tuple, kwargs: dict) -> Any:
 
 
 def _strays(function: Any, args: tuple, given: list[torch.Tensor]) -> list[torch.Tensor]:
-    """The tensors in memory that a GPU would not take: neither single numbers, nor rows that something is indexed by."""
+    """Tensors in memory that a GPU would not take: neither single numbers, nor rows that something is indexed by."""
     strays = [one for one in given if not isinstance(one, Remote) and one.ndim > 0]
     if function in INDEXED and isinstance(args[0], Remote):
         return [one for one in strays if all(one is not index for index in args[1])]
