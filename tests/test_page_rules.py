@@ -11,7 +11,10 @@ NOT_YET = ()
 IN_PLAIN_WORDS = [
     page
     for page in PAGES
-    if re.match("intro|how_to_use|glossary|notation|appendix", page.name) or "refresh" in str(page)
+    if re.match(
+        "intro|how_to_use|glossary|notation|appendix|what_the|performance|schedulers|teachers|misconceptions", page.name
+    )
+    or "refresh" in str(page)
 ]
 
 
