@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,35 +14,38 @@ import torch
 
 from mgd_helpers.data.catalog import Profile
 from mgd_helpers.data.class_names import SPLITS
-from mgd_helpers.data.image_sets import Dataset, ImageSet
+from mgd_helpers.data.image_sets import Dataset, ImageSet, first_rows
 from mgd_helpers.data.images import check_memory, read_images
 from mgd_helpers.progress import is_quiet
 
 JPEG_COPY = "The images are a JPEG copy, not the original bytes: figures do not compare with published ones."
 
 
-def read_named(profile: Profile, image_size: int) -> Dataset:
+def read_named(profile: Profile, image_size: int, per_class: int | None = None) -> Dataset:
     """Read a set of the catalogue, from the local mirror or from the hub, and check that it is what its name says."""
-    check_memory(sum(profile.sizes), (image_size, image_size, profile.channels), profile.name)
+    most = math.inf if per_class is None else per_class * len(profile.class_names)
+    count = int(sum(min(size, most) for size in profile.sizes))
+    check_memory(count, (image_size, image_size, profile.channels), profile.name)
     with _quiet_datasets() as datasets:
         local = profile.local()
         try:
-            if local:
-                folder = profile.folder if profile.folder and (local / profile.folder).is_dir() else None
-                found = datasets.load_dataset(str(local), data_dir=folder)
-            else:
-                found = datasets.load_dataset(profile.hub_id, data_dir=profile.folder, revision=profile.revision)
+            copy = local or _from_hub(profile)
+            folder = profile.folder if profile.folder and (copy / profile.folder).is_dir() else None
+            found = datasets.load_dataset(str(copy), data_dir=folder)
         except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
             raise FileNotFoundError(_missing(profile, local, error)) from error
     _check_contents(found, profile, str(local or profile.hub_id))
     parts = [found[split] for split in profile.splits]
-    train, test = (_read(part, profile.columns, image_size, profile.channels, profile.name) for part in parts)
+    how = (profile.columns, image_size, profile.channels, profile.name, per_class)
+    train, test = (_read(part, *how) for part in parts)
     copied = profile.lossless and _encoded(parts[0], profile.columns[0])[:2] == b"\xff\xd8"
     note = " ".join(filter(None, [profile.note, JPEG_COPY if copied else ""]))
     return Dataset(profile.name, train, test, profile.class_names, note)
 
 
-def read_hugging_face(source: Any, image_size: int | None, channels: int | None) -> Dataset:
+def read_hugging_face(
+    source: Any, image_size: int | None, channels: int | None, per_class: int | None = None
+) -> Dataset:
     """Read a `datasets.Dataset`, as the training split, or a `DatasetDict`.
 
     The test split is the first of `test`, `validation`, … that has labels.
@@ -84,9 +88,22 @@ def read_hugging_face(source: Any, image_size: int | None, channels: int | None)
             f"test.cast_column({columns[1]!r}, train.features[…]), or put names in order with "
             "test.align_labels_with_mapping(…)."
         )
-    train_set = _read(train, columns, image_size, channels, name)
-    test_set = train_set.take([]) if test is None else _read(test, columns, image_size, channels, name)
+    how = (columns, image_size, channels, name, per_class)
+    train_set = _read(train, *how)
+    test_set = train_set.take([]) if test is None else _read(test, *how)
     return Dataset(name, train_set, test_set, class_names)
+
+
+def _from_hub(profile: Profile) -> Path:
+    """The set's folder in the cache of the hub, downloaded where it is not there; without a network as it is there.
+
+    `datasets.load_dataset` could read it from the hub itself, but finds part of a repository only with a network.
+    """
+    from huggingface_hub import snapshot_download
+
+    files = f"{profile.folder}/*.parquet" if profile.folder else "*.parquet"
+    found = snapshot_download(str(profile.hub_id), repo_type="dataset", revision=profile.revision, allow_patterns=files)
+    return Path(found)
 
 
 def _missing(profile: Profile, local: Path | None, error: Exception) -> str:
@@ -163,7 +180,14 @@ def _is_labeled(part: Any, column: str) -> bool:
     return column in part.features and not set(_labels(part, column)) <= {None, -1}
 
 
-def _read(part: Any, columns: tuple[str, str], image_size: int | None, channels: int | None, name: str) -> ImageSet:
+def _read(
+    part: Any,
+    columns: tuple[str, str],
+    image_size: int | None,
+    channels: int | None,
+    name: str,
+    per_class: int | None,
+) -> ImageSet:
     labels = _labels(part, columns[1])
     bare = [row for row, label in enumerate(labels) if label is None or label < 0]
     if bare:
@@ -171,32 +195,39 @@ def _read(part: Any, columns: tuple[str, str], image_size: int | None, channels:
             f"every image of {name!r} must have a label >= 0; row {bare[0]} has {labels[bare[0]]}, as have "
             f"{len(bare) - 1} others. Take them out with dataset.filter(…)."
         )
-    images = read_images(_files(part, columns[0]), len(part), name, image_size=image_size, channels=channels)
-    return ImageSet(images, torch.tensor(labels))
+    rows = first_rows(labels, per_class)
+    files = _files(part, columns[0], range(len(part)) if per_class is None else rows)
+    images = read_images(files, len(rows), name, image_size=image_size, channels=channels)
+    return ImageSet(images, torch.tensor([labels[row] for row in rows]))
 
 
-def _files(part: Any, column: str) -> Iterator[tuple[str, Any]]:
-    """Name and file of each image, by the thousand: reading row by row takes five times as long."""
+def _files(part: Any, column: str, rows: Sequence[int]) -> Iterator[tuple[str, Any]]:
+    """Name and file of the images in these rows, by the thousand: reading row by row takes five times as long."""
     import datasets
 
     part = part.with_format(None).cast_column(column, datasets.Image(decode=False))
-    for start in range(0, len(part), 1000):
-        for number, row in enumerate(part[start : start + 1000][column], start):
+    for start in range(0, len(rows), 1000):
+        some = rows[start : start + 1000]
+        for number, row in zip(some, part[some][column], strict=True):
             yield f"row {number}", row["path"] if row["bytes"] is None else io.BytesIO(row["bytes"])
 
 
 @contextlib.contextmanager
 def _quiet_datasets() -> Iterator[Any]:
-    """The package `datasets`, with its progress bars only where ours are shown."""
+    """The package `datasets`, with its progress bars and those of the hub only where ours are shown."""
     try:
         import datasets
     except ImportError as error:
         raise ImportError("Data sets from the hub need the package datasets: pip install datasets") from error
-    shown = datasets.is_progress_bar_enabled()
-    if is_quiet():
-        datasets.disable_progress_bars()
-    try:
+    from huggingface_hub import utils
+
+    switches = [
+        (datasets.is_progress_bar_enabled(), datasets.disable_progress_bars, datasets.enable_progress_bars),
+        (not utils.are_progress_bars_disabled(), utils.disable_progress_bars, utils.enable_progress_bars),
+    ]
+    with contextlib.ExitStack() as after:
+        for shown, disable, enable in switches:
+            if shown and is_quiet():
+                disable()
+                after.callback(enable)
         yield datasets
-    finally:
-        if shown:
-            datasets.enable_progress_bars()
