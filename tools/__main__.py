@@ -44,9 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             return build_book.build(options.root.resolve())
         case "figures":
-            from tools import figures, playground
+            from tools import figures, playground, previews
 
-            figures.write(ROOT / "book" / "figures", png=options.png)
+            into = ROOT / "book" / previews.FOLDER
+            figures.write(
+                ROOT / "book" / "figures", png=options.png, previews_in=into, previews_of=previews.needed(ROOT)
+            )
             playground.write(ROOT / "book" / "_static")
         case "animations":
             from tools import animations
