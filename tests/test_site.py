@@ -100,12 +100,12 @@ LONG = "One sentence of this length. Another one? " * 6
     [
         ('<p>Too short.</p><p><img alt="" src="x"></p><p>This one is long enough to say something.</p>', "This one is"),
         (
-            '<div class="admonition"><p>What stands in a box is not it.</p></div><p>But this paragraph is.</p>',
+            '<div class="admonition"><p>A box says more than is wanted.</p></div><p>But this paragraph is it.</p>',
             "But this",
         ),
         (
-            r"<p>One sentence of plain words. Then a formula, <span>\(\lambda\)</span>.</p>",
-            "One sentence of plain words.",
+            r"<p>A sentence of plain words. Then a formula, <span>\(\lambda\)</span>.</p>",
+            "A sentence of plain words.",
         ),
         (r"<p>A letter alone, <span>\(x\)</span>, can be read by all.</p>", "A letter alone, x, can be read by all."),
         (f"<p>{LONG}</p>", LONG[: LONG.rindex("One", 0, 200)].strip()),

@@ -77,7 +77,7 @@ def test_of_two_versions_of_a_lab_the_one_in_use_counts(cached, tmp_path):
     verified.stamp(tmp_path / "html", cache)
     assert "in 20 seconds" in line(lab)
     lab.write_text(ARTICLE)
-    get_cache(str(cache)).match_cache_notebook(a_lab("1"))  # the first version is back, and the build takes it
+    get_cache(str(cache)).merge_match_into_notebook(a_lab("1"))  # the first version is back, and the build takes it
     verified.stamp(tmp_path / "html", cache)
     assert "in 10 seconds" in line(lab)
 
