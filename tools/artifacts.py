@@ -1,4 +1,4 @@
-"""What a release consists of: the wheel, the book to read without a network, its theory as PDF, the student edition, slides.
+"""What a release consists of: wheel, the book to read without a network, its theory as PDF, student edition, slides.
 
 Everything gets a line in SHA256SUMS. Archives hold no times, so that the same book gives the same bytes.
 """

@@ -19,6 +19,7 @@ SETTINGS = {
     "linkcheck_retries": 3,
     "linkcheck_timeout": 30,
     "linkcheck_workers": 4,
+    "linkcheck_report_timeouts_as_broken": False,
     "linkcheck_anchors": False,  # pages that write their text by JavaScript have none to be found
     # Publishers keep programs out (403), and the address itself lasts: that is what a DOI is for
     "linkcheck_ignore": [r"https://doi\.org/.*"],
@@ -60,7 +61,7 @@ def check(root: Path) -> int:
         "--all",
     ]
     python_path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
-    report = out / "_build" / "linkcheck" / "output.json"
+    report = out / "_build" / "html" / "output.json"  # Jupyter Book names the folder so
     report.unlink(missing_ok=True)
     said = subprocess.run(
         [sys.executable, "-c", command, *options],
