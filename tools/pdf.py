@@ -9,6 +9,7 @@ from __future__ import annotations
 import html as markup
 import re
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -145,16 +146,24 @@ def launch(playwright: Any) -> Any:
 
 
 def write(root: Path, html: Path, file: Path) -> Path:
-    """Print the theory pages of the book built at `html` into `file`; raises RuntimeError for a formula left as TeX."""
+    """Print the theory pages of the book built at `html` into `file`."""
     from playwright.sync_api import sync_playwright
 
-    file.parent.mkdir(parents=True, exist_ok=True)
-    source = file.with_suffix(".html")
-    source.write_text(on_paper(root, html), encoding="utf-8")
     with sync_playwright() as playwright:
         browser = launch(playwright)
+        printed(browser, on_paper(root, html), file)
+        browser.close()
+    return file
+
+
+def printed(browser: Any, document: str, file: Path) -> None:
+    """Let a browser print a document of HTML; raises RuntimeError for a formula left as TeX, or an image not found."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "paper.html"
+        source.write_text(document, encoding="utf-8")
         page = browser.new_page(viewport=VIEW)
-        page.set_default_timeout(180_000)
+        page.set_default_timeout(180_000)  # milliseconds, for a machine that is busy
         page.emulate_media(media="print", color_scheme="light")
         page.goto(source.as_uri())
         page.wait_for_function("window.MathJax?.startup?.promise")
@@ -162,10 +171,8 @@ def write(root: Path, html: Path, file: Path) -> Path:
         raw = page.locator(".math:not(:has(mjx-container))").all_inner_texts()
         missing = page.evaluate("[...document.images].filter((one) => !one.naturalWidth).map((one) => one.src)")
         if raw or missing:
-            raise RuntimeError(
-                f"The PDF would lack {len(raw)} formulas ({raw[:3]}), {len(missing)} images ({missing[:3]})."
-            )
+            lacks = f"{len(raw)} formulas ({raw[:3]}), {len(missing)} images ({missing[:3]})"
+            raise RuntimeError(f"The PDF would lack {lacks}. Build the book again: make book.")
         page.evaluate(FIT)
         page.pdf(path=file, prefer_css_page_size=True, print_background=True, outline=True, tagged=True)
-        browser.close()
-    return file
+        page.close()

@@ -11,12 +11,14 @@ FEW = ["book/intro", "book/04_clustering", "book/notation"]
 
 
 @pytest.fixture(scope="module")
-def printed(html, tmp_path_factory):
+def printed(chromium, html, tmp_path_factory):
     """A PDF of three pages of the built book, and the HTML that it was printed from."""
+    file = tmp_path_factory.mktemp("pdf") / "theory.pdf"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pdf, "theory", lambda root: FEW)
-        file = pdf.write(ROOT, html, tmp_path_factory.mktemp("pdf") / "theory.pdf")
-    return file.read_bytes(), file.with_suffix(".html").read_text()
+        source = pdf.on_paper(ROOT, html)
+    pdf.printed(chromium, source, file)
+    return file.read_bytes(), source
 
 
 def test_a_page_of_theory_is_printed(printed):
@@ -37,8 +39,21 @@ def test_links_between_pages_stay_in_the_file(printed):
     assert b"/Dest" in raw and b"https://manifoldgd.github.io" in raw
 
 
-def test_a_formula_that_was_not_drawn_is_an_error(html, tmp_path, monkeypatch):
-    monkeypatch.setattr(pdf, "theory", lambda root: ["book/notation"])
-    monkeypatch.setattr(pdf, "head", lambda *page: "<script>window.MathJax = {startup: {promise: 1}}</script>")
-    with pytest.raises(RuntimeError, match=r"would lack \d+ formulas"):
-        pdf.write(ROOT, html, tmp_path / "theory.pdf")
+def test_a_formula_or_an_image_that_would_be_missing_is_an_error(chromium, tmp_path):
+    mathjax = "<script>window.MathJax = {startup: {promise: Promise.resolve()}}</script>"
+    for lacking, said in (('<span class="math">\\(x\\)</span>', "1 formulas"), ('<img src="nowhere.svg">', "1 images")):
+        with pytest.raises(RuntimeError, match=said):
+            pdf.printed(chromium, f"{mathjax}<article>{lacking}</article>", tmp_path / "theory.pdf")
+    assert not (tmp_path / "theory.pdf").exists()
+
+
+def test_a_wide_table_is_made_to_fit(chromium, tmp_path):
+    page = chromium.new_page(viewport=pdf.VIEW)
+    cells = "<td>word</td>" * 60
+    page.set_content(f"<article><table><tr>{cells}</tr></table><table><tr><td>narrow</td></tr></table></article>")
+    wide, narrow = page.locator("table").all()
+    before = narrow.bounding_box()["width"]
+    assert wide.bounding_box()["width"] > pdf.VIEW["width"]
+    page.evaluate(pdf.FIT)
+    assert wide.bounding_box()["width"] <= pdf.VIEW["width"] and narrow.bounding_box()["width"] == before
+    page.close()
