@@ -19,6 +19,8 @@ def test_the_first_figure_of_every_page_has_a_preview_and_no_other_has():
 @pytest.mark.parametrize("file", sorted(FOLDER.iterdir()), ids=lambda file: file.stem)
 def test_a_preview_has_the_size_that_sites_ask_for_and_is_small(file):
     picture = Image.open(file)
+    svg = ROOT / "book" / "figures" / f"{file.stem}.svg"
+    assert picture.text["svg"] == previews.digest(svg), "drawn from another figure: run `make figures`"
     assert picture.size == (1200, 630) and file.stat().st_size < 100_000
     assert len(picture.convert("RGB").getcolors(200)) > 3, "empty"
 
@@ -42,6 +44,10 @@ def test_make_figures_draws_the_previews(tmp_path, monkeypatch):
     monkeypatch.setattr(figures, "FIGURES", {"first": drawn, "second": drawn})
     figures.write(tmp_path / "svg", previews_in=tmp_path / "png", previews_of={"first"})
     assert [file.name for file in (tmp_path / "png").iterdir()] == ["first.png"]
+    before = Image.open(tmp_path / "png" / "first.png").text["svg"]
+    assert before == previews.digest(tmp_path / "svg" / "first.svg")
+    (tmp_path / "svg" / "first.svg").write_text("another drawing")
+    assert before != previews.digest(tmp_path / "svg" / "first.svg")
     assert {file.name for file in (tmp_path / "svg").iterdir()} == {"first.svg", "second.svg"}
 
 

@@ -7,6 +7,7 @@ build. Pages without a figure show the cover, the method at a glance.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 from bs4 import BeautifulSoup
 from matplotlib.figure import Figure
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 SIZE = (1200, 630)
 MARGIN = 30
@@ -39,12 +41,19 @@ def on_white(picture: Image.Image) -> Image.Image:
     return sheet.convert("RGB").quantize(128)  # a third of the bytes, and none the worse
 
 
-def draw(figure: Figure, file: Path) -> None:
-    """Write the preview of a figure of matplotlib."""
+def draw(figure: Figure, file: Path, *, svg: Path) -> None:
+    """Write the preview of a figure of matplotlib, and into it a hash of the SVG that it goes with."""
     raw = io.BytesIO()
     figure.savefig(raw, format="png", dpi=200)
     file.parent.mkdir(parents=True, exist_ok=True)
-    on_white(Image.open(raw)).save(file, optimize=True)
+    belongs = PngInfo()
+    belongs.add_text("svg", digest(svg))
+    on_white(Image.open(raw)).save(file, optimize=True, pnginfo=belongs)
+
+
+def digest(svg: Path) -> str:
+    """What tells one drawing of a figure from another."""
+    return hashlib.sha256(svg.read_bytes()).hexdigest()
 
 
 def of_page(article: BeautifulSoup, page: Path, html: Path) -> tuple[Path, str]:

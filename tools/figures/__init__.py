@@ -89,5 +89,5 @@ def write(
             if png:
                 figure.savefig(png / f"{name}.png", dpi=100)
             if previews_in and name in previews_of:
-                previews.draw(figure, previews_in / f"{name}.png")
+                previews.draw(figure, previews_in / f"{name}.png", svg=folder / f"{name}.svg")
             plt.close(figure)
