@@ -30,6 +30,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = commands.add_parser("slides", help="make a deck of slides for each chapter, to show without a network")
     command.add_argument("--out", type=Path, metavar="FOLDER", default=ROOT / "_build" / "slides", help="%(default)s")
 
+    command = commands.add_parser("pdf", help="print the theory pages of the built book; takes a Chromium")
+    command.add_argument(
+        "--out", type=Path, metavar="FILE", default=ROOT / "_build" / "pdf" / "theory.pdf", help="%(default)s"
+    )
+
+    command = commands.add_parser(
+        "artifacts", help="all that a release consists of, from the built book, with checksums"
+    )
+    command.add_argument("--out", type=Path, metavar="FOLDER", default=ROOT / "_build" / "release", help="%(default)s")
+
+    commands.add_parser("links", help="ask the web for every address that the book links to; takes a network")
+
     commands.add_parser("clocks", help="run every lab, and keep the seconds that the machine needs, tools/clocks.json")
 
     command = commands.add_parser("train", help="train a shipped pipeline from scratch; resumes")
@@ -44,9 +56,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             return build_book.build(options.root.resolve())
         case "figures":
-            from tools import figures, playground
+            from tools import figures, playground, previews
 
-            figures.write(ROOT / "book" / "figures", png=options.png)
+            into = ROOT / "book" / previews.FOLDER
+            figures.write(
+                ROOT / "book" / "figures", png=options.png, previews_in=into, previews_of=previews.needed(ROOT)
+            )
             playground.write(ROOT / "book" / "_static")
         case "animations":
             from tools import animations
@@ -62,6 +77,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             decks = slides.write(ROOT, options.out.resolve())
             print(f"{len(decks)} decks: {options.out.resolve() / 'index.html'}")
+        case "pdf":
+            from tools import pdf
+
+            print(f"The theory pages: {pdf.write(ROOT, ROOT / '_build' / 'html', options.out.resolve())}")
+        case "artifacts":
+            from tools import artifacts
+
+            print("\n".join(map(str, artifacts.write(ROOT, ROOT / "_build" / "html", options.out.resolve()))))
+        case "links":
+            from tools import links
+
+            return links.check(ROOT)
         case "clocks":
             from tools import clocks
 

@@ -13,6 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tools import site, verified
+
 KERNEL_ENVIRONMENT = {
     "OMP_WAIT_POLICY": "passive",  # threads that wait must not spin: see the Makefile
     "MGD_QUIET": "1",  # a progress bar writes to stderr, which fails the build
@@ -106,12 +108,16 @@ def build(root: Path) -> int:
         env=os.environ | KERNEL_ENVIRONMENT | {"PYTHONPATH": python_path},
         check=False,
     ).returncode
+    verified.remember(root, cache)
 
     if fingerprint(root) != state:
         shutil.rmtree(cache)
         print("What labs and pages run on changed meanwhile: build again.")
         return 1
     redirect(html)
+    if not status:
+        verified.stamp(html, cache)
+        site.finish(root, html)
     poor = [f"An alt text of 40 to 250 characters is wanted: {line}" for line in poor_alt_texts(html)]
     print("\n".join([*poor, "The book was not built." if status or poor else f"\nThe book: {html / 'index.html'}"]))
     return status or int(bool(poor))
