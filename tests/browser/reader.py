@@ -18,7 +18,8 @@ SIDEWAYS = """() => {
 }"""
 
 # A line of a lab has 88 columns; a longer one breaks there
-CODE = """() => [...document.querySelectorAll("article .highlight pre")].filter((box) => box.checkVisibility()).flatMap((box) => {
+CODE = """() => [...document.querySelectorAll("article .highlight pre")].flatMap((box) => {
+  if (!box.checkVisibility()) return [];
   const lines = box.textContent.split("\\n");
   if (Math.max(...lines.map((line) => line.length)) > 88) return [];
   const before = box.style.whiteSpace;
@@ -34,6 +35,10 @@ SCROLLERS = """() => [...document.querySelectorAll("article *")].filter((box) =>
 }).filter((box) => box.tabIndex !== 0 || box.getAttribute("role") !== "region" || !box.ariaLabel
   || getComputedStyle(box).maskImage === "none"
 ).map((box) => `scrolls sideways and does not say so: ${box.outerHTML.slice(0, 120)}`)"""
+
+FIGURES = """() => [...document.querySelectorAll("article img[src*='_images/']")]
+  .filter((image) => image.closest("a")?.href !== image.src || image.alt.length < 40)
+  .map((image) => `does not open in full size, or has no text: ${image.src}`)"""
 
 
 def settle(page):
@@ -52,5 +57,5 @@ def wrongs(page, width):
     """All that is wrong with a page at this width."""
     page.set_viewport_size({"width": width, "height": 800})
     settle(page)
-    asked = [FORMULAS, SIDEWAYS, SCROLLERS] + [CODE] * (width >= 1280)
+    asked = [FORMULAS, SIDEWAYS, SCROLLERS, FIGURES] + [CODE] * (width >= 1280)
     return [line for question in asked for line in page.evaluate(question)] + accessibility(page)
