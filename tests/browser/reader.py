@@ -7,7 +7,7 @@ AXE = {"preload": False, "resultTypes": ["violations"], "rules": {"label-content
 
 FORMULAS = """() => {
   const written = document.querySelectorAll("span.math, div.math").length;
-  const drawn = document.querySelectorAll(":is(span, div).math mjx-container svg").length;
+  const drawn = document.querySelectorAll(":is(span, div).math > mjx-container:has(svg)").length;
   const faults = document.querySelectorAll("[data-mml-node='merror']").length;
   return written === drawn && !faults ? [] : [`of ${written} formulas ${drawn} are drawn, ${faults} with a fault`];
 }"""

@@ -1,7 +1,7 @@
 """Every page of the built book: without a network, in both themes, on a phone and on a screen.
 
-Formulas are drawn, nothing is asked of another host, the console is silent. No page scrolls sideways, what scrolls inside
-one says so, and axe-core objects to nothing.
+Formulas are drawn, nothing is asked of another host, the console is silent. No page scrolls sideways, what
+scrolls inside one says so, and axe-core objects to nothing.
 """
 
 import pytest
@@ -71,7 +71,8 @@ def test_a_page_goes_to_paper_whole_light_and_with_sharp_figures(open_page, html
 FAULTY = """<!doctype html><html lang="en"><title>A page</title><main><article><h1>A page</h1>
 <img src="https://example.org/badge.svg" alt="badge"><button></button>
 <img src="_images/tree.svg" alt="A tree"><span class="math">\\(x\\)</span>
-<pre style="overflow: auto">LONG LONG</pre><div class="highlight"><pre style="white-space: normal; width: 9em">LONG</pre></div>
+<pre style="overflow: auto">LONG LONG LONG</pre>
+<div class="highlight"><pre style="white-space: normal; width: 9em">LONG</pre></div>
 <p style="width: 2000px">wide</p></article></main><script>nothing.at.all</script>""".replace("LONG", 40 * "x ")
 
 
