@@ -1,24 +1,13 @@
 """What is mended in the built pages, on snippets as the theme writes them."""
 
-import hashlib
-from importlib.metadata import distribution
-
 import pytest
 from bs4 import BeautifulSoup
 
 from tools import pages
 
-# Of `es5/tex-svg.js` in the npm package mathjax 3.2.2
-MATHJAX = "d4295dc33744836935c1399feece5159577b34c5c8ffb9f1c6324cd82e03a882"
-
 
 def mended(text):
     return BeautifulSoup(pages.mend(text), "html.parser")
-
-
-def test_mathjax_is_the_released_one():
-    path = distribution("sphinx-mathjax-offline").locate_file(pages.MATHJAX)
-    assert hashlib.sha256(path.read_bytes()).hexdigest() == MATHJAX
 
 
 def test_a_chevron_is_named_after_the_page_above_it():

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from importlib.metadata import distribution
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bs4 import BeautifulSoup
-from sphinx.application import Sphinx
-from sphinx.config import Config
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.config import Config
 
 # MathJax in one file that draws formulas as SVG: no fonts, which browsers may refuse to a page opened as a file
 MATHJAX = "sphinx-mathjax-offline/static/mathjax/tex-svg.js"
