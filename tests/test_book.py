@@ -1,12 +1,14 @@
 """The contract of the book and of what surrounds it: pages, links, citations, figures, versions, and the one promise
 that a build must keep, that no cache hides a broken helper."""
 
+import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import distribution
 from pathlib import Path
 
 import nbformat
@@ -17,7 +19,7 @@ from packaging.requirements import Requirement
 from page_rules import words
 from pybtex.database import parse_file
 
-from tools import build_book
+from tools import build_book, pages
 
 ROOT = Path(__file__).parents[1]
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
@@ -308,6 +310,15 @@ def test_labs_run_on_the_package_alone(lab):
     code = "\n".join(cell.source for cell in nbformat.read(lab, as_version=4).cells if cell.cell_type == "code")
     foreign = re.findall(r"^\s*(?:from|import) (?:studies|benchmarks|tools)\b", code, re.MULTILINE)
     assert foreign == [], "Colab has the package and no more"
+
+
+# Of es5/tex-svg.js in the npm package mathjax 3.2.2
+MATHJAX = "d4295dc33744836935c1399feece5159577b34c5c8ffb9f1c6324cd82e03a882"
+
+
+def test_mathjax_is_the_released_one():
+    path = distribution("sphinx-mathjax-offline").locate_file(pages.MATHJAX)
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == MATHJAX
 
 
 def test_redirects_are_written_for_the_pages_that_were_built(tmp_path):
