@@ -168,8 +168,8 @@ CLAIMS = (
     ("In a random way off the tangent it is a sixteenth, a sixth and a third;", in_a_random_way_little_stays),
     ("in the toy, both ways agree.", both_ways_agree_in_the_toy),
     (
-        "The toy worlds around the blunt ends have a blur of 0.4 or 0.8. All of them favour the plain pull by distance, "
-        "stopped or not.",
+        "The toy worlds around the blunt ends have a blur of 0.4 or 0.8. All of them favour the plain pull by "
+        "distance, stopped or not.",
         lambda: (
             pipelines_lie_among_them()
             and len(worlds_around_the_pipelines()) == 4
@@ -177,8 +177,8 @@ CLAIMS = (
         ),
     ),
     (
-        "Around the sharp ends, stopped at one half, the two pulls end equally far off, to a tenth. The targets lie one "
-        "to two and a half off there.",
+        "Around the sharp ends, stopped at one half, the two pulls end equally far off, to a tenth. The targets lie "
+        "one to two and a half off there.",
         little_is_at_stake_at_the_sharp_ends,
     ),
     (
