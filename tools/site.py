@@ -57,8 +57,8 @@ const chosen = localStorage.getItem("mode") || "auto", dark = matchMedia("(prefe
 document.documentElement.dataset.theme = chosen === "auto" ? (dark ? "dark" : "light") : chosen;
 </script>
 <style>
-:root {{ color-scheme: light; }}
-:root[data-theme="dark"] {{ color-scheme: dark; }}
+:root {{ color-scheme: light; background: #fff; color: #222; }}
+:root[data-theme="dark"] {{ color-scheme: dark; background: #121212; color: #eee; }}
 body {{ font: 1.1rem/1.6 system-ui, sans-serif; max-width: 36rem; margin: 15vh auto 2rem; padding: 0 1rem; }}
 input, button {{ font: inherit; padding: 0.3rem 0.6rem; max-width: 100%; }}
 a {{ color: #00538a; }}
