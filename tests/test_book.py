@@ -17,6 +17,7 @@ import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from packaging.requirements import Requirement
 from page_rules import words
+from PIL import Image
 from pybtex.database import parse_file
 
 from tools import build_book, pages
@@ -239,6 +240,16 @@ from studies import report
 
 print(report.ANSWER)
 ```
+
+```{code-cell} ipython3
+---
+mystnb:
+  image: {alt: "A line that rises from the lower left to the upper right corner of a square."}
+---
+import matplotlib.pyplot as plt
+
+plt.figure(figsize=(3, 2), dpi=100).gca().plot([0, 1]);
+```
 """
 
 
@@ -280,6 +291,9 @@ def build(book):
 def test_execution_cache_is_reused_but_hides_no_broken_helper(tiny_book):
     assert build(tiny_book) == (True, 1)
     assert build(tiny_book) == (True, 1), "nothing changed, so nothing runs again"
+    page = text_of(tiny_book / "_build" / "html" / "book" / "intro.html")
+    (file, width) = re.search(r'_images/(\w+\.png)" style="(?:height: \d+px; )?width: (\d+)px', page).groups()
+    assert Image.open(tiny_book / "_build" / "html" / "_images" / file).width // 2 == int(width), "sharp on paper"
 
     helper = tiny_book / "mgd_helpers" / "__init__.py"
     helper.write_text('def answer():\n    raise RuntimeError("broken")\n')

@@ -52,11 +52,17 @@ NOT_FOUND = """<!doctype html>
 <meta name="robots" content="noindex">
 <title>No page here — {book}</title>
 <base href="{base}">
+<script>
+const chosen = localStorage.getItem("mode") || "auto", dark = matchMedia("(prefers-color-scheme: dark)").matches;
+document.documentElement.dataset.theme = chosen === "auto" ? (dark ? "dark" : "light") : chosen;
+</script>
 <style>
-:root {{ color-scheme: light dark; }}
+:root {{ color-scheme: light; background: #fff; color: #222; }}
+:root[data-theme="dark"] {{ color-scheme: dark; background: #121212; color: #eee; }}
 body {{ font: 1.1rem/1.6 system-ui, sans-serif; max-width: 36rem; margin: 15vh auto 2rem; padding: 0 1rem; }}
 input, button {{ font: inherit; padding: 0.3rem 0.6rem; max-width: 100%; }}
-a {{ color: LinkText; }}
+a {{ color: #00538a; }}
+:root[data-theme="dark"] a {{ color: #8ab4f8; }}
 </style>
 </head>
 <body>
