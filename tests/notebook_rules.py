@@ -4,7 +4,6 @@
 has a lab without fault, `good_lab`, to learn from.
 """
 
-import ast
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 REPOSITORY = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
 COLAB = REPOSITORY.replace("https://github.com", "https://colab.research.google.com/github") + "/blob/main/notebooks"
 BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
+PARAMETERS = 'PROFILE = "digits"  # or "fashion_mnist", "cifar10"; "imagenette" needs a GPU'
 TASK = ("task", "solution", "check")  # the cells of a task, in this order
 CHECKED = {"nbval-check-output", "keep_output"}  # compared by nbval, kept by nbstripout
 
@@ -120,17 +120,26 @@ def set_up_cell(lab):
 
 
 def one_parameter(lab):
-    """Right after the set-up comes the one cell tagged `parameters`: PROFILE = "digits", and nothing else.
+    """Right after the set-up comes the one cell tagged `parameters`: PROFILE = "digits", and which others there are.
 
     A lab that loads no data has nothing to choose, and no such cell.
     """
     cells = lab.tagged("parameters")
-    if not any(re.search(r"\bmgd\.load_(data|pipeline)\(", cell.source) for cell in lab.code):
+    if not any(re.search(r"\bmgd\.load_data\(|\blab\.load\(", cell.source) for cell in lab.code):
         return ["a lab that loads nothing has no use for a cell tagged 'parameters'"] if cells else []
     if len(cells) != 1 or cells[0] is not lab.code[1]:
         return ["the second code cell, and no other, must be tagged 'parameters'"]
-    body = ast.unparse(ast.parse(cells[0].source))
-    return [] if body == "PROFILE = 'digits'" else [f'holds {body!r} instead of PROFILE = "digits" alone']
+    return [] if cells[0].source == PARAMETERS else [f"holds {cells[0].source!r} instead of {PARAMETERS!r}"]
+
+
+def loaded_once(lab):
+    """`lab.load` puts a pipeline where the lab runs, and loads data once: what takes a name would load it anew."""
+    loads = r"^[^#\n]*(\bmgd\.load_pipeline\(|\bdistill\(PROFILE\b|\bagainst=PROFILE\b)"
+    return [
+        f"{named(cell)}: {match[1]}… loads what `lab.load` has loaded"
+        for cell in lab.code
+        if (match := re.search(loads, cell.source, re.MULTILINE))
+    ]
 
 
 def checked_cells(lab):
@@ -302,6 +311,7 @@ RULES = [
     first_cell,
     set_up_cell,
     one_parameter,
+    loaded_once,
     checked_cells,
     outputs_elsewhere,
     nothing_skipped,

@@ -9,6 +9,7 @@ from notebook_rules import (
     BADGE,
     CHECKED,
     COLAB,
+    PARAMETERS,
     RULES,
     SET_UP,
     Lab,
@@ -16,6 +17,7 @@ from notebook_rules import (
     figures,
     first_cell,
     last_cell,
+    loaded_once,
     no_machine_paths,
     nothing_skipped,
     one_parameter,
@@ -76,10 +78,10 @@ def good_lab(tmp_path):
     cells = [
         new_markdown_cell(FIRST),
         new_code_cell(SET_UP.replace("CHAPTER", "3")),
-        new_code_cell('PROFILE = "digits"  # or "cifar10" on a GPU', metadata={"tags": ["parameters"]}),
+        new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]}),
         new_markdown_cell("## Section\n\nA circle has area $\\pi r^2$ and/or a centre."),
         new_code_cell(
-            "from matplotlib import pyplot as plt\n\nplt.plot(mgd.load_data(PROFILE));", metadata={"mystnb": DRAWN}
+            "from matplotlib import pyplot as plt\n\nplt.plot(lab.load(PROFILE));", metadata={"mystnb": DRAWN}
         ),
     ]
     checked = {"tags": sorted(CHECKED)}
@@ -139,7 +141,11 @@ SPOILT = [  # cells: 0 first, 1 set-up, 2 parameters, 3 prose, 4 figure, 5 check
     (one_parameter, replace(2, '"digits"', '"cifar10"')),
     (one_parameter, put(2, metadata={})),
     (one_parameter, put(4, metadata={"tags": ["parameters"]})),
-    (one_parameter, replace(4, "mgd.load_data(PROFILE)", "[0, 1]")),
+    (one_parameter, replace(4, "lab.load(PROFILE)", "[0, 1]")),
+    (one_parameter, replace(2, "needs a GPU", "is large")),
+    (loaded_once, replace(4, "lab.load(PROFILE)", "mgd.load_pipeline(PROFILE)")),
+    (loaded_once, replace(4, "lab.load(PROFILE)", "mgd.distill(PROFILE)")),
+    (loaded_once, replace(4, "lab.load(PROFILE)", "mgd.evaluate(sets, against=PROFILE)")),
     (one_parameter, replace(2, "PROFILE", "SPEED = 3\nPROFILE")),
     (checked_cells, lambda lab: [cell.metadata.tags.clear() for cell in lab.tagged(*CHECKED)]),
     (checked_cells, put(5, metadata={"tags": ["nbval-check-output"]})),
