@@ -102,6 +102,19 @@ study: export OMP_NUM_THREADS := 1
 study: $(READY)  ## compute what is missing of the tables in studies/results/ (MGD_DATA_DIR names local data sets)
 	$(BIN)/python -m studies all $(DATA)
 
+.PHONY: release
+# VERSION=0.2.0; it changes labs, README, pyproject.toml and CITATION.cff, and leaves the wheel in _build/wheel
+release: $(READY)  ## set the version, build the wheel, and write both into the set-up cell of every lab
+	$(BIN)/python -m tools release $(or $(VERSION),$(error which one? make release VERSION=0.2.0))
+
+.PHONY: stamp
+stamp: $(READY)  ## write set-up cell, badge and absolute links into every lab, of the last release
+	$(BIN)/python -m tools stamp
+
+.PHONY: address
+address: $(READY)  ## give the project another address everywhere: URL=https://github.com/OWNER/NAME
+	$(BIN)/python -m tools address $(or $(URL),$(error which one? make address URL=https://github.com/OWNER/NAME))
+
 .PHONY: lab
 lab: $(READY)  ## open the labs in JupyterLab
 	JUPYTER_PREFER_ENV_PATH=1 $(BIN)/jupyter-lab --notebook-dir=notebooks

@@ -49,6 +49,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("--out", type=Path, metavar="FOLDER", help="default: mgd_helpers/pretrained/<profile>")
     command.add_argument("--work", type=Path, metavar="FOLDER", help="for checkpoints; default: build/train/<profile>")
 
+    command = commands.add_parser("release", help="set the version, build the wheel, stamp both into the labs")
+    command.add_argument("version", nargs="?", help="such as 0.2.0; without it, a release is only checked")
+    command.add_argument("--out", type=Path, metavar="FOLDER", default=ROOT / "_build" / "wheel", help="%(default)s")
+
+    commands.add_parser("stamp", help="write set-up cell, badge and links into every lab, as contract and address want")
+
+    commands.add_parser("wheel-address", help="print where the wheel of the last release lies, with its hash")
+
+    command = commands.add_parser("address", help="give the project another address, everywhere: for a fork")
+    command.add_argument("url", help="https://github.com/OWNER/NAME")
+
+    command = commands.add_parser("constraints", help="make pip's constraints from the freeze that Colab publishes")
+    command.add_argument("freeze", type=Path, help="pip-freeze.txt of github.com/googlecolab/backend-info")
+    command.add_argument("--out", type=Path, required=True, metavar="FILE")
+
+    command = commands.add_parser("colab", help="run every lab as on Colab, from the wheel: see .ci/colab")
+    command.add_argument("labs", nargs="*", help="parts of names, such as 05; default: all")
+    command.add_argument("--elsewhere", action="store_true", help="as on a machine that is no Colab")
+    command.add_argument("--work", type=Path, metavar="FOLDER", default=ROOT / "build" / "colab", help="%(default)s")
+
     options = parser.parse_args(arguments)
     match options.command:
         case "build":
@@ -100,6 +120,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 parser.error(f"profile must be one of {', '.join(train_pipeline.PROFILES)}; got {options.profile!r}.")
             folder = train_pipeline.make_pipeline(options.profile, out=options.out, work=options.work)
             print((folder / "README.md").read_text())
+        case "release":
+            from tools import release
+
+            if not options.version:
+                found = release.complaints(ROOT)
+                print("\n".join(found) or "The labs install the wheel of this state.")
+                return int(bool(found))
+            options.out.mkdir(parents=True, exist_ok=True)
+            wheel = release.prepare(ROOT, options.version, options.out)
+            print(release.NEXT.format(version=options.version, wheel=wheel))
+        case "stamp":
+            from tools import release
+
+            print(*(path.relative_to(ROOT) for path in release.stamp(ROOT)), sep="\n")
+        case "wheel-address":
+            from tools import address, release
+
+            print(release.read(ROOT).wheel(address.read(ROOT)))
+        case "address":
+            from tools import address
+
+            try:
+                changed = address.rewrite(ROOT, address.Address.of(options.url))
+            except ValueError as error:
+                parser.error(str(error))
+            print(*(path.relative_to(ROOT) for path in changed), sep="\n")
+            print("The wheel names the address, too, so it has another hash now: make release VERSION=… is next.")
+        case "constraints":
+            from tools import constraints
+
+            options.out.write_text(constraints.from_freeze(options.freeze.read_text()))
+        case "colab":
+            from tools import colab
+
+            options.work.mkdir(parents=True, exist_ok=True)
+            labs, page = colab.rehearse(ROOT, options.work)
+            labs = [lab for lab in labs if any(part in lab.name for part in options.labs or [""])]
+            wrong = colab.run(labs, page, options.work, tag=None if options.elsewhere else "rehearsal")
+            print("\n\n".join(wrong) or f"{len(labs)} labs passed.")
+            return int(bool(wrong) or not labs)
         case _:
             parser.print_help()
     return 0
