@@ -115,9 +115,8 @@ def as_html(deck: Deck) -> str:
             f"<footer><span>{html.escape(deck.title)}</span> <span>{number} / {len(deck.slides)}</span></footer>\n"
             "</section>"
         )
-    return page(
-        deck.title, "\n".join(["<main>", *sections, "</main>"]), script=(HERE / "deck.js").read_text(encoding="utf-8")
-    )
+    body = "\n".join(["<main>", *sections, "</main>"])
+    return page(deck.title, body, script=(HERE / "deck.js").read_text(encoding="utf-8"))
 
 
 def page(title: str, body: str, *, script: str = "") -> str:
