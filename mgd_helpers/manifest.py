@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mgd_helpers.data.files import checksum
+from mgd_helpers.data.files import bytes_of, checksum, tensor_hash
 from mgd_helpers.data.folders import MANIFEST, faults, is_record
 from mgd_helpers.data.image_sets import Dataset
 
@@ -96,14 +96,7 @@ def data_hash(data: Dataset) -> str:
     """SHA-256 of the training split: a name alone does not say which images a run was made from."""
     digest = hashlib.sha256()
     for block in (*data.train.images.split(1000), data.train.labels):
-        digest.update(_bytes(block))
-    return digest.hexdigest()
-
-
-def tensor_hash(tensor: torch.Tensor) -> str:
-    """SHA-256 of a tensor's values, kind and shape."""
-    digest = hashlib.sha256(f"{tensor.dtype}{list(tensor.shape)}".encode())
-    digest.update(_bytes(tensor))
+        digest.update(bytes_of(block))
     return digest.hexdigest()
 
 
@@ -120,10 +113,6 @@ def _agree(key: str, before: dict, settings: dict) -> bool:
 
 def _without_file(name: str) -> str:
     return OURS.sub("mgd_helpers.", name)
-
-
-def _bytes(tensor: torch.Tensor) -> memoryview:
-    return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data
 
 
 class _Code:

@@ -1,4 +1,4 @@
-"""The one progress bar, and when it stays silent."""
+"""The one progress bar, the one line that the package prints, and when both stay silent."""
 
 from __future__ import annotations
 
@@ -11,6 +11,14 @@ def progress(iterable: Iterable, description: str, *, unit: str = "step", total:
     from tqdm.auto import tqdm
 
     return tqdm(iterable, desc=description, unit=unit, total=total, disable=is_quiet(), delay=1, leave=False)
+
+
+def tell(line: str) -> None:
+    """Print a line, past a progress bar that stands there; silent where progress bars are."""
+    from tqdm.auto import tqdm
+
+    if not is_quiet():
+        tqdm.write(line)
 
 
 def is_quiet() -> bool:

@@ -25,7 +25,8 @@ class Profile:
     the part of it to read. `other_names` is what copies of the set call the same classes, in the same order.
 
     `lossless` says that the original's pixels are exact; `balanced`, that the classes of a split have equally many
-    images. `megabytes` is the size of the download. `note` is what a table made with the set has to say.
+    images. `megabytes` is the size of the download. `note` is what a table made with the set has to say. `per_class` is
+    how many images of each class a lab reads unless told otherwise; `None` means all.
 
     `pipeline` is empty where there is none. `labels` are the pipeline's label of each class where it knows the classes
     by other names (ImageNet indices), else `None`.
@@ -45,6 +46,7 @@ class Profile:
     lossless: bool = False
     balanced: bool = False
     megabytes: int = 0
+    per_class: int | None = None
     license: str = ""
     note: str = ""
     pipeline: str = ""

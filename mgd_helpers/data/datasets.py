@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import functools
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,20 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from mgd_helpers.arguments import did_you_mean
+from mgd_helpers.arguments import did_you_mean, whole
 from mgd_helpers.data.catalog import PROFILES, Profile
 from mgd_helpers.data.folders import read_folder
 from mgd_helpers.data.hub import read_hugging_face, read_named
-from mgd_helpers.data.image_sets import Dataset, ImageSet
+from mgd_helpers.data.image_sets import Dataset, ImageSet, first_rows
 
 
-def load_data(source: Any, *, image_size: int | None = None, channels: int | None = None) -> Dataset:
+def load_data(
+    source: Any,
+    *,
+    image_size: int | None = None,
+    channels: int | None = None,
+    per_class: int | Integral | None = None,
+) -> Dataset:
     """Load a labeled image set: one of the catalogue by name, an image folder, or a `datasets.Dataset`.
 
     - A name. `"digits"` is bundled: scikit-learn's 1,797 scans, resized from 8x8 to 1x32x32, with a fixed stratified
@@ -39,6 +46,10 @@ def load_data(source: Any, *, image_size: int | None = None, channels: int | Non
     `channels` makes images gray (1) or colored (3); by default they are colored if any of them is, and those of a
     named set are what they are.
 
+    `per_class` reads the first so many images of each class, in the set's own order and in both splits, and no others:
+    of a large set only these are decoded, and need memory. A class that has fewer comes whole. Whether a named set is
+    what its name says is checked on the whole set all the same.
+
     Raises `ValueError` for an unknown name, a folder or class without images, a file that is no image of 8 bits, images
     of different sizes, missing labels, or a set that is not what its name says; `FileNotFoundError`, with the way to
     get it, for a named set that is not at hand; `MemoryError` for one that would not fit into memory at that size.
@@ -49,12 +60,13 @@ def load_data(source: Any, *, image_size: int | None = None, channels: int | Non
     """
     if channels not in (None, 1, 3):
         raise ValueError(f"channels must be 1 (gray), 3 (color) or None (as the images are); got {channels!r}.")
+    per_class = None if per_class is None else whole("per_class", per_class, at_least=1)
     if isinstance(source, str) and source in PROFILES:
-        return _load_named(PROFILES[source], image_size, channels)
+        return _load_named(PROFILES[source], image_size, channels, per_class)
     if type(source).__module__.split(".")[0] == "datasets":
-        data = read_hugging_face(source, image_size, channels)
+        data = read_hugging_face(source, image_size, channels, per_class)
     elif isinstance(source, str | Path) and Path(source).is_dir():
-        data = read_folder(Path(source), image_size, channels)
+        data = read_folder(Path(source), image_size, channels, per_class)
     else:
         raise ValueError(
             f"source must be one of {', '.join(PROFILES)}, a folder with one sub-folder of images per class, or a "
@@ -105,17 +117,19 @@ def read_generated(folder: str | Path, data: Dataset, *, image_size: int | None 
     return ImageSet(found.train.images, order[found.train.labels])
 
 
-def _load_named(profile: Profile, image_size: int | None, channels: int | None) -> Dataset:
+def _load_named(profile: Profile, image_size: int | None, channels: int | None, per_class: int | None) -> Dataset:
     if channels not in (None, profile.channels):
         raise ValueError(
             f"channels must be {profile.channels} for {profile.name!r}, or None; got {channels}. Only folders and a "
             "datasets.Dataset are converted."
         )
     if profile.name != "digits":
-        return read_named(profile, image_size or profile.image_size)
+        return read_named(profile, image_size or profile.image_size, per_class)
     if image_size not in (None, 32):
         raise ValueError(f"image_size must be 32 for 'digits' (the shipped pipeline's size); got {image_size}.")
-    return copy.deepcopy(_digits())  # so that no caller can change what the next one gets
+    data = copy.deepcopy(_digits())  # so that no caller can change what the next one gets
+    train, test = (part.take(first_rows(part.labels.tolist(), per_class)) for part in (data.train, data.test))
+    return Dataset(data.name, train, test, data.class_names)
 
 
 @functools.cache

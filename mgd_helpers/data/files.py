@@ -1,4 +1,4 @@
-"""Files that are complete wherever they exist: written under a temporary name, then renamed; and their checksums."""
+"""Files that are complete wherever they exist: written under a temporary name, then renamed; checksums of contents."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import torch
 
 PART = re.compile(r"\..+\.part")  # what a run that was killed may leave behind
 
@@ -44,6 +46,18 @@ def remove_parts(folder: Path) -> None:
 def checksum(content: bytes) -> str:
     """SHA-256 of the content, as 64 hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
+
+
+def tensor_hash(tensor: torch.Tensor) -> str:
+    """SHA-256 of a tensor's values, kind and shape."""
+    digest = hashlib.sha256(f"{tensor.dtype}{list(tensor.shape)}".encode())
+    digest.update(bytes_of(tensor))
+    return digest.hexdigest()
+
+
+def bytes_of(tensor: torch.Tensor) -> memoryview:
+    """A tensor's values, as they lie in memory."""
+    return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data
 
 
 def check_folder(name: str, value: Any) -> Path:

@@ -14,7 +14,7 @@ import torch
 
 from mgd_helpers.data.class_names import SPLIT_NAMES, SPLITS
 from mgd_helpers.data.files import PART, checksum, write
-from mgd_helpers.data.image_sets import Dataset, ImageSet
+from mgd_helpers.data.image_sets import Dataset, ImageSet, first_rows
 from mgd_helpers.data.images import read_images
 from mgd_helpers.data.lock import LOCK
 from mgd_helpers.provenance import package_versions
@@ -25,26 +25,27 @@ NOT_MADE = "not made yet"
 MISSING = "missing"
 
 
-def read_folder(folder: Path, image_size: int | None, channels: int | None) -> Dataset:
+def read_folder(folder: Path, image_size: int | None, channels: int | None, per_class: int | None = None) -> Dataset:
     """Read a folder with one sub-folder of images per class, or with splits `train` and `test` of such sub-folders.
 
     Where a manifest of this package lies in the folder, the images are exactly those that it lists, and classes have
-    the names and the order that it gives.
+    the names and the order that it gives. Of each class at most `per_class` images are read, the first ones by name or
+    in the manifest.
 
     Raises `ValueError` where one of these is missing or damaged, or others lie beside them.
     """
     manifest = read_manifest(folder)
     if manifest is not None and is_record(manifest):
         names = tuple(manifest["settings"]["classes"])
-        train = _read_listed(folder, manifest, names, image_size, channels)
+        train = _read_listed(folder, manifest, names, image_size, channels, per_class)
         return Dataset(folder.name, train, train.take([]), names)
     inside = {path.name for path in _sub_folders(folder)}
     has_splits = "train" in inside and inside <= SPLIT_NAMES
     train_folder = folder / "train" if has_splits else folder
     names = tuple(path.name for path in _sub_folders(train_folder))
-    train = _read_plain(train_folder, names, image_size, channels)
+    train = _read_plain(train_folder, names, image_size, channels, per_class)
     tests = [folder / name for name in SPLITS["test"] if has_splits and name in inside]
-    test = _read_plain(tests[0], names, image_size, channels) if tests else train.take([])
+    test = _read_plain(tests[0], names, image_size, channels, per_class) if tests else train.take([])
     return Dataset(folder.name, train, test, names)
 
 
@@ -154,7 +155,12 @@ def _opens(content: bytes) -> bool:
 
 
 def _read_listed(
-    folder: Path, manifest: dict, names: tuple[str, ...], image_size: int | None, channels: int | None
+    folder: Path,
+    manifest: dict,
+    names: tuple[str, ...],
+    image_size: int | None,
+    channels: int | None,
+    per_class: int | None,
 ) -> ImageSet:
     wrong, records = faults(folder, manifest), manifest["images"]
     lacking = [file for file, why in wrong.items() if why in (MISSING, NOT_MADE)]
@@ -168,6 +174,8 @@ def _read_listed(
             f"the call that made it with the same settings, take out other images, or take out {MANIFEST} to read all "
             "images there."
         )
+    rows = first_rows([names.index(image["class"]) for image in records], per_class)
+    records = [records[row] for row in rows]
     files = ((image["file"], folder / image["file"]) for image in records)
     images = read_images(files, len(records), folder, image_size=image_size, channels=channels)
     return ImageSet(images, torch.tensor([names.index(image["class"]) for image in records]))
@@ -193,12 +201,18 @@ def _pictures(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
 
 
-def _read_plain(folder: Path, class_names: tuple[str, ...], image_size: int | None, channels: int | None) -> ImageSet:
+def _read_plain(
+    folder: Path,
+    class_names: tuple[str, ...],
+    image_size: int | None,
+    channels: int | None,
+    per_class: int | None,
+) -> ImageSet:
     inside = [path.name for path in _sub_folders(folder)]
     unknown = [name for name in inside if name not in class_names]
     if unknown:
         raise ValueError(f"classes of {str(folder)!r} must be those of the training split; got also {unknown[:5]}.")
-    files = {name: _pictures(folder / name) for name in inside}
+    files = {name: _pictures(folder / name)[:per_class] for name in inside}
     bare = [name for name in inside if not files[name]]
     if bare or not files:
         raise ValueError(

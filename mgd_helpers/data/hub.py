@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,18 @@ import torch
 
 from mgd_helpers.data.catalog import Profile
 from mgd_helpers.data.class_names import SPLITS
-from mgd_helpers.data.image_sets import Dataset, ImageSet
+from mgd_helpers.data.image_sets import Dataset, ImageSet, first_rows
 from mgd_helpers.data.images import check_memory, read_images
 from mgd_helpers.progress import is_quiet
 
 JPEG_COPY = "The images are a JPEG copy, not the original bytes: figures do not compare with published ones."
 
 
-def read_named(profile: Profile, image_size: int) -> Dataset:
+def read_named(profile: Profile, image_size: int, per_class: int | None = None) -> Dataset:
     """Read a set of the catalogue, from the local mirror or from the hub, and check that it is what its name says."""
-    check_memory(sum(profile.sizes), (image_size, image_size, profile.channels), profile.name)
+    most = math.inf if per_class is None else per_class * len(profile.class_names)
+    count = int(sum(min(size, most) for size in profile.sizes))
+    check_memory(count, (image_size, image_size, profile.channels), profile.name)
     with _quiet_datasets() as datasets:
         local = profile.local()
         try:
@@ -35,13 +38,16 @@ def read_named(profile: Profile, image_size: int) -> Dataset:
             raise FileNotFoundError(_missing(profile, local, error)) from error
     _check_contents(found, profile, str(local or profile.hub_id))
     parts = [found[split] for split in profile.splits]
-    train, test = (_read(part, profile.columns, image_size, profile.channels, profile.name) for part in parts)
+    how = (profile.columns, image_size, profile.channels, profile.name, per_class)
+    train, test = (_read(part, *how) for part in parts)
     copied = profile.lossless and _encoded(parts[0], profile.columns[0])[:2] == b"\xff\xd8"
     note = " ".join(filter(None, [profile.note, JPEG_COPY if copied else ""]))
     return Dataset(profile.name, train, test, profile.class_names, note)
 
 
-def read_hugging_face(source: Any, image_size: int | None, channels: int | None) -> Dataset:
+def read_hugging_face(
+    source: Any, image_size: int | None, channels: int | None, per_class: int | None = None
+) -> Dataset:
     """Read a `datasets.Dataset`, as the training split, or a `DatasetDict`.
 
     The test split is the first of `test`, `validation`, … that has labels.
@@ -84,8 +90,9 @@ def read_hugging_face(source: Any, image_size: int | None, channels: int | None)
             f"test.cast_column({columns[1]!r}, train.features[…]), or put names in order with "
             "test.align_labels_with_mapping(…)."
         )
-    train_set = _read(train, columns, image_size, channels, name)
-    test_set = train_set.take([]) if test is None else _read(test, columns, image_size, channels, name)
+    how = (columns, image_size, channels, name, per_class)
+    train_set = _read(train, *how)
+    test_set = train_set.take([]) if test is None else _read(test, *how)
     return Dataset(name, train_set, test_set, class_names)
 
 
@@ -163,7 +170,14 @@ def _is_labeled(part: Any, column: str) -> bool:
     return column in part.features and not set(_labels(part, column)) <= {None, -1}
 
 
-def _read(part: Any, columns: tuple[str, str], image_size: int | None, channels: int | None, name: str) -> ImageSet:
+def _read(
+    part: Any,
+    columns: tuple[str, str],
+    image_size: int | None,
+    channels: int | None,
+    name: str,
+    per_class: int | None,
+) -> ImageSet:
     labels = _labels(part, columns[1])
     bare = [row for row, label in enumerate(labels) if label is None or label < 0]
     if bare:
@@ -171,17 +185,20 @@ def _read(part: Any, columns: tuple[str, str], image_size: int | None, channels:
             f"every image of {name!r} must have a label >= 0; row {bare[0]} has {labels[bare[0]]}, as have "
             f"{len(bare) - 1} others. Take them out with dataset.filter(…)."
         )
-    images = read_images(_files(part, columns[0]), len(part), name, image_size=image_size, channels=channels)
-    return ImageSet(images, torch.tensor(labels))
+    rows = first_rows(labels, per_class)
+    files = _files(part, columns[0], range(len(part)) if per_class is None else rows)
+    images = read_images(files, len(rows), name, image_size=image_size, channels=channels)
+    return ImageSet(images, torch.tensor([labels[row] for row in rows]))
 
 
-def _files(part: Any, column: str) -> Iterator[tuple[str, Any]]:
-    """Name and file of each image, by the thousand: reading row by row takes five times as long."""
+def _files(part: Any, column: str, rows: Sequence[int]) -> Iterator[tuple[str, Any]]:
+    """Name and file of the images in these rows, by the thousand: reading row by row takes five times as long."""
     import datasets
 
     part = part.with_format(None).cast_column(column, datasets.Image(decode=False))
-    for start in range(0, len(part), 1000):
-        for number, row in enumerate(part[start : start + 1000][column], start):
+    for start in range(0, len(rows), 1000):
+        some = rows[start : start + 1000]
+        for number, row in zip(some, part[some][column], strict=True):
             yield f"row {number}", row["path"] if row["bytes"] is None else io.BytesIO(row["bytes"])
 
 

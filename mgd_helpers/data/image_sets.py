@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,6 +100,21 @@ class Dataset:
             default=0,
         )
         object.__setattr__(self, "class_names", check_class_names(self.class_names, at_least=most))
+
+
+def first_rows(labels: Iterable[int], per_class: int | None) -> list[int]:
+    """The rows of the first `per_class` images of each label, ascending; of all images where it is `None`.
+
+    >>> first_rows([1, 0, 1, 1, 0, 2], 2)
+    [0, 1, 2, 4, 5]
+    """
+    counts: Counter[int] = Counter()
+    rows = []
+    for row, label in enumerate(labels):
+        counts[label] += 1
+        if per_class is None or counts[label] <= per_class:
+            rows.append(row)
+    return rows
 
 
 def image_set(name: str, value: object, *, or_else: str = "") -> ImageSet:

@@ -5,22 +5,30 @@ z = (E(x) - shift) * scale: the posterior *mean* of the VAE, so that one image a
 
 from __future__ import annotations
 
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from mgd_helpers import arguments
 from mgd_helpers._shapes import Float, Tensor
+from mgd_helpers.encoding.cache import remembered
 from mgd_helpers.progress import progress
 from mgd_helpers.threads import for_decoding, for_encoding
 
 
 @torch.no_grad()
-def encode(vae: Any, images: Float[Tensor, "n c h w"], *, batch_size: int = 64) -> Float[Tensor, "n lc lh lw"]:
+def encode(
+    vae: Any, images: Float[Tensor, "n c h w"], *, batch_size: int = 64, cache: str | PathLike | None = None
+) -> Float[Tensor, "n lc lh lw"]:
     """Encode images in [-1, 1] to scaled posterior means, in batches on the VAE's device; float32 on the images' own.
 
     `vae` is a diffusers `AutoencoderKL`: its `scaling_factor` gives latents of roughly unit variance, as its denoiser
     expects them. Where the VAE has a `shift_factor`, it is subtracted first.
+
+    `cache` is a folder that keeps the latents: another call with the same images and the same VAE, by their values,
+    reads them from there (`mgd_helpers.encoding.cache`).
 
     Raises `ValueError` where the images do not fit the VAE or leave [-1, 1].
     """
@@ -28,6 +36,12 @@ def encode(vae: Any, images: Float[Tensor, "n c h w"], *, batch_size: int = 64) 
     if arguments.tensor("images", images).ndim != 4 or images.shape[1] != channels:
         raise ValueError(f"images must be [N, {channels}, H, W] for this VAE; got {list(images.shape)}.")
     arguments.pixels("images", images)
+    if cache is None:
+        return _encoded(vae, images, batch_size)
+    return remembered(Path(cache), vae, images, lambda: _encoded(vae, images, batch_size))
+
+
+def _encoded(vae: Any, images: Tensor, batch_size: int) -> Tensor:
     latents = []
     with for_encoding(vae, images[:batch_size]):
         for block in progress(images.split(batch_size), "encode", unit="batch"):

@@ -14,6 +14,7 @@ import torch
 from mgd_helpers import arguments
 from mgd_helpers.arguments import did_you_mean
 from mgd_helpers.data.catalog import PIPELINE_REVISIONS, PROFILES
+from mgd_helpers.data.files import bytes_of
 from mgd_helpers.progress import is_quiet
 
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
@@ -121,7 +122,12 @@ def weights_hash(pipe: LatentPipeline) -> str:
     """SHA-256 of the names and values of all weights of a pipeline: it tells which model made an image."""
     digest = hashlib.sha256()
     for name, module in modules(pipe).items():
-        for key, tensor in sorted(module.state_dict().items()):
-            digest.update(f"{name}.{key}{tuple(tensor.shape)}{tensor.dtype}".encode())
-            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+        add_weights(digest, name, module)
     return digest.hexdigest()
+
+
+def add_weights(digest: Any, name: str, module: torch.nn.Module) -> None:
+    """Add names, shapes, types and values of the weights of one network to a digest."""
+    for key, tensor in sorted(module.state_dict().items()):
+        digest.update(f"{name}.{key}{tuple(tensor.shape)}{tensor.dtype}".encode())
+        digest.update(bytes_of(tensor))

@@ -1,15 +1,20 @@
-"""Set-up of a lab: seed, device, dtype, plot style and one line of versions."""
+"""Set-up of a lab: seed, device, dtype, plot style and one line of versions; its data, pipeline and latents."""
 
 from __future__ import annotations
 
+import os
+import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from mgd_helpers._shapes import Float, Tensor
+from mgd_helpers.data.catalog import PROFILES
 from mgd_helpers.data.datasets import load_data
 from mgd_helpers.data.image_sets import Dataset
+from mgd_helpers.encoding.latents import encode
 from mgd_helpers.encoding.pipelines import LatentPipeline, load_pipeline
 from mgd_helpers.provenance import package_versions
 
@@ -23,10 +28,42 @@ class Lab:
     device: torch.device
     dtype: torch.dtype
 
-    def load(self, profile: str | Path) -> tuple[Dataset, LatentPipeline]:
-        """The data of a profile, on the CPU, and its pipeline, on this lab's device and in its dtype."""
-        return load_data(profile), load_pipeline(profile, device=self.device, dtype=self.dtype)
+    def load(self, profile: str | Path, per_class: int | None = None) -> tuple[Dataset, LatentPipeline]:
+        """The data of a profile, on the CPU, and its pipeline, on this lab's device and in its dtype.
 
+        At most `per_class` training and test images of each class are read, the first ones; by default as many as the
+        catalogue says that a lab can afford.
+        """
+        if per_class is None and str(profile) in PROFILES:
+            per_class = PROFILES[str(profile)].per_class
+        data = load_data(profile, per_class=per_class)
+        return data, load_pipeline(profile, device=self.device, dtype=self.dtype)
+
+    def encode(self, pipe: LatentPipeline, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n lc lh lw"]:
+        """`mgd.encode` with the pipeline's VAE; of many pixels the latents are kept, in `cache_folder()`."""
+        cache = cache_folder() if images.numel() >= WORTH_KEEPING else None
+        return encode(pipe.vae, images, cache=cache)
+
+
+WORTH_KEEPING = 2**23  # numbers in all images, 43 of 3 x 256 x 256: encoding fewer is quicker than one notices
+
+
+def cache_folder() -> Path:
+    """Where labs keep latents, on Colab through the end of a session if a drive is mounted.
+
+    It is what `MGD_CACHE_DIR` names, else a folder in the Google drive that Colab has mounted, else the one that the
+    system has for such files.
+    """
+    if named := os.environ.get("MGD_CACHE_DIR"):
+        return Path(named).expanduser()
+    if COLAB_DRIVE.is_dir():
+        return COLAB_DRIVE / "mgd_helpers"
+    usual = {"darwin": Path.home() / "Library" / "Caches", "win32": os.environ.get("LOCALAPPDATA")}
+    home = usual.get(sys.platform) or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "mgd_helpers"
+
+
+COLAB_DRIVE = Path("/content/drive/MyDrive")
 
 # (tested from, tested below); outside this range `setup` warns and goes on
 TESTED = {"torch": ((2, 6), (2, 16)), "diffusers": ((0, 35), (0, 43))}
