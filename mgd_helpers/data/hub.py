@@ -29,11 +29,9 @@ def read_named(profile: Profile, image_size: int, per_class: int | None = None) 
     with _quiet_datasets() as datasets:
         local = profile.local()
         try:
-            if local:
-                folder = profile.folder if profile.folder and (local / profile.folder).is_dir() else None
-                found = datasets.load_dataset(str(local), data_dir=folder)
-            else:
-                found = datasets.load_dataset(profile.hub_id, data_dir=profile.folder, revision=profile.revision)
+            copy = local or _from_hub(profile)
+            folder = profile.folder if profile.folder and (copy / profile.folder).is_dir() else None
+            found = datasets.load_dataset(str(copy), data_dir=folder)
         except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
             raise FileNotFoundError(_missing(profile, local, error)) from error
     _check_contents(found, profile, str(local or profile.hub_id))
@@ -94,6 +92,18 @@ def read_hugging_face(
     train_set = _read(train, *how)
     test_set = train_set.take([]) if test is None else _read(test, *how)
     return Dataset(name, train_set, test_set, class_names)
+
+
+def _from_hub(profile: Profile) -> Path:
+    """The set's folder in the cache of the hub, downloaded where it is not there; without a network as it is there.
+
+    `datasets.load_dataset` could read it from the hub itself, but finds part of a repository only with a network.
+    """
+    from huggingface_hub import snapshot_download
+
+    files = f"{profile.folder}/*.parquet" if profile.folder else "*.parquet"
+    found = snapshot_download(str(profile.hub_id), repo_type="dataset", revision=profile.revision, allow_patterns=files)
+    return Path(found)
 
 
 def _missing(profile: Profile, local: Path | None, error: Exception) -> str:
@@ -204,16 +214,20 @@ def _files(part: Any, column: str, rows: Sequence[int]) -> Iterator[tuple[str, A
 
 @contextlib.contextmanager
 def _quiet_datasets() -> Iterator[Any]:
-    """The package `datasets`, with its progress bars only where ours are shown."""
+    """The package `datasets`, with its progress bars and those of the hub only where ours are shown."""
     try:
         import datasets
     except ImportError as error:
         raise ImportError("Data sets from the hub need the package datasets: pip install datasets") from error
-    shown = datasets.is_progress_bar_enabled()
-    if is_quiet():
-        datasets.disable_progress_bars()
-    try:
+    from huggingface_hub import utils
+
+    switches = [
+        (datasets.is_progress_bar_enabled(), datasets.disable_progress_bars, datasets.enable_progress_bars),
+        (not utils.are_progress_bars_disabled(), utils.disable_progress_bars, utils.enable_progress_bars),
+    ]
+    with contextlib.ExitStack() as after:
+        for shown, disable, enable in switches:
+            if shown and is_quiet():
+                disable()
+                after.callback(enable)
         yield datasets
-    finally:
-        if shown:
-            datasets.enable_progress_bars()

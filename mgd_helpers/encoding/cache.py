@@ -31,7 +31,7 @@ def remembered(
     file = folder / f"latents-{key[:32]}.safetensors"
     latents = _read(file, key)
     if latents is not None:
-        tell(f"{len(latents):,} latents were kept in {str(folder)!r} by an earlier call.")
+        tell(f"{len(latents):,} latents were read from {str(folder)!r}, where an earlier call kept them.")
         return latents.to(images.device)
     latents = make()
     try:

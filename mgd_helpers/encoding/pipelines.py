@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import hashlib
 import io
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -48,6 +51,10 @@ def load_pipeline(
     `"facebook/DiT-XL-2-256"`. Shipped pipelines and folders need no network. `device` defaults to CUDA where there is
     one, `dtype` to float32. Only safetensors are read, and no remote code runs.
 
+    All networks are read in `dtype` at once, never in float32 first: in half precision main memory holds half of the
+    weights' 32-bit size at most. For that, files of the variant `fp16` are taken where the source has them. The
+    autoencoder has the same `dtype`, as its pipeline expects; what overflows there, `encode` and `sample` refuse.
+
     Raises `ValueError` where the name is neither shipped, nor a folder, nor shaped like a hub id, for a data set
     without a pipeline, and for a folder that lacks a part or holds a broken one; `FileNotFoundError`, with the remedy,
     where it cannot be downloaded.
@@ -80,12 +87,15 @@ def load_pipeline(
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()  # it warns that the keys of id2label are text, as they are in any JSON file
     try:
-        pipe = DiffusionPipeline.from_pretrained(
+        revision = None if local else PIPELINE_REVISIONS.get(str(name))
+        load = functools.partial(
+            DiffusionPipeline.from_pretrained,
             str(folder),
             use_safetensors=True,
             local_files_only=local,
-            revision=None if local else PIPELINE_REVISIONS.get(str(name)),
+            revision=revision,
         )
+        pipe = _in_dtype(load, dtype or torch.float32)
     except (OSError, ValueError, RuntimeError, AttributeError, SafetensorError) as error:
         if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
             raise  # a download that does not fit
@@ -93,11 +103,24 @@ def load_pipeline(
     finally:
         logging.enable_progress_bar()
         logging.set_verbosity(verbosity)
-    pipe = pipe.to(device, dtype)
+    pipe = pipe.to(device)
     pipe.set_progress_bar_config(disable=is_quiet(), leave=False, delay=1)
     for module in modules(pipe).values():
         module.eval().requires_grad_(False)
     return pipe
+
+
+def _in_dtype(load: Callable[..., Any], dtype: torch.dtype) -> Any:
+    """Load with the weights in this type; for half precision from files that hold it, where there are any."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # diffusers 0.42 has another name for torch_dtype, 0.41 has not
+        if dtype in (torch.float16, torch.bfloat16):
+            try:
+                return load(torch_dtype=dtype, variant="fp16")
+            except ValueError as error:
+                if "variant=fp16" not in str(error):
+                    raise
+        return load(torch_dtype=dtype)
 
 
 def _not_loaded(name: str | Path, local: bool, error: Exception) -> Exception:

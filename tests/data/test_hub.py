@@ -2,9 +2,11 @@ import dataclasses
 import io
 import shutil
 
+import huggingface_hub
 import numpy as np
 import pytest
 import torch
+from hub_cache import HUB_NAMES, LAYOUTS
 from PIL import Image
 
 from mgd_helpers.data import hub
@@ -149,20 +151,6 @@ def test_a_broken_copy_is_not_called_a_missing_network(mirror, broken):
 
 
 # the sets of the catalogue, as small mirrors of the very layout of each
-
-LAYOUTS = {
-    "fashion_mnist": "fashion_mnist/{split}-00000-of-00001.parquet",
-    "cifar10": "plain_text/{split}-00000-of-00001.parquet",
-    "tiny_imagenet": "data/{split}-00000-of-00001-70d52db3c749a935.parquet",
-    "imagenette": "320px/{split}/0000.parquet",
-    "imagewoof": "320px/{split}/0000.parquet",
-    "imagenet100": "data/{split}-00000-of-00001.parquet",
-}
-HUB_NAMES = {
-    "fashion_mnist": ["T - shirt / top", *PROFILES["fashion_mnist"].class_names[1:]],
-    "imagewoof": list(PROFILES["imagewoof"].other_names[0]),
-    "imagenet100": [f"{name}, a synonym" for name in PROFILES["imagenet100"].class_names],
-}
 
 
 def write_mirror(folder, name, *, classes=None, labels=None, named=True, missing=0, splits=None):
@@ -326,16 +314,26 @@ def test_a_missing_split_or_column_is_refused(mirror):
 def test_the_mirror_wins_over_the_hub(mirror, monkeypatch):
     asked = []
     monkeypatch.setattr(datasets, "load_dataset", lambda *where, **options: asked.append((where, options)) or {})
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *where, **options: asked.append((where, options)))
     folder = mirror("imagenette")
     with pytest.raises(ValueError, match="must have the splits"):
         load_data("imagenette")
-    monkeypatch.delenv("MGD_DATA_DIR")
-    with pytest.raises(ValueError, match="must have the splits"):
-        load_data("imagenette")
-    assert asked == [
-        ((str(folder),), {"data_dir": "320px"}),
-        (("frgfm/imagenette",), {"data_dir": "320px", "revision": "refs/convert/parquet"}),
-    ]
+    assert asked == [((str(folder),), {"data_dir": "320px"})]
+
+
+@pytest.mark.parametrize(
+    ("name", "revision", "files"),
+    [("imagenette", "refs/convert/parquet", "320px/*.parquet"), ("cifar10", None, "*.parquet")],
+)
+def test_of_the_hub_only_the_files_of_the_set_are_downloaded(name, revision, files, tmp_path, monkeypatch):
+    asked = []
+    answer = lambda *where, **options: asked.append((where, options)) or str(tmp_path)  # noqa: E731
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", answer)
+    monkeypatch.setattr(hub, "check_memory", lambda *_: None)
+    with pytest.raises(FileNotFoundError, match="could not be read from the hub"):
+        load_data(name)
+    options = {"repo_type": "dataset", "revision": revision, "allow_patterns": files}
+    assert asked == [((PROFILES[name].hub_id,), options)]
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
@@ -343,7 +341,7 @@ def test_without_mirror_and_hub_the_way_is_told(name, tmp_path, monkeypatch):
     def offline(*where, **options):
         raise ConnectionError("no answer\nand much more")
 
-    monkeypatch.setattr(datasets, "load_dataset", offline)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", offline)
     monkeypatch.setattr(hub, "check_memory", lambda *_: None)
     monkeypatch.setenv("MGD_DATA_DIR", str(tmp_path))  # there, and empty
     profile = PROFILES[name]
