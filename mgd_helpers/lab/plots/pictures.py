@@ -40,7 +40,9 @@ def show_rows(
 ) -> Figure:
     """Show labeled rows of images one under the other, to be compared column by column; each `side` inches wide."""
     width = max(len(images) for images in rows.values())
-    figure, axes = plt.subplots(len(rows), width, figsize=(side * width + 1.4, 1.1 * side * len(rows) + 0.4), squeeze=False)
+    figure, axes = plt.subplots(
+        len(rows), width, figsize=(side * width + 1.4, 1.1 * side * len(rows) + 0.4), squeeze=False
+    )
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
         sns.despine(ax=axis, left=True, bottom=True)

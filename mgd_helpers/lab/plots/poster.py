@@ -43,7 +43,7 @@ def draw_poster(
     if not len(photographs) or not len(images):
         raise ValueError(f"photographs and images must hold pictures; got {len(photographs)} and {len(images)}.")
     below = -(-len(photographs) // columns) / columns, -(-len(images) // 4) / 4  # heights, if the width is 1
-    figure = plt.figure(figsize=(width, height))
+    figure = plt.figure(figsize=(width, height), layout="none")  # every part has its place on the paper
     figure.suptitle(title, fontsize=24, fontweight="bold", y=0.975)
     rows = [max(0.25, 0.86 * height / width - sum(below)), *below]
     top, middle, bottom = figure.subplots(
@@ -57,7 +57,7 @@ def draw_poster(
     top.spines["left"].set_visible(False)
     put_grid(middle, photographs, columns)
     put_grid(bottom, images, 4)
-    for axis, name in ((top, "a tree of them"), (middle, "photographs"), (bottom, "images")):
+    for axis, name in ((top, "the tree"), (middle, "photographs"), (bottom, "images")):
         axis.set_title(name, fontsize=16, loc="left", color=INK)
     return figure
 

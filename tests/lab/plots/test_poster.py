@@ -12,6 +12,7 @@ from PIL import Image
 
 from mgd_helpers.clustering.bisecting import bisect
 from mgd_helpers.lab.plots import poster
+from mgd_helpers.lab.plots.style import use_style
 
 
 @pytest.fixture
@@ -27,18 +28,23 @@ def test_the_file_has_the_pixels_of_the_paper(sheet):
     assert Image.open(file).size == (round(21.0 / 2.54 * 100 - 0.5), round(29.7 / 2.54 * 100 - 0.5))
 
 
-def test_tree_photographs_and_images_are_there_and_inside_the_paper(sheet):
+@pytest.mark.parametrize("styled", [False, True])
+def test_tree_photographs_and_images_are_there_and_inside_the_paper(sheet, styled):
     tree, _, photographs, images = sheet
-    figure = poster.draw_poster(*sheet, title="Mine", marked=tree.leaves)
-    figure.canvas.draw()
+    with plt.rc_context():
+        if styled:  # as in a lab, where figures are laid out by themselves
+            use_style()
+        figure = poster.draw_poster(*sheet, title="Mine", marked=tree.leaves)
+        figure.canvas.draw()
     assert figure.get_suptitle() == "Mine"
+    title = figure._suptitle.get_window_extent()
     top, middle, bottom = figure.axes
     boxes = [child for child in top.get_children() if isinstance(child, AnnotationBbox)]
     assert len(boxes) == len(tree)
     for box in boxes:
         extent = box.get_window_extent()
         assert figure.bbox.x0 <= extent.x0 and extent.x1 <= figure.bbox.x1
-        assert middle.get_window_extent().y1 < extent.y0 and extent.y1 < 0.97 * figure.bbox.y1
+        assert middle.get_window_extent().y1 < extent.y0 and extent.y1 < title.y0
     levels = sorted({round(box.get_window_extent().y0) for box in boxes})
     assert all(upper - lower > boxes[0].get_window_extent().height for lower, upper in itertools.pairwise(levels))
     for axis, some, columns in ((middle, photographs, 10), (bottom, images, 4)):
