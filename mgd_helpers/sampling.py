@@ -5,10 +5,8 @@ A guidance sees all images that it is for at every step, while the networks take
 
 from __future__ import annotations
 
-import functools
 import inspect
-import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from numbers import Integral, Real
 from typing import Any
@@ -20,6 +18,7 @@ from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.encoding.batching import alone, in_batches, latents_decoded
 from mgd_helpers.encoding.callers import is_dit
 from mgd_helpers.encoding.compatibility import count_classes
+from mgd_helpers.encoding.memory import BatchSize
 from mgd_helpers.encoding.pipelines import Pipeline
 from mgd_helpers.guidance.per_class import PerClass
 from mgd_helpers.guidance.pulls import Guidance
@@ -54,8 +53,9 @@ def sample(
     default the class is the label, or for other entries the position of the first equal one; images count up within.
 
     Images that a guidance must see together are denoised in lockstep, others `batch_size` at once. Denoiser and decoder
-    never take more than `batch_size` images at once (each in two rows, under classifier-free guidance), and fewer where
-    a GPU runs out of memory; text encoders and the guidance see them all.
+    never take more than `batch_size` images at once (each in two rows, under classifier-free guidance). Where a GPU
+    runs out of memory there, they go on with half as many, and say so in a line; what has been made is kept. Text
+    encoders and the guidance see all images of a call: of what they take no batch can be made smaller.
 
     The same `asked`, `keys` and `batch_size` give the same images to the bit. Another split, order or company moves
     them by rounding, as a rule by at most one grey level; other machines, dtypes and versions of torch by more.
@@ -87,6 +87,7 @@ def sample(
         guidance = {one: own for one, own in guidance.items() if own is not None} or None
     latents = output == "latents"
     found: dict[int, Tensor] = {}
+    at_once = BatchSize(batch_size)
     groups = _in_lockstep(classes, guidance, batch_size)
     for rows in progress(groups, "sample", unit="call") if len(groups) > 1 else groups:
         own: Any = guidance
@@ -95,8 +96,7 @@ def sample(
             own = PerClass(guidance, here) if any(one in guidance for one in here) else None
         generators = [seeding.generator(seed, *keys[row]) for row in rows]
         given = _keywords([entries[row] for row in rows], parameters) | options
-        call = functools.partial(_call, pipe, own, generators, given, cfg_channels, latents)
-        made, batch_size = _within_memory(call, generators, batch_size)
+        made = _call(pipe, own, generators, given, cfg_channels, latents, at_once)
         found |= dict(zip(rows, made, strict=True))
     return torch.stack([found[row] for row in range(len(entries))])
 
@@ -119,24 +119,6 @@ def _in_lockstep(classes: Sequence[int], guidance: Any, batch_size: int) -> list
     return [sorted(group) for group in groups]
 
 
-def _within_memory(
-    call: Callable[[int], Tensor], generators: list[torch.Generator], batch_size: int
-) -> tuple[Tensor, int]:
-    """Make a call, again with half the batch where memory runs out: what it gives, and the batch that fits."""
-    states = [generator.get_state() for generator in generators]
-    while True:
-        try:
-            return call(batch_size), batch_size
-        except torch.OutOfMemoryError as error:
-            if batch_size == 1:
-                raise
-            reason, batch_size = str(error).partition(".")[0], (min(batch_size, len(generators)) + 1) // 2
-        torch.cuda.empty_cache()
-        warnings.warn(f"{reason}; going on with batch_size={batch_size}.", stacklevel=3)
-        for generator, state in zip(generators, states, strict=True):
-            generator.set_state(state)
-
-
 def _call(
     pipe: Any,
     guidance: Guidance | None,
@@ -144,11 +126,11 @@ def _call(
     given: dict,
     cfg_channels: int | None,
     latents: bool,
-    batch_size: int,
+    batch_size: BatchSize,
 ) -> Float[Tensor, "n ..."]:
     with ExitStack() as stack:
         stack.enter_context(alone(pipe))
-        rows = 2 * min(len(generators), batch_size)  # classifier-free guidance takes two for each image
+        rows = 2 * min(len(generators), batch_size.images)  # classifier-free guidance takes two for each image
         stack.enter_context(for_sampling(pipe, rows))
         stack.enter_context(steer(pipe, guidance, generators=generators, cfg_channels=cfg_channels))
         stack.enter_context(in_batches(pipe, len(generators), batch_size))

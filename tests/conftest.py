@@ -22,6 +22,20 @@ def device(request):
     return torch.device(request.param)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def no_latents_from_elsewhere(tmp_path_factory):
+    """What labs keep goes into a folder of this run."""
+    os.environ["MGD_CACHE_DIR"] = str(tmp_path_factory.mktemp("latents"))
+
+
+@pytest.fixture(scope="session")
+def hub_home(tmp_path_factory):
+    """The stand-in for the hub's cache, made once: `hub_cache.use(monkeypatch, hub_home)` turns to it."""
+    import hub_cache
+
+    return hub_cache.build(tmp_path_factory.mktemp("hub"))
+
+
 @pytest.fixture
 def randn():
     """Standard normal tensors from a fixed seed, on the CPU: `randn(3, 4)`."""

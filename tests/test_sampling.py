@@ -8,7 +8,7 @@ import tiny as kinds
 import torch
 
 from mgd_helpers import sampling
-from mgd_helpers.encoding import batching
+from mgd_helpers.encoding import batching, memory
 from mgd_helpers.encoding.latents import encode
 from mgd_helpers.guidance.pulls import ManifoldPull, ModePull
 from mgd_helpers.guidance.steering import steer
@@ -194,12 +194,12 @@ def test_the_batch_that_the_memory_held_is_kept(tiny, monkeypatch):
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return forward(rows, **options)
 
-    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
     tiny.transformer.forward = small
-    with pytest.warns(UserWarning) as told:
-        sample(tiny, [0] * 16, steps=1, batch_size=4)
-    assert len(told) == 1
-    assert max(seen[1:]) <= 4
+    said = []
+    monkeypatch.setattr(memory, "tell", said.append)
+    sample(tiny, [0] * 16, steps=1, batch_size=4)
+    assert said == ["CUDA out of memory; going on with batch_size=2."]
+    assert seen == [8] + [4] * 8  # no step is made anew
 
 
 def test_numpy_numbers_and_tensors_are_numbers(tiny):
@@ -220,20 +220,40 @@ def test_pipeline_and_scheduler_come_back_also_after_an_error(tiny):
         assert vars(getattr(tiny, part)).keys() == before[part].keys(), part
 
 
-def test_where_memory_is_short_the_batch_is_halved_and_the_images_stay(tiny, monkeypatch):
-    plain = sample(tiny, [0, 1] * 4, steps=STEPS)
-    forward = tiny.transformer.forward
+def test_where_memory_is_short_the_batch_is_halved_and_the_images_stay(tiny, randn):
+    guidance = {label: window(ManifoldPull(randn(4, *LATENT), randn(30, *LATENT)), below=0.99) for label in (0, 1)}
+    plain = sample(tiny, [0, 1] * 4, guidance=guidance, steps=STEPS)
+    forward, decode, rows_decoded = tiny.transformer.forward, tiny.vae.decode, []
 
     def small(rows, **options):
         if len(rows) > 6:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate much")
         return forward(rows, **options)
 
-    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
-    tiny.transformer.forward = small
-    with pytest.warns(UserWarning, match="CUDA out of memory; going on with batch_size=2"):
-        found = sample(tiny, [0, 1] * 4, steps=STEPS)
-    torch.testing.assert_close(found, plain, rtol=0, atol=GREY)
+    def smaller(latents, **options):
+        if len(latents) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate a lot")
+        rows_decoded.append(len(latents))
+        return decode(latents, **options)
+
+    tiny.transformer.forward, tiny.vae.decode = small, smaller
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = sample(tiny, [0, 1] * 4, guidance=guidance, steps=STEPS)
+    torch.testing.assert_close(found, plain, rtol=0, atol=GREY)  # the sets saw all their images at every step
+    assert rows_decoded == [1] * 8
+    assert (tiny.transformer.forward, tiny.vae.decode) == (small, smaller)
+
+
+def test_a_single_image_that_the_memory_does_not_hold_is_told_with_the_remedy(tiny):
+    def none(rows, **options):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate much")
+
+    tiny.transformer.forward = none
+    with pytest.raises(
+        torch.OutOfMemoryError, match=r"^CUDA out of memory, with a single image at once\. Free the GPU"
+    ):
+        sample(tiny, [0, 1], steps=1)
 
 
 @pytest.mark.parametrize("part", ["transformer", "vae"])

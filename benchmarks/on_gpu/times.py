@@ -7,7 +7,6 @@ with a `fault` is a check that failed.
 from __future__ import annotations
 
 import re
-import warnings
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -21,6 +20,7 @@ from benchmarks.students import CLASSES, random_set
 from benchmarks.tree import mixture
 from benchmarks.worlds import among_noise
 from mgd_helpers import bisect, local_tangent, seeding, steer
+from mgd_helpers.encoding import batching, memory
 from mgd_helpers.guidance import factories
 from mgd_helpers.guidance.pulls import ManifoldPull
 from mgd_helpers.students.training import Recipe, train_students
@@ -69,10 +69,10 @@ def batches(options: Namespace, left: Callable[[], float]) -> Iterator[dict]:
 
 def _within_memory(run, batch, device) -> tuple[float, int]:
     """What a short run takes beyond the weights, and how many images at once the memory held: `sample` halves."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    said: list[str] = []
+    with batching.replaced(memory, "tell", said.append):
         peak = peak_mib(lambda: run(steps=2, batch_size=batch), device=device)
-    halved = [int(size) for one in caught for size in re.findall(r"going on with batch_size=(\d+)", str(one.message))]
+    halved = [int(size) for line in said for size in re.findall(r"going on with batch_size=(\d+)", line)]
     return peak, min([batch, *halved])
 
 

@@ -98,9 +98,12 @@ def stack(images: list[np.ndarray], where: str | Path) -> Float[Tensor, "n c h w
         )
     if len({image.ndim for image in images}) > 1:
         images = [image if image.ndim == 3 else np.stack([image] * 3, -1) for image in images]
-    stacked = torch.from_numpy(np.stack(images))
-    stacked = stacked[:, None] if stacked.ndim == 3 else stacked.permute(0, 3, 1, 2)
-    return from_uint8(stacked.contiguous())
+    height, width, *channels = images[0].shape
+    stacked = torch.empty(len(images), *(channels or [1]), height, width)
+    for row, image in enumerate(images):  # one by one, so that no second copy of all is in memory
+        pixels = torch.from_numpy(image)
+        stacked[row] = from_uint8(pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1))
+    return stacked
 
 
 def png(image: Float[Tensor, "c h w"]) -> bytes:

@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 import torch
 
 from mgd_helpers._shapes import Tensor
+from mgd_helpers.encoding.memory import BatchSize
 from mgd_helpers.encoding.pipelines import LatentPipeline, Pipeline
 
 DENOISERS = ("transformer", "unet")
@@ -37,14 +38,16 @@ def alone(pipe: Pipeline) -> Iterator[None]:
 
 
 @contextmanager
-def in_batches(pipe: Pipeline, images: int, batch_size: int) -> Iterator[None]:
-    """Within the context, denoiser and decoder take at most `batch_size` of the `images` of a call at once."""
-    parts = -(-images // batch_size)
+def in_batches(pipe: Pipeline, images: int, batch_size: BatchSize) -> Iterator[None]:
+    """Within the context, denoiser and decoder take at most `batch_size` of the `images` of a call at once.
+
+    Where memory runs out in one of them, it is asked again for fewer, and nothing that has been made is made anew.
+    """
     methods = [(getattr(pipe, name, None), "forward") for name in DENOISERS] + [(getattr(pipe, "vae", None), "decode")]
     with ExitStack() as stack:
         for network, method in methods:
-            if network is not None and parts > 1:
-                stack.enter_context(replaced(network, method, _split(getattr(network, method), parts)))
+            if network is not None:
+                stack.enter_context(replaced(network, method, _split(getattr(network, method), images, batch_size)))
         yield
 
 
@@ -87,9 +90,11 @@ def replaced(thing: object, name: str, function: Callable[..., Any]) -> Iterator
             setattr(thing, name, before)
 
 
-def _split(function: Callable[..., Any], parts: int) -> Callable[..., Any]:
+def _split(function: Callable[..., Any], images: int, batch_size: BatchSize) -> Callable[..., Any]:
     def in_parts(*args: Any, **kwargs: Any) -> Any:
         given = [value for value in (*args, *kwargs.values()) if torch.is_tensor(value) and value.ndim > 1]
+        if not given and images <= batch_size.images:
+            return function(*args, **kwargs)
         if not given:
             raise ValueError(
                 f"pipe must call its networks with a tensor of rows; it calls "
@@ -97,12 +102,18 @@ def _split(function: Callable[..., Any], parts: int) -> Callable[..., Any]:
                 "smaller. Pass a batch_size that holds all images."
             )
         rows = len(given[0])
-        size = -(-rows // parts)
-        answers = [
-            function(*_rows(args, rows, start, size), **_rows(kwargs, rows, start, size))
-            for start in range(0, rows, size)
-        ]
-        return _joined(answers)
+
+        def part(start: int, stop: int) -> Any:
+            if stop - start == rows:
+                return function(*args, **kwargs)
+            size = stop - start
+            return function(*_rows(args, rows, start, size), **_rows(kwargs, rows, start, size))
+
+        def size(at_once: int) -> int:
+            return -(-rows // -(-images // at_once))  # parts as even as can be
+
+        answers = list(batch_size.blocks(part, rows, size=size))
+        return answers[0] if len(answers) == 1 else _joined(answers)
 
     return in_parts
 

@@ -5,6 +5,7 @@ z = (E(x) - shift) * scale: the posterior *mean* of the VAE, so that one image a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 from mgd_helpers import arguments
 from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.encoding.cache import remembered
+from mgd_helpers.encoding.memory import BatchSize
 from mgd_helpers.progress import progress
 from mgd_helpers.threads import for_decoding, for_encoding
 
@@ -30,7 +32,9 @@ def encode(
     `cache` is a folder that keeps the latents: another call with the same images and the same VAE, by their values,
     reads them from there (`mgd_helpers.encoding.cache`).
 
-    Raises `ValueError` where the images do not fit the VAE or leave [-1, 1].
+    Where a GPU is short of memory, batches halve themselves (`mgd_helpers.encoding.memory`).
+
+    Raises `ValueError` where the images do not fit the VAE or leave [-1, 1], and where the VAE overflows.
     """
     channels, batch_size = vae.config.in_channels, arguments.whole("batch_size", batch_size, at_least=1)
     if arguments.tensor("images", images).ndim != 4 or images.shape[1] != channels:
@@ -42,27 +46,31 @@ def encode(
 
 
 def _encoded(vae: Any, images: Tensor, batch_size: int) -> Tensor:
-    latents = []
+    def of_block(start: int, stop: int) -> Tensor:
+        mean = vae.encode(images[start:stop].to(vae.device, vae.dtype)).latent_dist.mean
+        return ((mean - _shift(vae)) * vae.config.scaling_factor).float().to(images.device)
+
     with for_encoding(vae, images[:batch_size]):
-        for block in progress(images.split(batch_size), "encode", unit="batch"):
-            mean = vae.encode(block.to(vae.device, vae.dtype)).latent_dist.mean
-            latents.append(((mean - _shift(vae)) * vae.config.scaling_factor).float().to(images.device))
-    return torch.cat(latents)
+        return _finite("latents", vae, _in_blocks(of_block, len(images), batch_size, "encode"))
 
 
 @torch.no_grad()
 def decode(vae: Any, latents: Float[Tensor, "n lc lh lw"], *, batch_size: int = 64) -> Float[Tensor, "n c h w"]:
-    """Decode scaled latents to images in [-1, 1], in batches on the VAE's device; float32 on the latents' device."""
+    """Decode scaled latents to images in [-1, 1], in batches on the VAE's device; float32 on the latents' device.
+
+    Where a GPU is short of memory, batches halve themselves.
+    """
     channels, batch_size = vae.config.latent_channels, arguments.whole("batch_size", batch_size, at_least=1)
     if arguments.tensor("latents", latents).ndim != 4 or latents.shape[1] != channels:
         raise ValueError(f"latents must be [N, {channels}, h, w] for this VAE; got {list(latents.shape)}.")
     if not (latents.is_meta or latents.isfinite().all()):
         raise ValueError("latents must be finite; got NaN or infinite values. Find out where they come from.")
-    images = []
+
+    def of_block(start: int, stop: int) -> Tensor:
+        return decoded(vae, latents[start:stop]).clamp(-1, 1).to(latents.device)
+
     with for_decoding(vae, latents[:batch_size]):
-        for block in progress(latents.split(batch_size), "decode", unit="batch"):
-            images.append(decoded(vae, block).clamp(-1, 1).to(latents.device))
-    return torch.cat(images)
+        return _finite("images", vae, _in_blocks(of_block, len(latents), batch_size, "decode"))
 
 
 def decoded(vae: Any, latents: Float[Tensor, "n lc lh lw"]) -> Float[Tensor, "n c h w"]:
@@ -84,6 +92,20 @@ def pack(latents: Float[Tensor, "n c h w"]) -> Float[Tensor, "n tokens packed"]:
         raise ValueError(f"latents must have even height and width to be packed; got {list(latents.shape)}.")
     patches = latents.view(count, channels, height // 2, 2, width // 2, 2).permute(0, 2, 4, 1, 3, 5)
     return patches.reshape(count, height // 2 * (width // 2), 4 * channels)
+
+
+def _in_blocks(call: Callable[[int, int], Tensor], rows: int, batch_size: int, what: str) -> Tensor:
+    blocks = BatchSize(batch_size).blocks(call, rows)
+    return torch.cat(list(progress(blocks, what, unit="batch", total=max(1, -(-rows // batch_size)))))
+
+
+def _finite(name: str, vae: Any, found: Tensor) -> Tensor:
+    if not (found.is_meta or found.isfinite().all()):
+        raise ValueError(
+            f"the VAE must give finite {name}; got NaN or infinite values in {vae.dtype}. Some autoencoders overflow "
+            "in float16: load the pipeline with dtype=torch.bfloat16 or torch.float32. Else check its weights."
+        )
+    return found
 
 
 def _shift(vae: Any) -> float:

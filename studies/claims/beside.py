@@ -138,12 +138,12 @@ def nearer_than_chance(data: str, row: str) -> bool:
 CLAIMS = (
     ("Ten times the error of the best autoencoder changes next to nothing.", ten_times_the_error),
     (
-        "At nearly four hundred times, guided rows and decoded targets lose three to five points;",
+        "At nearly four hundred times, guided rows and decoded targets lose three to five points.",
         four_hundred_times_the_error,
     ),
-    ("at two thousand times, a blur is left and everything falls together.", a_blur_is_left),
+    ("At two thousand times, a blur is left and everything falls together.", a_blur_is_left),
     (
-        "These denoisers are weak, and here guidance is worth ten points and not two:",
+        "These denoisers are weak, and here guidance is worth ten points and not two.",
         guidance_is_worth_ten_points,
     ),
     (
@@ -156,17 +156,17 @@ CLAIMS = (
         lambda: all(map(typical_but_alike, DATA_SETS)),
     ),
     (
-        "The projected pull gives up less of the spread;",
+        "The projected pull gives up less of the spread.",
         lambda: all(measures(data).diversity["mode"] < measures(data).diversity["tangent"] for data in DATA_SETS),
     ),
     (
-        "*match+transport* keeps more of it than the plain pull, and has a higher precision and a larger coverage than "
-        "the unguided pipeline, on all three.",
+        "A set steered by *match+transport* keeps more of it than the plain pull. It has a higher precision and a "
+        "larger coverage than the unguided pipeline, on all three.",
         lambda: all(map(wide_and_precise, DATA_SETS)),
     ),
     (
-        "on CIFAR-10, real images drawn at random have the second smallest Fréchet distance of all rows, and teach a "
-        "ConvNet less than every guided one.",
+        "On CIFAR-10, real images drawn at random have the second smallest Fréchet distance of all rows. They teach "
+        "a ConvNet less than every guided one.",
         near_and_no_teacher,
     ),
     (
@@ -204,17 +204,17 @@ CLAIMS = (
         lambda: all(map(twice_the_evaluations, DATA_SETS)),
     ),
     (
-        "Distribution matching takes longer than guided sampling on the two grey sets; its price does not depend on "
+        "Distribution matching takes longer than guided sampling on the two grey sets. Its price does not depend on "
         "the size of the denoiser, so on CIFAR-10 the two are level.",
         lambda: min(map(matching_to_guided, GRAY)) > 1.5 and 0.8 < matching_to_guided(PHOTOGRAPHS) < 1.25,
     ),
     (
-        "spread over a hundred images, as here, it makes it the most expensive row.",
+        "Spread over a hundred images, as here, it makes it the most expensive row.",
         lambda: all(cost(data).seconds_per_image.idxmax() == "minimax" for data in DATA_SETS),
     ),
     (
-        "On digits, more images of the plain pull than chance allows lie very near one, and on CIFAR-10 more of "
-        "*soft*, *transport* and *match+transport*, four in ten of the last.",
+        "On digits, more images of the plain pull than chance allows lie very near one. On CIFAR-10 more of *soft*, "
+        "*transport* and *match+transport* do, four in ten of the last.",
         lambda: (
             nearer_than_chance("digits", "mode")
             and all(nearer_than_chance(PHOTOGRAPHS, row) for row in ("soft", "transport", BOTH))
@@ -222,7 +222,7 @@ CLAIMS = (
         ),
     ),
     (
-        "the decoded targets, which are such means, show the same and more.",
+        "The decoded targets, which are such means, show the same and more.",
         lambda: all(
             audits(data)["decoded targets"]["nearer_share"] > max(audits(data)[row]["nearer_share"] for row in PULLED)
             for data in DATA_SETS
@@ -233,7 +233,7 @@ CLAIMS = (
         lambda: all(nearer(data, "match")[0] < 0.05 for data in DATA_SETS),
     ),
     (
-        "on CIFAR-10 nearly all of its images are still very near one, and with half the steps most count as near "
+        "On CIFAR-10 nearly all of its images are still very near one. With half the steps most count as near "
         "duplicates.",
         lambda: (
             audits(PHOTOGRAPHS)[MATCHING]["nearer_share"] > 0.95 and audits(PHOTOGRAPHS)[SHORT]["near_duplicates"] > 50
@@ -244,7 +244,7 @@ CLAIMS = (
         lambda: all(abs(audit["membership_auc"] - 0.5) < 0.05 for data in DATA_SETS for audit in audits(data).values()),
     ),
     (
-        "pulls, that of `mgd.distill`'s default among them, come closer to them than unguided samples do.",
+        "pulls come closer to them than unguided samples do. That of `mgd.distill`'s default is among them.",
         lambda: all(
             audits(data)[row]["median"] < audits(data)["unguided"]["median"]
             for data in DATA_SETS

@@ -115,8 +115,8 @@ CLAIMS = (
     ),
     ("A ConvNet tells none of them apart.", lambda: set(students("neighbourhood").values()) == {SAME}),
     (
-        "For a nearest neighbour more is better, step by step: *k 6, d 2* is two points behind, *k 100, d 32* a good "
-        "point ahead.",
+        "For a nearest neighbour more is better, step by step. Thus *k 6, d 2* is two points behind, and *k 100, d "
+        "32* a good point ahead.",
         more_neighbors_are_better,
     ),
     (
@@ -134,11 +134,11 @@ CLAIMS = (
         ),
     ),
     (
-        "The tangent at the noisy sample, among noisy neighbours, is Eq. 5 of the paper, and two points behind;",
+        "The tangent at the noisy sample, among noisy neighbours, is Eq. 5 of the paper, and two points behind.",
         lambda: -2.3 < neighbor_points("tangent")["at the noisy sample"] < -1.8,
     ),
     (
-        "that of points drawn on spheres, as in the released code, nearly three.",
+        "That of points drawn on spheres, as in the released code, is nearly three behind.",
         lambda: -2.9 < neighbor_points("tangent")["of points on spheres"] < -2.5,
     ),
     (
@@ -151,8 +151,8 @@ CLAIMS = (
         lambda: students("strength")["0.4"] == neighbors("strength")["0.4"] == WORSE,
     ),
     (
-        "The three schedules, each at one rate that was not tuned, are as good as the constant for a ConvNet, and "
-        "worse for a nearest neighbour,",
+        "The three schedules, each at one rate that was not tuned, are as good as the constant for a ConvNet. They "
+        "are worse for a nearest neighbour,",
         schedules_are_as_good_for_a_convnet,
     ),
     (
@@ -161,13 +161,13 @@ CLAIMS = (
     ),
     ("By nearest neighbour longer is better, step by step.", later_stops_are_better),
     (
-        "Ten steps of DDIM cost nothing that can be told, ten of DPM-Solver++ a third of a point for a ConvNet, and "
-        "two hundred and fifty steps gain nothing.",
+        "Ten steps of DDIM cost nothing that can be told, ten of DPM-Solver++ a third of a point for a ConvNet. Two "
+        "hundred and fifty steps gain nothing.",
         fast_samplers_cost_little,
     ),
     (
-        "Under every sampler the guided sets are ahead of the unguided ones in the mean, by both judges, and about as "
-        "far with ten steps as with two hundred and fifty.",
+        "Under every sampler the guided sets are ahead of the unguided ones in the mean, by both judges. With ten "
+        "steps they are about as far ahead as with two hundred and fifty.",
         every_sampler_gains,
     ),
     (

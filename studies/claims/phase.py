@@ -144,11 +144,11 @@ CLAIMS = (
         projecting_stays_closer,
     ),
     (
-        "At blur 0.8 the plain pull ends closer to the manifold in every world,",
+        "At blur 0.8 the plain pull ends closer to the manifold in every world.",
         lambda: verdicts(list(toys(blur=0.8)), tuple(STOPS), OFF) == {WORSE},
     ),
     (
-        "for there the targets lie closer to it than what the denoiser makes by itself.",
+        "For there the targets lie closer to it than what the denoiser makes by itself.",
         blunt_worlds_have_closer_targets,
     ),
     (
@@ -156,7 +156,7 @@ CLAIMS = (
         "only.",
         mmd_favours_closed_circles_only,
     ),
-    ("On open arcs it prefers the means themselves to their nearest points of the manifold,", means_beat_their_feet),
+    ("On open arcs it prefers the means themselves to their nearest points of the manifold.", means_beat_their_feet),
     (
         "**The pipelines** have curvatures alike, about 0.4.",
         lambda: between("curvature", dict.fromkeys(phase_figure.pipelines(), (0.38, 0.45))),
@@ -168,7 +168,7 @@ CLAIMS = (
     ("In a random way off the tangent it is a sixteenth, a sixth and a third;", in_a_random_way_little_stays),
     ("in the toy, both ways agree.", both_ways_agree_in_the_toy),
     (
-        "At the blunt ends, blur 0.4 and 0.8, the worlds around all favour the plain pull by distance, stopped or not;",
+        "At the blunt ends, blur 0.4 and 0.8, the worlds around all favour the plain pull by distance, stopped or not.",
         lambda: (
             pipelines_lie_among_them()
             and len(worlds_around_the_pipelines()) == 4
@@ -176,12 +176,12 @@ CLAIMS = (
         ),
     ),
     (
-        "At the sharp ends, stopped at one half, less than a tenth is at stake, where targets lie one to two and a "
-        "half off.",
+        "At the sharp ends, stopped at one half, targets lie one to two and a half off. There less than a tenth is "
+        "at stake.",
         little_is_at_stake_at_the_sharp_ends,
     ),
     (
-        "by MMD they are divided.",
+        "By MMD they are divided.",
         lambda: {BETTER, WORSE} <= verdicts(worlds_around_the_pipelines(), tuple(STOPS), MMD),
     ),
     ("five steps and a blur of 0.8 are both blunt, and disagree.", blunt_in_two_ways),

@@ -41,7 +41,7 @@ CLAIMS = (
         lambda: min(points("networks", judge)["one a step"] for judge in report.JUDGES.values()) > -0.3,
     ),
     (
-        "Narrower or shallower networks see less, three blocks leave a single pixel of these latents, and a matching "
+        "Narrower or shallower networks see less, and three blocks leave a single pixel of these latents. A matching "
         "that stops at one half loses a point.",
         lambda: (
             points("width")["16"] < -1
@@ -51,8 +51,8 @@ CLAIMS = (
         ),
     ),
     (
-        "No other rate, number of centres, entropy, strength or window of transport, or scale that was tried has a "
-        "better mean than the base, as a ConvNet sees it.",
+        "We tried other rates, numbers of centres, entropies, scales, and strengths and windows of transport. None "
+        "has a better mean than the base, as a ConvNet sees it.",
         lambda: all(
             max(points(factor).values()) <= 0
             for factor in ("rate", "centres", "entropy", "strength of transport", "window of transport", "scale")
@@ -60,12 +60,12 @@ CLAIMS = (
     ),
     (
         "And under each of six samplers the guided sets are ahead of unguided ones by the same sampler, by both "
-        "judges; least under fifty steps of DDPM.",
+        "judges. The lead is least under fifty steps of DDPM.",
         ahead_under_every_sampler,
     ),
     (
-        "None is ahead of the base by more than half a point in the mean, and three sets tell none of these from zero; "
-        "the projection comes last by both judges, for a nearest neighbour beyond doubt.",
+        "None is ahead of the base by more than half a point in the mean. Three sets tell none of these from zero. "
+        "The projection comes last by both judges, for a nearest neighbour beyond doubt.",
         nothing_wins,
     ),
 )

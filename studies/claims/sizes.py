@@ -63,7 +63,7 @@ CLAIMS = (
         one_image,
     ),
     (
-        "*match+transport* is two points ahead of the plain pull, by an interval that leaves zero out but does not "
+        "The plain pull is two points behind *match+transport*, by an interval that leaves zero out but does not "
         "survive the counting.",
         lambda: (
             in_the_mean(BOTH, "mode", 1) == BETTER
@@ -79,8 +79,8 @@ CLAIMS = (
         ),
     ),
     (
-        "With fifty, *match+transport* is still three points ahead of the unguided pipeline, and a point ahead of "
-        "*mgd3* and of the plain pull, after counting.",
+        "With fifty, *match+transport* is still three points ahead of the unguided pipeline, after counting. It is a "
+        "point ahead of *mgd3* and of the plain pull, after counting, too.",
         lambda: (
             [round(lead) for lead in leads(pooled(50, base=BOTH), "unguided", "mgd3", "mode")] == [3, 1, 1]
             and set(pooled(50, base=BOTH).verdict[["unguided", "mgd3", "mode"]]) == {WORSE}
@@ -95,21 +95,21 @@ CLAIMS = (
         ),
     ),
     (
-        "They are ahead of those nearest to the targets, too, by an interval that leaves zero out: chance shows the "
+        "They are ahead of those nearest to the targets, too, by an interval that leaves zero out. Chance shows the "
         "spread of a class.",
         lambda: in_the_mean("random real", "nearest real", 50) == BETTER,
     ),
     ("Distribution matching has the highest mean.", lambda: pooled(50).accuracy.idxmax() == MATCHING),
     # another student
     (
-        "Within one set they scatter by one and a half points (a standard deviation), so the mean of three still has "
-        "0.8 to 0.9 points of luck in it, a little less than sets of one row differ.",
+        "Within one set they scatter by one and a half points (a standard deviation). So the mean of three still has "
+        "0.8 to 0.9 points of luck in it. Sets of one row differ by a little more.",
         luck_of_resnets,
     ),
     ("(Of the five sets, the fifth of some rows was left to a CPU.)", left_to_a_cpu),
     (
-        "In the mean over the data sets a ResNet learns more from *match+transport* than from any other row of the "
-        "table, after all of them are counted, and those that train their pixels are among them.",
+        "In the mean over the data sets a ResNet learns more from *match+transport* than from any other row, after "
+        "counting. Those that train their pixels are among them.",
         lambda: set(pooled(10, RESNET, BOTH).verdict.dropna()) == {WORSE},
     ),
     (
@@ -121,8 +121,8 @@ CLAIMS = (
         ),
     ),
     (
-        "What changes most is distribution matching: more than five points ahead of unguided images for a ConvNet, it "
-        "is one point ahead for a ResNet, and not told apart.",
+        "What changes most is distribution matching. For a ConvNet it is more than five points ahead of unguided "
+        "images. For a ResNet it is one point ahead, and not told apart.",
         lambda: (
             pooled(10).difference[MATCHING] > 0.05
             and round(100 * pooled(10, RESNET).difference[MATCHING]) == 1
@@ -137,8 +137,8 @@ CLAIMS = (
         ),
     ),
     (
-        "Guidance to single targets helps a ResNet as it helps a ConvNet: *mgd3*, *mode* and *soft* are ahead of "
-        "unguided images after counting; *tangent* and *released* are not.",
+        "Guidance to single targets helps a ResNet as it helps a ConvNet. After counting, *mgd3*, *mode* and *soft* "
+        "are ahead of unguided images; *tangent* and *released* are not.",
         lambda: [pooled(10, RESNET).verdict[row] for row in GUIDED] == [BETTER, BETTER, SAME, BETTER, SAME],
     ),
     (
@@ -157,8 +157,8 @@ CLAIMS = (
         ),
     ),
     (
-        "With one image, a ResNet learns eight points more from *match+transport* than from unguided images, by an "
-        "interval that leaves zero out but does not survive the counting.",
+        "With one image, a ResNet learns eight points more from *match+transport* than from unguided images. The "
+        "interval leaves zero out, but does not survive the counting.",
         lambda: (
             in_the_mean(BOTH, "unguided", 1, RESNET) == BETTER
             and pooled(1, RESNET).verdict[BOTH] == SAME
@@ -173,7 +173,7 @@ CLAIMS = (
     ),
     (
         "Distribution matching has the lowest mean of all rows, twenty points behind *match+transport*, after "
-        "counting:",
+        "counting.",
         lambda: (
             pooled(1, RESNET).accuracy.idxmin() == MATCHING
             and pooled(1, RESNET, BOTH).verdict[MATCHING] == WORSE
@@ -195,14 +195,14 @@ CLAIMS = (
         ),
     ),
     (
-        "With ten images it learns three points more from *match+transport* than from unguided images and from the "
-        "nearest real ones, by intervals that leave zero out.",
+        "With ten images it learns three points more from *match+transport* than from unguided images, and than from "
+        "the nearest real ones. Both intervals leave zero out.",
         lambda: (
             in_the_mean("unguided", BOTH, *AP) == in_the_mean("nearest real", BOTH, *AP) == WORSE
             and [round(lead) for lead in leads(pooled(*AP, BOTH), "unguided", "nearest real")] == [3, 3]
         ),
     ),
-    ("*mgd3* has the same mean.", lambda: abs(pooled(*AP, BOTH).difference["mgd3"]) < 0.001),
+    ("The mean of *mgd3* is the same.", lambda: abs(pooled(*AP, BOTH).difference["mgd3"]) < 0.001),
     (
         "Of all rows, counting leaves only both on the tangent ahead of unguided images.",
         lambda: [*pooled(*AP).index[pooled(*AP).verdict == BETTER]] == ["both on the tangent"],

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from mgd_helpers.encoding import batching
+from mgd_helpers.encoding.memory import BatchSize
 from mgd_helpers.sampling import sample
 from mgd_helpers.seeding import generators
 
@@ -17,7 +18,7 @@ def test_rows_are_found_wherever_a_network_is_given_them():
         seen.append((len(rows), scale, len(extra["time"]), [len(x) for x in extra["both"]], len(img_ids), names))
         return {"sample": 2 * rows}
 
-    split = batching._split(network, 2)
+    split = batching._split(network, 10, BatchSize(5))
     rows = torch.arange(10.0)[:, None]
     found = split(
         rows, 7, extra={"time": rows, "both": [rows, torch.ones(3)]}, img_ids=torch.ones(10, 3), names=list(range(10))
@@ -26,10 +27,16 @@ def test_rows_are_found_wherever_a_network_is_given_them():
     assert seen == [(5, 7, 5, [5, 3], 10, names) for names in ([0, 1, 2, 3, 4], [5, 6, 7, 8, 9])]
 
 
-def test_a_call_that_fits_is_left_alone(tiny):
+def test_a_call_that_fits_is_passed_on_as_it_is(tiny):
+    seen = []
     before = dict(vars(tiny.transformer))
-    with batching.in_batches(tiny, 4, 4):
-        assert vars(tiny.transformer) == before
+    tiny.transformer.forward = lambda *args, **kwargs: seen.append((args, kwargs)) or "answer"
+    rows = torch.ones(8, 4, 8, 8)
+    with batching.in_batches(tiny, 4, BatchSize(4)):
+        assert tiny.transformer.forward(rows, timestep=3) == "answer"
+    assert seen[0][0][0] is rows and seen[0][1] == {"timestep": 3}
+    del tiny.transformer.forward
+    assert vars(tiny.transformer) == before
 
 
 def test_a_method_comes_back_in_every_case():
@@ -42,9 +49,11 @@ def test_a_method_comes_back_in_every_case():
 
 
 def test_a_network_without_rows_is_named():
-    split = batching._split(lambda rows: rows, 2)
+    rows = [torch.ones(3), torch.ones(3)]
+    assert batching._split(lambda rows: rows, 3, BatchSize(3))(rows) is rows
+    split = batching._split(lambda rows: rows, 3, BatchSize(2))
     with pytest.raises(ValueError, match=r"with a tensor of rows; it calls .* Pass a batch_size that"):
-        split([torch.ones(3), torch.ones(3)])
+        split(rows)
 
 
 def test_threads_that_sample_with_one_pipeline_wait_for_their_turn_and_a_bare_call_is_left_alone(tiny):

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from mgd_helpers.encoding import memory
 from mgd_helpers.encoding.latents import decode, encode, pack
 
 
@@ -87,6 +88,45 @@ def test_no_gradient_is_kept(vae, images):
 def test_images_that_do_not_fit_are_refused(vae, images, message):
     with pytest.raises(ValueError, match=message):
         inspect.unwrap(encode)(vae, images)
+
+
+def short_of_memory(function, most, seen):
+    def asked(rows, *args):
+        seen.append(len(rows))
+        if len(rows) > most:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        return function(rows, *args)
+
+    return asked
+
+
+def test_where_memory_is_short_batches_are_halved_and_go_on(vae, images, monkeypatch):
+    latents, seen, said = encode(vae, images), [], []
+    back = decode(vae, latents)
+    monkeypatch.setattr(memory, "tell", said.append)
+    monkeypatch.setattr(vae, "encode", short_of_memory(vae.encode, 3, seen))
+    torch.testing.assert_close(encode(vae, images), latents, rtol=1e-4, atol=1e-5)
+    assert seen == [12, 8, 4, 2, 2, 2, 2, 2, 2] and len(said) == 1  # 64, 32, 16, 8, 4, 2
+    real = type(vae).decode
+    small = lambda vae, rows: short_of_memory(lambda some: real(vae, some), 5, seen)(rows)  # noqa: E731
+    monkeypatch.setattr(type(vae), "decode", small)
+    seen.clear()
+    torch.testing.assert_close(decode(vae, latents, batch_size=7), back, rtol=1e-4, atol=1e-5)
+    assert seen == [7, 4, 4, 4]
+    assert said[1:] == ["CUDA out of memory; going on with batch_size=4."]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_an_autoencoder_that_overflows_is_named_with_the_remedy(vae, images, dtype):
+    latents = encode(vae, images)
+    vae.to(dtype)
+    for part in (vae.encoder, vae.decoder):
+        part.conv_in.weight.data.fill_(3e4 if dtype == torch.float16 else torch.nan)
+    message = f"the VAE must give finite {{}}; got NaN or infinite values in {dtype}. .*dtype=torch.bfloat16"
+    with pytest.raises(ValueError, match=message.format("latents")):
+        encode(vae, images)
+    with pytest.raises(ValueError, match=message.format("images")):
+        decode(vae, latents)
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 8, 8), (4, 8, 8)])

@@ -2,6 +2,7 @@ import dataclasses
 import json
 import re
 import shutil
+import warnings
 
 import diffusers
 import pytest
@@ -15,6 +16,7 @@ from mgd_helpers.encoding.latents import decode, encode
 from mgd_helpers.encoding.pipelines import PRETRAINED, load_pipeline, modules, weights_hash
 from mgd_helpers.evaluation.tables import nearest_neighbor_accuracy
 from mgd_helpers.guidance.toys import tiny_pipeline
+from mgd_helpers.sampling import sample
 from mgd_helpers.seeding import generators
 
 SHIPPED = PRETRAINED / "digits"
@@ -42,6 +44,41 @@ def test_dtype_and_device_are_the_callers(tiny, tmp_path, device):
     pipe = load_pipeline(str(tmp_path), device=device, dtype=torch.bfloat16)
     for module in modules(pipe).values():
         assert {(w.dtype, w.device.type) for w in module.parameters()} == {(torch.bfloat16, device.type)}
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_weights_are_read_in_their_type_and_never_in_another_first(tiny, tmp_path, monkeypatch, dtype):
+    tiny.save_pretrained(tmp_path)
+    seen, load = [], diffusers.DiffusionPipeline.from_pretrained
+
+    def watched(*where, **options):
+        pipe = load(*where, **options)
+        seen.append({w.dtype for module in modules(pipe).values() for w in module.parameters()})
+        return pipe
+
+    monkeypatch.setattr(diffusers.DiffusionPipeline, "from_pretrained", watched)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load_pipeline(tmp_path, device="cpu", dtype=dtype)
+    assert seen == [{dtype}]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, None])
+def test_half_precision_takes_the_files_that_hold_it_where_there_are_any(tiny, tmp_path, dtype):
+    tiny.save_pretrained(tmp_path)
+    with torch.no_grad():
+        tiny.vae.encoder.conv_in.bias.fill_(7.0)  # so that the files can be told apart
+    tiny.to(torch.float16).save_pretrained(tmp_path, variant="fp16")
+    pipe = load_pipeline(tmp_path, device="cpu", dtype=dtype)
+    assert pipe.vae.dtype == (dtype or torch.float32)
+    assert bool((pipe.vae.encoder.conv_in.bias == 7).all()) == (dtype in (torch.float16, torch.bfloat16))
+
+
+def test_a_pipeline_of_half_precision_samples(tiny, tmp_path):
+    tiny.save_pretrained(tmp_path)
+    whole = sample(load_pipeline(tmp_path, device="cpu"), [0, 1], steps=3)
+    half = sample(load_pipeline(tmp_path, device="cpu", dtype=torch.bfloat16), [0, 1], steps=3)
+    assert 0 < (whole - half).abs().max() < 0.1
 
 
 def pickled(folder):
@@ -158,7 +195,12 @@ def test_the_public_dit_is_asked_for_at_a_commit_that_has_safetensors(name, tiny
     load_pipeline(name, device="cpu")
     (where, options) = asked[0]
     assert where == ("facebook/DiT-XL-2-256",)
-    assert options == {"use_safetensors": True, "local_files_only": False, "revision": PIPELINE_REVISIONS[DIT]}
+    assert options == {
+        "use_safetensors": True,
+        "local_files_only": False,
+        "revision": PIPELINE_REVISIONS[DIT],
+        "torch_dtype": torch.float32,
+    }
     assert re.fullmatch("[0-9a-f]{40}", options["revision"])  # a commit: nobody can put other weights there
 
 

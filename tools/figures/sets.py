@@ -29,7 +29,7 @@ def draw_energy() -> Figure:
         ax.scatter(*samples.T, s=60, marker="s", color=BLUE, edgecolor="black", lw=0.9, zorder=6)
         by_mean, by_features = energies(samples)
         ax.text(
-            0, -3.8, f"seen by the mean: {by_mean:.3f}\nby random features: {by_features:.3f}", ha="center", color=INK
+            0, -3.8, f"seen by the mean: {by_mean:.2f}\nby random features: {by_features:.2f}", ha="center", color=INK
         )
     return figure
 
