@@ -1,0 +1,128 @@
+"""Labs 11 and 12 in the profiles that need a GPU: every cell runs, on a stand-in for the hub, in float32 on a CPU.
+
+The stand-in has models of the right classes and shapes and with random weights, so images mean nothing; what the
+checks say and what the verdicts are must be as with the digits.
+"""
+
+import os
+import re
+
+import hub_cache
+import nbformat
+import numpy as np
+import pytest
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell
+from notebook_rules import ROOT
+from PIL import Image
+from test_varied_labs import complaints, streams
+
+# In the kernel: nothing but the front end may be reached once photographs are there
+NO_NETWORK = """
+import socket
+
+def _refuse(self, address, connect=socket.socket.connect):
+    if isinstance(address, tuple) and address[0] not in ("127.0.0.1", "::1", "localhost"):
+        raise AssertionError(f"the lab connects to {address}")
+    return connect(self, address)
+
+socket.socket.connect = socket.socket.connect_ex = _refuse
+"""
+
+
+def put_photographs(folder, count=20):
+    """Drawn ones, of the sizes that a telephone makes, a few of them lying on their side."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(count):
+        pixels = rng.integers(0, 256, (4, 3, 3), dtype=np.uint8)
+        image = Image.fromarray(pixels).resize((480, 640), Image.Resampling.BICUBIC)
+        exif = image.getexif()
+        if number % 5 == 4:
+            exif[0x0112] = 6
+        image.save(folder / f"{number:02}.jpg", exif=exif)
+
+
+def changed(lab, **settings):
+    """The lab with other values of names that its first cells set."""
+    for name, value in settings.items():
+        found = 0
+        for cell in [cell for cell in lab.cells if cell.cell_type == "code"][:3]:
+            pattern = rf"^((?:\w+, )*{name}\b(?:, \w+)* = )(.*)$"
+            if match := re.search(pattern, cell.source, re.MULTILINE):
+                names = match[1].removesuffix(" = ").split(", ")
+                old, _, comment = match[2].partition("  #")
+                values = old.split(", ") if len(names) > 1 else [old]
+                values[names.index(name)] = repr(value)
+                cell.source = cell.source.replace(match[0], f"{match[1]}{', '.join(values)}  #{comment}")
+                found += 1
+        assert found == 1, f"{name} is set once in the first cells, not {found} times"
+    return lab
+
+
+def run(lab, folder, environment):
+    """Execute a lab in an empty folder; gives it with what its cells printed."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])))
+        NotebookClient(lab, timeout=900, resources={"metadata": {"path": str(folder)}}).execute()
+    for cell in lab.cells:  # other libraries tell there of what they lack
+        if cell.cell_type == "code" and cell.id == "load":
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+    return lab
+
+
+def read(name):
+    return nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
+
+
+def cell_of(lab, name):
+    return next(cell for cell in lab.cells if cell.id == name)
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory):
+    """A cache of the hub with all that the two labs read, and the variables that lead to it."""
+    home = hub_cache.build(tmp_path_factory.mktemp("hub"), sets=("imagenette",))
+    return hub_cache.environment(home)
+
+
+@pytest.mark.slow
+def test_a_class_of_imagenet_runs_cell_by_cell(hub, tmp_path):
+    name = "11_imagenet_class"
+    lab = run(changed(read(name), PROFILE="imagenette", STEPS=3, PER_CLASS=24), tmp_path, hub)
+    assert complaints(read(name), lab) == []
+    assert "class 3: chain saw" in streams(cell_of(lab, "load"))
+    claims = streams(cell_of(lab, "tree-claims"))
+    assert re.search(r"numbers of an image, over those of its latent: +48\.0", claims)
+    assert "setting imagenette" in streams(cell_of(lab, "reference"))
+
+
+@pytest.mark.slow
+def test_photographs_run_cell_by_cell_and_nothing_leaves_the_machine(hub, tmp_path):
+    name = "12_photographs"
+    put_photographs(tmp_path / "photographs")
+    lab = changed(read(name), PROFILE="photographs", STEPS=2, NAME="a red bicycle")
+    lab.cells.insert(2, new_code_cell(NO_NETWORK, id="no-network"))
+    lab = run(lab, tmp_path, hub | {"HF_HUB_OFFLINE": "1"})
+    del lab.cells[2]
+    assert complaints(read(name), lab) == []
+    assert streams(cell_of(lab, "asked")).splitlines()[:2] == [
+        "a photo of a red bicycle",
+        "a photo of a red bicycle outdoors",
+    ]
+    assert re.search(r"photographs: +20\n", streams(cell_of(lab, "load-claims")))
+    assert "setting photographs" in streams(cell_of(lab, "reference"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["photographs", "poster.png"]
+    with Image.open(tmp_path / "poster.png") as poster:
+        assert abs(poster.size[0] - 2480) <= 1 and abs(poster.size[1] - 3508) <= 1
+        assert not poster.getexif()
+
+
+def test_settings_are_changed_where_they_stand():
+    cells = [new_code_cell(""), new_code_cell('PROFILE = "digits"  # or'), new_code_cell("A, STEPS = 8, 25  # of A")]
+    lab = changed(nbformat.v4.new_notebook(cells=cells), PROFILE="x", STEPS=3)
+    assert [cell.source for cell in lab.cells[1:]] == ["PROFILE = 'x'  # or", "A, STEPS = 8, 3  # of A"]
+    with pytest.raises(AssertionError, match="set once in the first cells, not 0"):
+        changed(lab, NOWHERE=1)
