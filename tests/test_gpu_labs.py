@@ -6,6 +6,9 @@ checks say and what the verdicts are must be as with the digits.
 
 import os
 import re
+import socket
+import subprocess
+import sys
 
 import hub_cache
 import nbformat
@@ -17,6 +20,14 @@ from notebook_rules import ROOT
 from PIL import Image
 from test_varied_labs import complaints, streams
 
+# In the kernel: as on a T4, but for the device
+HALF = """
+import dataclasses
+
+import torch
+
+lab = dataclasses.replace(lab, dtype=torch.float16)
+"""
 # In the kernel: nothing but the front end may be reached once photographs are there
 NO_NETWORK = """
 import socket
@@ -73,6 +84,18 @@ def run(lab, folder, environment):
     return lab
 
 
+def with_cell(lab, source, *, after):
+    """The lab with one more cell after the one of this name."""
+    place = next(number for number, cell in enumerate(lab.cells) if cell.id == after)
+    lab.cells.insert(place + 1, new_code_cell(source, id="one-more"))
+    return lab
+
+
+def without_it(lab):
+    lab.cells = [cell for cell in lab.cells if cell.id != "one-more"]
+    return lab
+
+
 def read(name):
     return nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
 
@@ -104,9 +127,7 @@ def test_photographs_run_cell_by_cell_and_nothing_leaves_the_machine(hub, tmp_pa
     name = "12_photographs"
     put_photographs(tmp_path / "photographs")
     lab = changed(read(name), PROFILE="photographs", STEPS=2, NAME="a red bicycle")
-    lab.cells.insert(2, new_code_cell(NO_NETWORK, id="no-network"))
-    lab = run(lab, tmp_path, hub | {"HF_HUB_OFFLINE": "1"})
-    del lab.cells[2]
+    lab = without_it(run(with_cell(lab, NO_NETWORK, after="setup"), tmp_path, hub))
     assert complaints(read(name), lab) == []
     assert streams(cell_of(lab, "asked")).splitlines()[:2] == [
         "a photo of a red bicycle",
@@ -118,6 +139,33 @@ def test_photographs_run_cell_by_cell_and_nothing_leaves_the_machine(hub, tmp_pa
     with Image.open(tmp_path / "poster.png") as poster:
         assert abs(poster.size[0] - 2480) <= 1 and abs(poster.size[1] - 3508) <= 1
         assert not poster.getexif()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("11_imagenet_class", {"PROFILE": "imagenette", "PER_CLASS": 24}),
+        ("12_photographs", {"PROFILE": "photographs"}),
+    ],
+)
+def test_in_half_precision_the_verdicts_are_the_same(hub, tmp_path, name, settings):
+    put_photographs(tmp_path / "photographs")
+    lab = with_cell(changed(read(name), STEPS=2, **settings), HALF, after="setup")
+    assert complaints(read(name), without_it(run(lab, tmp_path, hub))) == []
+
+
+def test_the_network_is_refused_and_the_own_machine_is_not():
+    script = NO_NETWORK + "\nimport sys\nsocket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5)"
+
+    def connects(host, port):
+        return subprocess.run(
+            [sys.executable, "-c", script, host, str(port)], capture_output=True, text=True, check=False
+        )
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert connects(*server.getsockname()).returncode == 0
+    assert "the lab connects to ('192.0.2.1', 80)" in connects("192.0.2.1", 80).stderr  # an address for examples
 
 
 def test_settings_are_changed_where_they_stand():

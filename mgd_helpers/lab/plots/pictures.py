@@ -100,7 +100,7 @@ def draw_tree(
             (0, -face - 0.4),
             textcoords="offset points",
             ha="center",
-            fontsize=10.5,
+            fontsize=10.5 * face / FACE,
             color=INK,
         )
     axis.set(
