@@ -32,7 +32,7 @@ from mgd_helpers.lab.checks.measures import (
 from mgd_helpers.lab.checks.noise_learning import apart, denoising_loss, tweedie
 from mgd_helpers.lab.checks.noising import ddim_step, denoise, generate, noisy
 from mgd_helpers.lab.checks.one_class import choose_strength, column_noise, narrowest, share_of_way, weights_gib
-from mgd_helpers.lab.checks.photographs import crop_box, member_rows, nearness, own_nearest, poster_pixels, prompts
+from mgd_helpers.lab.checks.own_pictures import crop_box, member_rows, nearness, own_nearest, poster_pixels, prompts
 from mgd_helpers.lab.checks.question import choose_ten, mean_images, mean_of_fifty, nearest_label, promised_and_kept
 from mgd_helpers.lab.checks.ready_arrays import (
     class_mean,

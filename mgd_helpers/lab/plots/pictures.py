@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -113,7 +114,8 @@ def draw_tree(
         title=title,
     )
     sns.despine(ax=axis, bottom=True)
-    return axis.figure
+    figure: Any = axis.figure
+    return figure
 
 
 def put_images(axis: Axes, images: Float[Tensor, "n c h w"]) -> None:
