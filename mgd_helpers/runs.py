@@ -17,13 +17,13 @@ from mgd_helpers.clustering.targets import REPRESENTATIVES, STRATEGIES
 from mgd_helpers.data.catalog import PROFILES
 from mgd_helpers.data.class_names import folder_names
 from mgd_helpers.data.datasets import load_data
-from mgd_helpers.data.files import check_folder
+from mgd_helpers.data.files import check_folder, tensor_hash
 from mgd_helpers.data.image_sets import Dataset
 from mgd_helpers.encoding.compatibility import check_images, check_latents, check_pipeline, labels_of, train_steps
 from mgd_helpers.encoding.pipelines import LatentPipeline, load_pipeline, weights_hash
 from mgd_helpers.guidance import steering
 from mgd_helpers.guidance.factories import GUIDANCES, Factory
-from mgd_helpers.manifest import code_of, data_hash, describe, plain, tensor_hash
+from mgd_helpers.manifest import code_of, data_hash, describe, plain
 from mgd_helpers.provenance import package_versions
 
 LARGEST_SCALE = 100  # of classifier-free guidance; images are noise long before

@@ -30,10 +30,10 @@ def no_latents_from_elsewhere(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def hub_home(tmp_path_factory):
-    """The stand-in for the hub's cache, made once: `hub_cache.use(monkeypatch, hub_home)` turns to it."""
+    """The stand-in for the hub's cache, made once, with Imagenette; `hub_cache.use` turns to it."""
     import hub_cache
 
-    return hub_cache.build(tmp_path_factory.mktemp("hub"))
+    return hub_cache.build(tmp_path_factory.mktemp("hub"), sets=("imagenette",))
 
 
 @pytest.fixture

@@ -79,11 +79,11 @@ def put(home: Path, repo: str, folder: Path, *, kind: str = "models", commit: st
     Contents lie in `blobs`, under their hash; `snapshots/<commit>` has links to them; `refs/<ref>` holds the commit.
     Gives the snapshot.
     """
-    storage = home / "hub" / f"{kind}--{repo.replace('/', '--')}"
-    snapshot = storage / "snapshots" / commit
+    place = storage(home, repo, kind)
+    snapshot = place / "snapshots" / commit
     for source in sorted(path for path in folder.rglob("*") if path.is_file()):
         content = source.read_bytes()
-        blob = storage / "blobs" / hashlib.sha256(content).hexdigest()
+        blob = place / "blobs" / hashlib.sha256(content).hexdigest()
         blob.parent.mkdir(parents=True, exist_ok=True)
         blob.write_bytes(content)
         link = snapshot / source.relative_to(folder)
@@ -91,10 +91,14 @@ def put(home: Path, repo: str, folder: Path, *, kind: str = "models", commit: st
         link.unlink(missing_ok=True)
         link.symlink_to(os.path.relpath(blob, link.parent))
     if ref:
-        file = storage / "refs" / ref
+        file = place / "refs" / ref
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(commit)
     return snapshot
+
+
+def storage(home: Path, repo: str, kind: str) -> Path:
+    return home / "hub" / f"{kind}--{repo.replace('/', '--')}"
 
 
 def put_pipeline(home: Path, repo: str, pipe, **options) -> Path:
@@ -124,8 +128,11 @@ def put_stable_diffusion(home: Path) -> Path:
 
 
 def put_data(home: Path, name: str) -> Path:
-    """Write a set of the catalogue into the cache, with as many images as the real one has."""
+    """Write a set of the catalogue into the cache, unless it is there, with as many images as the real one has."""
     profile = PROFILES[name]
+    snapshot = storage(home, profile.hub_id, "datasets") / "snapshots" / sha1(name)
+    if snapshot.is_dir():
+        return snapshot
     with tempfile.TemporaryDirectory() as folder:
         for split, size in zip(profile.splits, profile.sizes, strict=True):
             write_split(Path(folder) / LAYOUTS[name].format(split=split), name, split, size)

@@ -6,7 +6,7 @@ import torch
 
 from mgd_helpers.data.image_sets import Dataset, ImageSet
 from mgd_helpers.guidance import ModePull, factories
-from mgd_helpers.manifest import check_settings, code_of, data_hash, describe, plain, tensor_hash
+from mgd_helpers.manifest import check_settings, code_of, data_hash, describe, plain
 
 
 def rule(targets, cloud, seed, *, strength=0.3):
@@ -154,8 +154,3 @@ def test_the_hash_is_the_same_for_any_copy_and_as_ever():
     assert data_hash(data) == ever
     strided = ImageSet(images.clone(memory_format=torch.channels_last).requires_grad_(), labels)
     assert data_hash(Dataset("toy", strided, data.test, ("a", "b"))) == ever
-
-
-def test_tensors_are_told_apart_by_values_kind_and_shape():
-    tensors = [torch.zeros(4), torch.ones(4), torch.zeros(2, 2), torch.zeros(4).double(), torch.zeros(4).bfloat16()]
-    assert len({tensor_hash(tensor) for tensor in tensors}) == len(tensors)

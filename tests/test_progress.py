@@ -1,6 +1,6 @@
 import pytest
 
-from mgd_helpers.progress import is_quiet, progress
+from mgd_helpers.progress import is_quiet, progress, tell
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,11 @@ def test_progress_hands_on_every_item(monkeypatch, capsys):
     assert list(progress(range(5), "counting")) == [0, 1, 2, 3, 4]
     assert list(progress(iter("ab"), "letters", total=2)) == ["a", "b"]
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("quiet", "said"), [("0", "one line\n"), ("1", "")])
+def test_a_line_is_told_on_the_standard_output_and_silenced_with_the_bars(monkeypatch, capsys, quiet, said):
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setenv("MGD_QUIET", quiet)
+    tell("one line")
+    assert capsys.readouterr() == (said, "")

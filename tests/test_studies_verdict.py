@@ -5,6 +5,7 @@ import json
 import pytest
 
 from studies import report, verdict
+from studies.data_sets import DATA_SETS
 
 
 def test_the_file_of_the_package_is_what_the_command_writes(monkeypatch, tmp_path, capsys):
@@ -15,9 +16,10 @@ def test_the_file_of_the_package_is_what_the_command_writes(monkeypatch, tmp_pat
     assert capsys.readouterr().out == f"verdict.json: {len(committed)} characters\n"
 
 
-def test_its_intervals_are_those_of_the_report():
-    content = json.loads(verdict.FILE.read_text(encoding="utf-8"))
-    found = report.main_scores("digits", 10, measure="nearest_neighbor")
+@pytest.mark.parametrize("data", DATA_SETS)
+def test_its_intervals_are_those_of_the_report(data):
+    content = json.loads(verdict.FILE.read_text(encoding="utf-8"))["sets"][data]
+    found = report.main_scores(data, 10, measure="nearest_neighbor")
     assert list(content["cells"]) == [
         "mode less unguided",
         "tangent less mode",
@@ -44,5 +46,6 @@ def test_its_p_values_give_the_verdicts_of_the_table():
 
 def test_the_settings_are_those_that_won():
     content = json.loads(verdict.FILE.read_text(encoding="utf-8"))
-    assert content["settings"]["tangent"] == {"scale": 1.5, "strength": 1.0, "n_neighbors": 48, "rank": 16}
-    assert (content["data"], content["images_per_class"], content["steps"]) == ("digits", 10, 25)
+    tangent = content["sets"]["digits"]["settings"]["tangent"]
+    assert tangent == {"scale": 1.5, "strength": 1.0, "n_neighbors": 48, "rank": 16}
+    assert (content["images_per_class"], content["steps"]) == (10, 25)

@@ -9,9 +9,10 @@ import re
 
 import nbformat
 import pytest
+from lab_outputs import complaints
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from notebook_rules import CHECKED, ROOT, tags
+from notebook_rules import ROOT
 
 LABEL, SEED = 1, 1  # ones are the class that differs most from the threes of the book
 LABS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
@@ -29,57 +30,6 @@ def varied(notebook):
         labels += found
     assert (seeds, labels) == (1, int(uses)), "the seed of the set-up cell and, where it is used, LABEL are set once"
     return notebook
-
-
-def streams(cell, name="stdout"):
-    """What a cell prints on one of its two streams."""
-    outputs = [output for output in cell.get("outputs", []) if output.output_type == "stream"]
-    return "".join(output.text for output in outputs if output.name == name)
-
-
-def names(text):
-    """The names of claims and checks, without their values."""
-    return [line.split(": ")[0] for line in text.splitlines()]
-
-
-def verdicts(text):
-    """The lines that end in True or False."""
-    return [" ".join(line.split()) for line in text.splitlines() if re.search(r": +(True|False)$", line)]
-
-
-def prose(notebook):
-    """All that a reader reads beside code and output: text cells, captions, alternative texts."""
-    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
-    for cell in notebook.cells:
-        mystnb = cell.metadata.get("mystnb", {})
-        texts += [mystnb.get("figure", {}).get("caption", ""), mystnb.get("image", {}).get("alt", "")]
-    return "\n".join(texts)
-
-
-def told(text):
-    """The decimal numbers of a text, other than those in a sentence on seed 0, which is the seed of the book."""
-    sentences = re.split(r"(?<=[.?!])\s", text)
-    return {number for one in sentences if "seed 0" not in one for number in re.findall(r"\d+\.\d+", one)}
-
-
-def complaints(stored, run):
-    """What is wrong with a lab after a run with other settings, beside the lab as it is stored."""
-    found = []
-    for before, after in zip(stored.cells, run.cells, strict=True):
-        old, new = streams(before), streams(after)
-        if noise := streams(after, "stderr"):
-            found.append(f"{after.id} warns: {noise}")
-        fixed = "check" in tags(before) or "checks.progress()" in before.source
-        if fixed and old and new != old:
-            found.append(f"{after.id} said {old!r} and now says {new!r}")
-        if tags(before) >= CHECKED:
-            turned = set(verdicts(new)) - set(verdicts(old))
-            found += [f"{after.id}: {line}" for line in turned]
-            if names(new) != names(old):
-                found.append(f"{after.id} has claims of other names: {names(old)}, {names(new)}")
-    printed = [told("\n".join(map(streams, lab.cells))) for lab in (stored, run)]
-    gone = printed[0] - printed[1]
-    return found + [f"the prose tells {number}" for number in sorted(gone & told(prose(stored)))]
 
 
 @pytest.mark.slow

@@ -127,6 +127,5 @@ def check_memory(count: int, shape: tuple[int, ...], where: str | Path) -> None:
     if need > have:
         raise MemoryError(
             f"{str(where)!r} takes {need / 2**30:.3g} GiB as {count:,} images of {'x'.join(map(str, shape))}, and this "
-            f"machine has {have / 2**30:.3g}. Pass a smaller image_size, or fewer images: part of the folder, or a "
-            "datasets.Dataset with fewer rows or classes."
+            f"machine has {have / 2**30:.3g}. Pass per_class=…, for fewer images of a class, or a smaller image_size."
         )

@@ -23,6 +23,15 @@ def test_profiles_are_whole(profile):
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+def test_what_a_lab_reads_of_a_set_takes_little_of_twelve_gibibytes(profile):
+    most = profile.per_class or max(profile.sizes)
+    images = sum(min(size, most * len(profile.class_names)) for size in profile.sizes)
+    if profile.pipeline:
+        assert 4 * images * profile.channels * profile.image_size**2 < 4 * 2**30
+    assert profile.per_class is None or profile.per_class >= 20
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
 def test_class_names_can_be_folders_on_any_system(profile, tmp_path):
     for name in profile.class_names:
         assert name == name.strip(" .")

@@ -8,6 +8,7 @@ from sklearn.datasets import load_digits
 
 from mgd_helpers.data.datasets import load_data
 from mgd_helpers.data.folders import IMAGE_SUFFIXES
+from mgd_helpers.data.saving import write_images
 
 
 def scans():
@@ -235,10 +236,48 @@ def test_a_folder_too_large_for_the_machine_is_refused_at_its_first_image(tmp_pa
     monkeypatch.setattr("os.sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 1}.get)
     splits(tmp_path, "one")
     load_data(tmp_path / "one", image_size=16)  # 2048 bytes
-    with pytest.raises(
-        MemoryError, match=r"takes .* as 2 images of 32x32, .*smaller image_size, or .*part of the folder"
-    ):
+    with pytest.raises(MemoryError, match=r"takes .* as 2 images of 32x32, .*per_class=…, .* smaller image_size"):
         load_data(tmp_path / "one", image_size=32)
+
+
+@pytest.mark.parametrize("per_class", [1, 2, 40])
+def test_of_each_class_the_first_come_and_no_more(digits, per_class):
+    found = load_data("digits", per_class=per_class)
+    for label in range(10):
+        for part, whole in ((found.train, digits.train), (found.test, digits.test)):
+            expected = whole.of_class(label)[:per_class]  # the test split has 29 or 30 of each
+            assert torch.equal(part.of_class(label), expected)
+    rows = (digits.train.images[:, None] == found.train.images).flatten(2).all(2).nonzero()[:, 0]
+    assert (rows.diff() > 0).all()  # in the order of the set
+    assert (found.name, found.class_names, found.note) == (digits.name, digits.class_names, digits.note)
+
+
+def test_of_a_folder_only_those_are_opened(tmp_path):
+    splits(tmp_path, "train", "test")
+    for split in ("train", "test"):
+        (tmp_path / split / "two/2.png").write_text("no image")
+        write(tmp_path / split / "one/0.png", np.full((4, 4), 5))
+    data = load_data(tmp_path, per_class=1)
+    assert (brightness(data.train), data.train.labels.tolist()) == ([5, 20], [0, 1])
+    assert (brightness(data.test), data.test.labels.tolist()) == ([5, 40], [0, 1])
+    with pytest.raises(ValueError, match=r"^two/2.png"):
+        load_data(tmp_path, per_class=2)
+
+
+def test_of_a_folder_with_a_manifest_the_first_listed_come_and_all_are_checked(tmp_path, waves):
+    folder = write_images(tmp_path / "set", waves.train, class_names=waves.class_names)
+    found = load_data(folder, per_class=2)
+    assert found.train.labels.tolist() == [0, 0, 1, 1]
+    assert torch.equal(found.train.images, load_data(folder).train.take([0, 1, 6, 7]).images)
+    (folder / "one/00005.png").unlink()
+    with pytest.raises(ValueError, match=r"missing: one/00005\.png"):
+        load_data(folder, per_class=2)
+
+
+@pytest.mark.parametrize("per_class", [0, -1, 1.5, True])
+def test_a_number_per_class_that_is_none_is_refused(unchecked, per_class):
+    with pytest.raises(ValueError, match="per_class must be a whole number >= 1; got"):
+        unchecked(load_data)("digits", per_class=per_class)
 
 
 def test_a_name_that_is_nearly_right_is_answered_with_the_right_one():

@@ -1,8 +1,9 @@
 import os
 
 import pytest
+import torch
 
-from mgd_helpers.data.files import check_folder, checksum, remove_parts, write
+from mgd_helpers.data.files import bytes_of, check_folder, checksum, remove_parts, tensor_hash, write
 
 
 def test_a_file_that_fails_to_be_written_leaves_nothing(tmp_path):
@@ -72,3 +73,11 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # the super-user may write anywhere
     with pytest.raises(ValueError, match="out must be a folder that can be written to; got"):
         check_folder("out", tmp_path / "new")
+
+
+def test_tensors_are_told_apart_by_values_kind_and_shape():
+    tensors = [torch.zeros(4), torch.ones(4), torch.zeros(2, 2), torch.zeros(4).double(), torch.zeros(4).bfloat16()]
+    assert len({tensor_hash(tensor) for tensor in tensors}) == len(tensors)
+    rows = torch.arange(6.0).view(2, 3)
+    assert tensor_hash(rows.mT) == tensor_hash(rows.mT.contiguous())  # however it lies in memory
+    assert bytes(bytes_of(rows)) == rows.numpy().tobytes()

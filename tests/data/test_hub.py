@@ -14,6 +14,7 @@ from mgd_helpers.data.catalog import PROFILES
 from mgd_helpers.data.datasets import load_data
 
 datasets = pytest.importorskip("datasets")
+RAW = datasets.Image(decode=False)
 
 
 def rows(count, classes=("zero", "one"), size=8, labels=None):
@@ -129,6 +130,28 @@ def test_channels_makes_a_dataset_gray_or_colored(channels):
 def test_a_dataset_without_declared_columns_is_refused():
     with pytest.raises(ValueError, match="source must have one column of images and one of class labels"):
         load_data(datasets.Dataset.from_dict({"x": [1, 2]}))
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_of_each_class_the_first_rows_are_decoded_and_no_others(split):
+    pictures = [{"bytes": one["bytes"], "path": None} for one in rows(6).cast_column("picture", RAW)["picture"]]
+    pictures[3]["bytes"] = pictures[4]["bytes"] = b"no image"
+    broken = datasets.Dataset.from_dict({"picture": pictures, "kind": [1, 0, 1, 1, 1, 0]}, rows(1).features)
+    data = load_data(datasets.DatasetDict({"train": rows(2), split: broken} | {"test": broken}), per_class=2)
+    part = {"train": data.train, "test": data.test}[split]
+    assert part.labels.tolist() == [1, 0, 1, 0]
+    torch.testing.assert_close((part.images[:, 0, 0, 0] + 1) * 127.5, torch.tensor([0.0, 10, 20, 50]))
+    with pytest.raises(ValueError, match=r"^row 3 of 'dataset' must be an image"):  # its place in the whole set
+        load_data(broken, per_class=3)
+
+
+def test_a_named_set_is_checked_as_a_whole_and_read_in_part(mirror):
+    mirror("imagenette", labels=[*range(10), 0, 0, 0, *range(7)])
+    data = load_data("imagenette", image_size=8, per_class=2)
+    assert data.train.labels.tolist() == [*range(10), *range(7)]
+    mirror("imagenette", missing=1)
+    with pytest.raises(ValueError, match="must hold"):
+        load_data("imagenette", image_size=8, per_class=1)
 
 
 def test_a_missing_set_says_how_to_get_it(tmp_path, monkeypatch):
@@ -356,10 +379,12 @@ def test_a_set_too_large_for_the_machine_is_refused_before_anything_is_read(monk
     monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: pytest.fail("nothing must be read"))
     with pytest.raises(MemoryError, match=r"'imagenet100' takes 96.5 GiB as 131,689 images of 256x256x3, .* has 16\."):
         load_data("imagenet100")
+    with pytest.raises(MemoryError, match=r"takes 18.3 GiB as 25,000 images of 256x256x3, .* has 16\."):
+        load_data("imagenet100", per_class=200)  # 20,000 and all 5,000
 
 
 def test_any_set_too_large_for_the_machine_is_refused_at_its_first_image(monkeypatch):
     monkeypatch.setattr("os.sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 1}.get)
     load_data(rows(16))  # 4096 bytes, just so
-    with pytest.raises(MemoryError, match=r"'dataset' takes .* as 17 images of 8x8, .*fewer rows"):
+    with pytest.raises(MemoryError, match=r"'dataset' takes .* as 17 images of 8x8, .*per_class="):
         load_data(rows(17))

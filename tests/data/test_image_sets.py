@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from mgd_helpers.data.image_sets import Dataset, ImageSet, image_set
+from mgd_helpers.data.image_sets import Dataset, ImageSet, first_rows, image_set
 
 
 def test_of_class_gives_the_images_of_one_class_in_order(digits):
@@ -94,3 +94,13 @@ def test_class_names_are_checked(waves, names, message):
     with pytest.raises(ValueError, match=message):
         Dataset("x", waves.train, waves.test, names)
     assert Dataset("x", waves.train, waves.test, ["a", "b", "c"]).class_names == ("a", "b", "c")
+
+
+def test_first_rows_are_the_first_of_each_label_in_their_order():
+    labels = torch.randint(5, (200,), generator=torch.Generator().manual_seed(0)).tolist()
+    for per_class in (1, 7, 1000):
+        expected = sorted(
+            row for label in range(5) for row in [i for i in range(200) if labels[i] == label][:per_class]
+        )
+        assert first_rows(labels, per_class) == expected
+    assert first_rows(labels, None) == list(range(200))

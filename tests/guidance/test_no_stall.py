@@ -10,11 +10,11 @@ import functools
 from collections import Counter
 
 import diffusers
-import numpy
+import fake_gpu
 import pytest
 import tiny as kinds
 import torch
-from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode, unset_fake_temporarily
+from torch._subclasses.fake_tensor import unset_fake_temporarily
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from mgd_helpers import sampling, seeding
@@ -150,84 +150,12 @@ def test_a_guidance_that_looks_at_each_step_breaks_the_law(breaks):
 
 # fake tensors that claim to lie on a GPU
 
-aten = torch.ops.aten
-
-
-class FakeGPU(torch.overrides.TorchFunctionMode):
-    """What a torch without CUDA lacks for fake CUDA tensors: indexing by Python. Counts looks at truth values, all of
-    which are answered with yes; any other look at a value fails by itself."""
-
-    def __init__(self):
-        super().__init__()
-        self.looks = 0
-
-    def __torch_function__(self, function, types, args=(), kwargs=None):
-        match function.__name__ if args and isinstance(args[0], FakeTensor) else "":
-            case "__bool__":
-                self.looks += 1
-                return True
-            case "__int__":
-                self.looks += 1
-                return 12
-            case "__getitem__":
-                return part_of(*args)
-            case "__setitem__":
-                return aten.index_put_(args[0], [args[1]], args[2])
-            case "__invert__":
-                return aten.bitwise_not(args[0])
-            case "numpy":
-                return numpy.zeros(tuple(args[0].shape))
-        answer = function(*args, **(kwargs or {}))
-        if isinstance(answer, FakeTensor) and answer.device.type == "cpu":
-            given = [one for one in (*args, *(kwargs or {}).values()) if isinstance(one, FakeTensor)]
-            self.looks += any(one.device.type == "cuda" for one in given)  # a copy to the host waits, too
-        return answer
-
-
-def part_of(tensor, index):
-    """`tensor[index]` by operations."""
-    index, dim, chosen = index if isinstance(index, tuple) else (index,), 0, []
-    if any(one is Ellipsis for one in index):
-        place = next(place for place, one in enumerate(index) if one is Ellipsis)
-        rest = tensor.ndim - sum(one is not None and one is not Ellipsis for one in index)
-        index = index[:place] + (slice(None),) * rest + index[place + 1 :]
-    for one in index:
-        if one is None:
-            tensor, dim = aten.unsqueeze(tensor, dim), dim + 1
-        elif isinstance(one, slice):
-            tensor, dim = aten.slice(tensor, dim, one.start, one.stop, one.step or 1), dim + 1
-        elif torch.is_tensor(one):
-            chosen, dim = [*chosen, *[None] * (dim - len(chosen)), one], dim + 1
-        else:
-            tensor = aten.select(tensor, dim, one)
-    return aten.index(tensor, chosen) if chosen else tensor
-
-
-class OnTheHost(diffusers.DDIMScheduler):
-    """DDIM whose timesteps are plain numbers: with fake ones the stock scheduler cannot tell whether it is done."""
-
-    def set_timesteps(self, count, device=None):
-        with unset_fake_temporarily():
-            super().set_timesteps(count)
-        self.timesteps = self.timesteps.tolist()
-
 
 def fake_run(make, steps, monkeypatch):
     """Sample under `make(on_gpu)`, a guidance whose tensors `on_gpu` puts on the fake GPU, which counts the looks."""
-    levels = noise.noise_levels
-
-    def real_levels(scheduler):
-        with unset_fake_temporarily():  # the table lies on the host, where numbers are numbers
-            return levels(scheduler)
-
-    monkeypatch.setattr(noise, "noise_levels", real_levels)
-    # without a GPU there is no engine for gradients on it: they are made up, of the right shape and in the right place
-    monkeypatch.setattr(torch, "enable_grad", torch.no_grad)
-    monkeypatch.setattr(torch.autograd, "grad", lambda energy, where: (torch.empty_like(where),))
-    pipe = tiny_pipeline(OnTheHost(clip_sample=False, timestep_spacing="trailing"))
-    with FakeTensorMode(allow_non_fake_inputs=True), FakeGPU() as gpu:
-        for part in (pipe.transformer, pipe.vae):
-            part.to_empty(device="cuda")
+    pipe = tiny_pipeline(fake_gpu.OnTheHost(clip_sample=False, timestep_spacing="trailing"))
+    with fake_gpu.fake_gpu(monkeypatch) as gpu:
+        fake_gpu.move(pipe)
         guidance = make(lambda *shape: torch.empty(*shape, device="cuda"))
         gpu.looks = 0
         found = sampling.sample(pipe, [0, 1, 1], guidance=guidance, steps=steps, guidance_scale=4.0)
@@ -278,7 +206,7 @@ def test_a_guidance_that_copies_to_the_host_at_each_step_breaks_the_law_there(mo
         (lambda denoised, level: denoised.cpu(), "must answer in the shape, dtype and device"),
         (lambda denoised, level: denoised + torch.zeros(3, 4, 8, 8), "device"),
         (lambda denoised, level: denoised * denoised.mean().item(), "_local_scalar_dense"),
-        (lambda denoised, level: denoised + aten.nonzero(denoised[0, 0, 0] > 9).sum(), "nonzero"),
+        (lambda denoised, level: denoised + torch.ops.aten.nonzero(denoised[0, 0, 0] > 9).sum(), "nonzero"),
     ],
 )
 def test_a_guidance_that_mixes_devices_or_looks_at_values_fails_there(breaks, message, monkeypatch):

@@ -1,0 +1,98 @@
+"""Run labs in a profile, cell by cell, in one process without a kernel, and keep what each cell printed.
+
+    python tests/labs_in_a_profile.py cifar10 FOLDER 03_encode 04_cluster
+
+writes each lab, as it ran, into FOLDER. A cell that raises ends its lab, and stands there with its error; the next lab
+goes on. In the environment, `PER_CLASS=60` reads at most so many images of each class, `IMAGE_SIZE=80` makes them
+small, and `PRETEND=float16` puts the lab on a GPU that is not there, with networks in that dtype.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+import time
+import traceback
+from dataclasses import replace
+from pathlib import Path
+
+import nbformat
+from IPython.core.inputtransformer2 import TransformerManager
+from nbformat.v4 import new_output
+
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+
+
+def in_profile(lab: nbformat.NotebookNode, profile: str) -> nbformat.NotebookNode:
+    """The lab with another word in the cell that is tagged `parameters`."""
+    (cell,) = [cell for cell in lab.cells if "parameters" in cell.metadata.get("tags", [])]
+    before, cell.source = cell.source, cell.source.replace('PROFILE = "digits"', f'PROFILE = "{profile}"')
+    assert profile == "digits" or cell.source != before
+    return lab
+
+
+def run(lab: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The lab with what its cells print, on both streams; a cell that raises is the last to run."""
+    import matplotlib.pyplot as plt
+
+    plain, names = TransformerManager().transform_cell, {"__name__": "__main__"}
+    for cell in lab.cells:
+        if cell.cell_type != "code":
+            continue
+        cell.outputs, error = [], None
+        streams = {"stdout": io.StringIO(), "stderr": io.StringIO()}
+        with contextlib.redirect_stdout(streams["stdout"]), contextlib.redirect_stderr(streams["stderr"]):
+            try:
+                exec(compile(plain(cell.source), cell.id, "exec"), names)
+            except Exception:
+                error = traceback.format_exc()
+        plt.close("all")
+        cell.outputs += [new_output("stream", name=name, text=said.getvalue()) for name, said in streams.items()]
+        if error:
+            cell.outputs.append(new_output("error", ename="Error", evalue="", traceback=error.splitlines()))
+            break
+    return lab
+
+
+def main(profile: str, folder: Path, names: list[str]) -> None:
+    """Run labs by name, one after the other, and write them into a folder."""
+    os.environ.update(MPLBACKEND="Agg", MGD_QUIET="1")
+    from mgd_helpers.data.catalog import PROFILES
+
+    known = {"per_class": "PER_CLASS", "image_size": "IMAGE_SIZE"}
+    changed = {field: int(os.environ[name]) for field, name in known.items() if name in os.environ}
+    PROFILES[profile] = replace(PROFILES[profile], **changed)
+    with on_a_gpu(os.environ["PRETEND"]) if "PRETEND" in os.environ else contextlib.nullcontext():
+        _run_all(profile, folder, names)
+
+
+@contextlib.contextmanager
+def on_a_gpu(dtype: str):
+    """Labs that are set up within the context lie on the pretended GPU."""
+    import pretend_gpu
+    import torch
+
+    import mgd_helpers as mgd
+
+    set_up = mgd.setup
+    with pretend_gpu.on() as device:
+        mgd.setup = lambda **options: replace(set_up(**options), device=device, dtype=getattr(torch, dtype))
+        yield
+    mgd.setup = set_up
+
+
+def _run_all(profile: str, folder: Path, names: list[str]) -> None:
+    from mgd_helpers.lab.checks import tasks
+
+    for name in names:
+        tasks.VERDICTS.clear()  # as in a kernel of its own
+        started = time.perf_counter()
+        lab = run(in_profile(nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4), profile))
+        nbformat.write(lab, folder / f"{name}.ipynb")
+        print(f"{name}: {time.perf_counter() - started:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3:])

@@ -1,0 +1,121 @@
+"""A GPU that is not there: tensors that say they lie on another device, and hold their values in memory all the same.
+
+    with on():
+        torch.ones(3, device=DEVICE) + torch.ones(3)   # RuntimeError, as on a real GPU
+
+Whatever mixes devices fails as it would there, NumPy and plots refuse such tensors, and values are right. So a whole
+lab can be run on it, to see that everything lies where it must.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
+
+NAME = "pretend"
+DEVICE = torch.device("privateuseone", 0)
+aten = torch.ops.aten
+MOVES = (aten._to_copy.default, aten.copy_.default)  # from device to device
+INDEXED = (aten.index.Tensor, aten.index_put_.default, aten.index_put.default, aten._index_put_impl_.default)
+
+
+class Remote(torch.Tensor):
+    """A tensor that says it lies on the device; `own` is where its values are."""
+
+    own: torch.Tensor
+
+    @staticmethod
+    def __new__(cls, own: torch.Tensor) -> Remote:
+        return torch.Tensor._make_wrapper_subclass(
+            cls,
+            own.size(),
+            strides=own.stride(),
+            storage_offset=own.storage_offset(),
+            dtype=own.dtype,
+            layout=own.layout,
+            device=DEVICE,
+            requires_grad=False,
+        )
+
+    def __init__(self, own: torch.Tensor) -> None:
+        self.own = own
+
+    __torch_function__ = torch._C._disabled_torch_function_impl
+
+    @classmethod
+    def __torch_dispatch__(cls, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        return carried_out(function, args, kwargs or {})
+
+    def tolist(self) -> Any:
+        """As of any tensor: a GPU's numbers can be read."""
+        return self.own.tolist()
+
+    def __format__(self, spec: str) -> str:
+        return format(self.own, spec)
+
+    def __repr__(self) -> str:
+        return f"Remote({self.own!r})"
+
+
+class Device(TorchDispatchMode):
+    """Takes what is made on the device, or moved there from memory."""
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        return carried_out(function, args, kwargs or {})
+
+
+def carried_out(function: Any, args: tuple, kwargs: dict) -> Any:
+    """What an operation gives: computed in memory, with the answer where a GPU would have it."""
+    given = [one for one in pytree.tree_leaves((args, kwargs)) if isinstance(one, torch.Tensor)]
+    there = [one for one in given if isinstance(one, Remote)]
+    asked = kwargs.get("device")
+    if not there and (asked is None or torch.device(asked).type != DEVICE.type):
+        return function(*args, **kwargs)
+    if there and function not in MOVES and (strays := _strays(function, args, given)):
+        raise RuntimeError(
+            f"Expected all tensors to be on the same device, but {function} got one on {DEVICE} and one of shape "
+            f"{list(strays[0].shape)} on the cpu."
+        )
+    plain, named = pytree.tree_map_only(Remote, lambda one: one.own, (args, kwargs))
+    target = DEVICE if asked is None else torch.device(asked)
+    if asked is not None:
+        named["device"] = "cpu"
+    if named.get("pin_memory"):
+        named["pin_memory"] = False
+    answer = function(*plain, **named)
+    if target.type != DEVICE.type:
+        return answer
+    if function is aten.copy_.default:
+        return args[0]
+    known = {id(one.own): one for one in there}  # in-place operations give what they were given
+    return pytree.tree_map_only(
+        torch.Tensor, lambda one: known.get(id(one)) if id(one) in known else Remote(one), answer
+    )
+
+
+def _strays(function: Any, args: tuple, given: list[torch.Tensor]) -> list[torch.Tensor]:
+    """Tensors in memory that a GPU would not take: neither single numbers, nor rows that something is indexed by."""
+    strays = [one for one in given if not isinstance(one, Remote) and one.ndim > 0]
+    if function in INDEXED and isinstance(args[0], Remote):
+        return [one for one in strays if all(one is not index for index in args[1])]
+    return strays
+
+
+@contextlib.contextmanager
+def on() -> Iterator[torch.device]:
+    """Within the context the device is there."""
+    global _ready
+    if not _ready:
+        _setup_privateuseone_for_python_backend(NAME)
+        _ready = True
+    with Device():
+        yield DEVICE
+
+
+_ready = False
