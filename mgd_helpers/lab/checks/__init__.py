@@ -31,6 +31,8 @@ from mgd_helpers.lab.checks.measures import (
 )
 from mgd_helpers.lab.checks.noise_learning import apart, denoising_loss, tweedie
 from mgd_helpers.lab.checks.noising import ddim_step, denoise, generate, noisy
+from mgd_helpers.lab.checks.one_class import choose_strength, column_noise, narrowest, share_of_way, weights_gib
+from mgd_helpers.lab.checks.own_pictures import crop_box, member_rows, nearness, own_nearest, poster_pixels, prompts
 from mgd_helpers.lab.checks.question import choose_ten, mean_images, mean_of_fifty, nearest_label, promised_and_kept
 from mgd_helpers.lab.checks.ready_arrays import (
     class_mean,
@@ -58,10 +60,13 @@ __all__ = [
     "barycenters",
     "best_guess",
     "bootstrap_holds",
+    "choose_strength",
     "choose_ten",
     "class_mean",
+    "column_noise",
     "counting_error",
     "coverage",
+    "crop_box",
     "ddim_step",
     "denoise",
     "denoising_loss",
@@ -84,19 +89,24 @@ __all__ = [
     "matching_step",
     "mean_images",
     "mean_of_fifty",
+    "member_rows",
     "members",
     "mix",
     "mode_minus_tangent",
     "mode_nearer",
     "mode_pull",
+    "narrowest",
     "nearest_label",
+    "nearness",
     "noisy",
     "outlier",
     "own_guidance",
     "own_loop",
+    "own_nearest",
     "paired_errors",
     "pairs_needed",
     "pairwise",
+    "poster_pixels",
     "precision_after",
     "precision_coverage",
     "principal_direction",
@@ -104,9 +114,11 @@ __all__ = [
     "project",
     "projection",
     "promised_and_kept",
+    "prompts",
     "prototype",
     "random_share",
     "set_energy",
+    "share_of_way",
     "shift_epsilon",
     "shift_v_or_flow",
     "sign_flips",
@@ -128,5 +140,6 @@ __all__ = [
     "tweedie",
     "uncovered",
     "unlike_pair",
+    "weights_gib",
     "what_differs",
 ]
