@@ -116,8 +116,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         case "train":
             from tools import train_pipeline
 
-            if options.profile not in train_pipeline.PROFILES:
-                parser.error(f"profile must be one of {', '.join(train_pipeline.PROFILES)}; got {options.profile!r}.")
+            if options.profile not in train_pipeline.SETTINGS:
+                parser.error(f"profile must be one of {', '.join(train_pipeline.SETTINGS)}; got {options.profile!r}.")
             folder = train_pipeline.make_pipeline(options.profile, out=options.out, work=options.work)
             print((folder / "README.md").read_text())
         case "release":
