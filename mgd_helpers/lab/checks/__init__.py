@@ -51,10 +51,21 @@ from mgd_helpers.lab.checks.tangent import (
     tangent_part,
 )
 from mgd_helpers.lab.checks.tasks import progress, solution
+from mgd_helpers.lab.checks.train import (
+    autoencoder_loss,
+    average,
+    hide,
+    noise_loss,
+    own_order,
+    silent_loss,
+    white,
+)
 from mgd_helpers.lab.checks.verdict import holm_by_hand, mode_minus_tangent, prototype, sign_flips, what_differs
 
 __all__ = [
     "apart",
+    "autoencoder_loss",
+    "average",
     "barycenters",
     "best_guess",
     "bootstrap_holds",
@@ -76,6 +87,7 @@ __all__ = [
     "guided",
     "halves",
     "held",
+    "hide",
     "holm_by_hand",
     "interval",
     "kept_by_chance",
@@ -90,10 +102,12 @@ __all__ = [
     "mode_nearer",
     "mode_pull",
     "nearest_label",
+    "noise_loss",
     "noisy",
     "outlier",
     "own_guidance",
     "own_loop",
+    "own_order",
     "paired_errors",
     "pairs_needed",
     "pairwise",
@@ -110,6 +124,7 @@ __all__ = [
     "shift_epsilon",
     "shift_v_or_flow",
     "sign_flips",
+    "silent_loss",
     "sinkhorn",
     "smallest_stop",
     "smallest_window",
@@ -129,4 +144,5 @@ __all__ = [
     "uncovered",
     "unlike_pair",
     "what_differs",
+    "white",
 ]
