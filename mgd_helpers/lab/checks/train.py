@@ -138,7 +138,7 @@ def hide(answer: Any) -> None:
     refresher=PAGE,
     hints=(
         "`alphas[timesteps]` are squared signals, [B]. `.view(-1, 1, 1, 1)` gives each its row of the latents.",
-        "noisy latents are √α · latents + √(1 − α) · noise, a forward process as in lab 2.",
+        "signal² is that number, noise² is 1 minus it. Mix latents and noise by the roots, as in lab 2.",
         "ask `dit(noisy, timestep=timesteps, class_labels=labels).sample`; compare it with the noise.",
     ),
 )
@@ -160,11 +160,12 @@ def noise_loss(answer: Any) -> None:
     wrong = {
         "the network sees the clean latents: there is no noise to find.": latents,
         "the network sees the noise alone.": noise,
-        "the two weights are α and 1 − α; their roots are wanted, so that variances add up to 1.": (
+        "the weights are the squares of signal and noise; their roots are wanted, so that variances add up to 1.": (
             level * latents + (1 - level) * noise
         ),
-        "the two weights are exchanged: α belongs to the latents.": (1 - level).sqrt() * latents + level.sqrt() * noise,
-        "the weight of the noise is 1 − √α; the squares of the weights should add up to 1.": (
+        "the two weights are exchanged: the number in the table belongs to the latents.": (1 - level).sqrt() * latents
+        + level.sqrt() * noise,
+        "the weight of the noise is 1 − signal; the squares of the two should add up to 1.": (
             level.sqrt() * latents + (1 - level.sqrt()) * noise
         ),
         "the latents keep their full weight.": latents + (1 - level).sqrt() * noise,
