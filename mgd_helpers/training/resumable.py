@@ -73,7 +73,7 @@ def run(
         optimizer.step()
         schedule.step()
         ema.update_parameters(model)
-        running = loss.item() if math.isnan(running) else 0.99 * running + 0.01 * loss.item()
+        running = loss.item() if math.isnan(running) else 0.95 * running + 0.05 * loss.item()
         if not math.isfinite(running):
             raise ValueError(f"the loss of {name} must stay finite; got {loss.item()} at step {step + 1}.")
         seconds = time.perf_counter() - started

@@ -70,12 +70,18 @@ SETTINGS = {
     ),
 }
 
+FEW = 10_000  # images
+
 
 def settings_for(data: Dataset) -> Settings:
-    """Settings for a data set: those of the shipped pipeline of its name, or of one with as many channels.
+    """Settings by what the training images are, whatever they are called: those of the shipped pipeline most alike.
+
+    Colored images get those of CIFAR-10; gray ones those of Fashion-MNIST, or of the digits where they are few.
 
     >>> from mgd_helpers.data import load_data
     >>> settings_for(load_data("digits")).dit_steps
     8000
     """
-    return SETTINGS.get(data.name, SETTINGS["fashion_mnist" if data.train.images.shape[1] == 1 else "cifar10"])
+    if data.train.images.shape[1] > 1:
+        return SETTINGS["cifar10"]
+    return SETTINGS["digits" if len(data.train) < FEW else "fashion_mnist"]
