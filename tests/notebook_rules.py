@@ -18,6 +18,10 @@ ADDRESS, RELEASE = address.read(ROOT), release.read(ROOT)
 REPOSITORY, COLAB = ADDRESS.repository, ADDRESS.colab(RELEASE.version)
 BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
 PARAMETERS = 'PROFILE = "digits"  # or "fashion_mnist", "cifar10"; "imagenette" needs a GPU'
+PARAMETERS_OF = {  # labs whose other profiles are others, or need no GPU
+    "12_photographs": 'PROFILE = "digits"  # or "photographs": your own, which need a GPU',
+    "13_train": 'PROFILE = "digits"  # or "fashion_mnist", "cifar10", "imagenette": 32 x 32 pixels',
+}
 TASK = ("task", "solution", "check")  # the cells of a task, in this order
 CHECKED = {"nbval-check-output", "keep_output"}  # compared by nbval, kept by nbstripout
 
@@ -124,19 +128,24 @@ def set_up_cell(lab):
 def one_parameter(lab):
     """Right after the set-up comes the one cell tagged `parameters`: PROFILE = "digits", and which others there are.
 
-    A lab that loads no data has nothing to choose, and no such cell.
+    A lab that loads no data has nothing to choose, and no such cell. `PARAMETERS_OF` has the exceptions.
     """
     cells = lab.tagged("parameters")
     if not any(re.search(r"\bmgd\.load_data\(|\blab\.load\(", cell.source) for cell in lab.code):
         return ["a lab that loads nothing has no use for a cell tagged 'parameters'"] if cells else []
     if len(cells) != 1 or cells[0] is not lab.code[1]:
         return ["the second code cell, and no other, must be tagged 'parameters'"]
-    return [] if cells[0].source == PARAMETERS else [f"holds {cells[0].source!r} instead of {PARAMETERS!r}"]
+    wanted = PARAMETERS_OF.get(lab.path.stem, PARAMETERS)
+    return [] if cells[0].source == wanted else [f"holds {cells[0].source!r} instead of {wanted!r}"]
 
 
 def loaded_once(lab):
-    """`lab.load` puts a pipeline where the lab runs, and loads data once: what takes a name would load it anew."""
-    loads = r"^[^#\n]*(\bmgd\.load_pipeline\(|\bdistill\(PROFILE\b|\bagainst=PROFILE\b)"
+    """`lab.load` puts a pipeline where the lab runs, and loads data once: what takes a name would load it anew.
+
+    A pipeline of no profile, MODEL, is loaded by its address, with the lab's device and dtype.
+    """
+    other = r"\bmgd\.load_pipeline\((?!MODEL, device=lab\.device, dtype=lab\.dtype\))"
+    loads = rf"^[^#\n]*({other}|\bdistill\(PROFILE\b|\bagainst=PROFILE\b)"
     return [
         f"{named(cell)}: {match[1]}… loads what `lab.load` has loaded"
         for cell in lab.code

@@ -149,6 +149,7 @@ SPOILT = [  # cells: 0 first, 1 set-up, 2 parameters, 3 prose, 4 figure, 5 check
     (one_parameter, replace(4, "lab.load(PROFILE)", "[0, 1]")),
     (one_parameter, replace(2, "needs a GPU", "is large")),
     (loaded_once, replace(4, "lab.load(PROFILE)", "mgd.load_pipeline(PROFILE)")),
+    (loaded_once, replace(4, "lab.load(PROFILE)", "mgd.load_pipeline(MODEL)")),
     (loaded_once, replace(4, "lab.load(PROFILE)", "mgd.distill(PROFILE)")),
     (loaded_once, replace(4, "lab.load(PROFILE)", "mgd.evaluate(sets, against=PROFILE)")),
     (one_parameter, replace(2, "PROFILE", "SPEED = 3\nPROFILE")),

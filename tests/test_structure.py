@@ -120,7 +120,9 @@ def test_every_folder_has_its_section_in_the_reference():
 def test_heavy_libraries_are_imported_inside_functions():
     light = {"torch", "numpy", "jaxtyping"} | set(sys.stdlib_module_names)
     heavy = {module for module in MODULES if imports(module, also_inside_functions=False)[1] - light}
-    assert heavy == {f"mgd_helpers.lab.plots.{name}" for name in ("charts", "panels", "pictures", "sliders", "style")}
+    assert heavy == {
+        f"mgd_helpers.lab.plots.{name}" for name in ("charts", "panels", "pictures", "poster", "sliders", "style")
+    }
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))
