@@ -451,12 +451,14 @@ def test_labs_that_lack_something_are_told_and_those_that_break_are_faults(run_g
 
     monkeypatch.setattr(labs.reference, "find_lab", lambda number: number)
     monkeypatch.setattr(labs.reference, "run", run)
-    monkeypatch.setattr(labs, "QUICK", [(name, {"PROFILE": name}, 1) for name in ends] + [("11", {}, 1e6)])
+    photographs = ("12", {"FOLDER": "nowhere at all"}, 1)
+    monkeypatch.setattr(labs, "QUICK", [(n, {"PROFILE": n}, 1) for n in ends] + [("11", {}, 1e6), photographs])
     status, found = run_gpu("--parts", "labs")
     rows = found["labs"]["rows"]
     assert status == 1 and found["labs"]["faults"] == ["ZeroDivisionError: half"]
     assert [row["told"] for row in rows[:3]] == ["not run: no network, no weights", None, None]
-    assert [row["seconds"] is None for row in rows] == [True, True, False, True]
+    assert [row["seconds"] is None for row in rows] == [True, True, False, True, True]
+    assert rows[4]["told"].startswith("not run: it needs a folder")
     assert rows[3]["form"] == "as it stands" and rows[3]["told"].startswith("skipped: ")
 
 

@@ -25,7 +25,7 @@ FORMS: tuple[tuple[str, dict[str, Any], int], ...] = (
     ("12", {}, 40),
     ("11", {"PROFILE": "imagenette"}, 150),
     ("13", {"BUDGET": "full"}, 150),
-    ("12", {"PROFILE": "photographs"}, 150),
+    ("12", {"PROFILE": "photographs", "FOLDER": str(reference.ROOT / "photographs")}, 150),
 )
 QUICK = (("13", {"VAE_STEPS, DIT_STEPS": (3, 3)}, 1),)
 MISSING = (FileNotFoundError, ModuleNotFoundError)  # weights, data or photographs; transformers
@@ -35,11 +35,14 @@ def labs(options: Namespace, left: Callable[[], float]) -> Iterator[dict]:
     """The labs for a GPU in a short form: how long, how much memory, and the reference run of each."""
     on_gpu = options.device != "cpu"
     for number, changes, needed in QUICK if options.quick else FORMS:
-        form = ", ".join(f"{name} {value}" for name, value in changes.items())
+        form = ", ".join(f"{name} {value}" for name, value in changes.items() if name != "FOLDER")
         row: dict[str, Any] = {"lab": number, "form": form or "as it stands", "seconds": None, "peak_mib": None}
         row |= {"fault": None, "told": None}
         if left() < needed:
             yield row | {"told": f"skipped: {left():.0f} s are left"}
+            continue
+        if "FOLDER" in changes and not Path(changes["FOLDER"]).is_dir():
+            yield row | {"told": "not run: it needs a folder 'photographs' with 20 to 50 of them beside the Makefile"}
             continue
         started = time.monotonic()
         if on_gpu:
