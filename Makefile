@@ -20,7 +20,7 @@ export MALLOC_TRIM_THRESHOLD_ := 2000000000
 
 .PHONY: help
 help:  ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: book
 book: $(READY)  ## run every lab, build the book, print where it lies
@@ -38,6 +38,18 @@ student: $(READY)  ## cut the solutions out of the labs, and write a folder to h
 .PHONY: slides
 slides: $(READY)  ## make a deck of slides for each chapter, _build/slides/*.html
 	$(BIN)/python -m tools slides
+
+.PHONY: pdf
+pdf: book  ## print the theory pages as one PDF, _build/pdf/theory.pdf, by a Chromium that is there
+	$(BIN)/python -m tools pdf
+
+.PHONY: artifacts
+artifacts: book  ## make all that a release consists of, with checksums, _build/release; takes a Chromium, too
+	$(BIN)/python -m tools artifacts
+
+.PHONY: links
+links: $(READY)  ## ask the web for every address that the book links to; takes a network
+	$(BIN)/python -m tools links
 
 .PHONY: clocks
 clocks: export MGD_QUIET := 1
@@ -89,6 +101,19 @@ gpu: $(READY)  ## check and time what a GPU does, in eight minutes, and keep it 
 study: export OMP_NUM_THREADS := 1
 study: $(READY)  ## compute what is missing of the tables in studies/results/ (MGD_DATA_DIR names local data sets)
 	$(BIN)/python -m studies all $(DATA)
+
+.PHONY: release
+# VERSION=0.2.0; it changes labs, README, pyproject.toml and CITATION.cff, and leaves the wheel in _build/wheel
+release: $(READY)  ## set the version, build the wheel, and write both into the set-up cell of every lab
+	$(BIN)/python -m tools release $(or $(VERSION),$(error which one? make release VERSION=0.2.0))
+
+.PHONY: stamp
+stamp: $(READY)  ## write set-up cell, badge and absolute links into every lab, of the last release
+	$(BIN)/python -m tools stamp
+
+.PHONY: address
+address: $(READY)  ## give the project another address everywhere: URL=https://github.com/OWNER/NAME
+	$(BIN)/python -m tools address $(or $(URL),$(error which one? make address URL=https://github.com/OWNER/NAME))
 
 .PHONY: lab
 lab: $(READY)  ## open the labs in JupyterLab

@@ -90,5 +90,5 @@ def _in_one_line(error: Exception) -> str:
     if number in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{said}. Choose another folder, or change its permissions."
     if isinstance(error, torch.OutOfMemoryError):
-        return f"{said.partition('. ')[0]}. Take a smaller --batch-size, or no GPU: CUDA_VISIBLE_DEVICES="
+        return f"{said.partition('. ')[0]}. Take a smaller --set-size, or no GPU: CUDA_VISIBLE_DEVICES="
     return said

@@ -26,7 +26,7 @@ import torch
 
 from mgd_helpers.data.catalog import CATALOG, PIPELINE_REVISIONS, PROFILES
 
-(DIT,) = PIPELINE_REVISIONS
+DIT, STABLE_DIFFUSION = PIPELINE_REVISIONS
 LAYOUTS = {  # the files of each set on the hub
     "fashion_mnist": "fashion_mnist/{split}-00000-of-00001.parquet",
     "cifar10": "plain_text/{split}-00000-of-00001.parquet",
@@ -46,8 +46,9 @@ DISTINCT = 500  # images of a class that differ; the next ones begin again
 
 
 def build(home: Path, *, sets: tuple[str, ...] = SETS) -> Path:
-    """Make the cache in the folder `home`, with the DiT for ImageNet and some sets of the catalogue; gives `home`."""
+    """Make the cache in the folder `home`, with the pipelines and some sets of the catalogue; gives `home`."""
     put_pipeline(home, DIT, imagenet_pipeline(), commit=PIPELINE_REVISIONS[DIT])
+    put_stable_diffusion(home)
     for name in sets:
         put_data(home, name)
     return home
@@ -106,6 +107,24 @@ def put_pipeline(home: Path, repo: str, pipe, **options) -> Path:
     with tempfile.TemporaryDirectory() as folder:
         pipe.save_pretrained(folder, safe_serialization=True, variant=variant)
         return put(home, repo, Path(folder), **options)
+
+
+def put_stable_diffusion(home: Path) -> Path:
+    """Put the pipeline that reads text into the cache, in both precisions, under the names that the real files have."""
+    import tiny
+
+    with tempfile.TemporaryDirectory() as folder:
+        pipe = tiny.stable_diffusion_1_5()
+        for variant in (None, "fp16"):
+            pipe.save_pretrained(folder, safe_serialization=True, variant=variant)
+            pipe = pipe.to(dtype=torch.float16)
+        shutil.rmtree(Path(folder) / "tokenizer")  # where transformers 5 has saved it in one file, and the hub has four
+        (Path(folder) / "tokenizer").mkdir()
+        tiny.tokenizer(Path(folder) / "tokenizer")
+        for name in ("model_index.json", "feature_extractor/preprocessor_config.json"):
+            file = Path(folder) / name  # without torchvision, transformers writes the name of a stand-in of its own
+            file.write_text(file.read_text(encoding="utf-8").replace("CLIPImageProcessorPil", "CLIPImageProcessor"))
+        return put(home, STABLE_DIFFUSION, Path(folder), commit=PIPELINE_REVISIONS[STABLE_DIFFUSION])
 
 
 def put_data(home: Path, name: str) -> Path:

@@ -9,29 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
-import yaml
 
 from mgd_helpers.lab import plots
-from tools import clocks
+from tools import address, clocks, release
 
 ROOT = Path(__file__).parents[1]
-REPOSITORY = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
-COLAB = REPOSITORY.replace("https://github.com", "https://colab.research.google.com/github") + "/blob/main/notebooks"
+ADDRESS, RELEASE = address.read(ROOT), release.read(ROOT)
+REPOSITORY, COLAB = ADDRESS.repository, ADDRESS.colab(RELEASE.version)
 BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
 PARAMETERS = 'PROFILE = "digits"  # or "fashion_mnist", "cifar10"; "imagenette" needs a GPU'
+PARAMETERS_OF = {  # labs whose other profiles are others, or need no GPU
+    "12_photographs": 'PROFILE = "digits"  # or "photographs": your own, which need a GPU',
+    "13_train": 'PROFILE = "digits"  # or "fashion_mnist", "cifar10", "imagenette": 32 x 32 pixels',
+}
 TASK = ("task", "solution", "check")  # the cells of a task, in this order
 CHECKED = {"nbval-check-output", "keep_output"}  # compared by nbval, kept by nbstripout
 
-SET_UP = f"""\
-import os
-
-# Colab has every dependency: install this project alone
-if "COLAB_RELEASE_TAG" in os.environ:
-    %pip install --quiet --no-deps git+{REPOSITORY}
-
-import mgd_helpers as mgd
-
-lab = mgd.setup(chapter=CHAPTER, seed=0)"""
+SET_UP = release.set_up_cell(ADDRESS, RELEASE, "CHAPTER")
 
 
 @dataclass(frozen=True)
@@ -103,7 +97,10 @@ def first_cell(lab):
             "whether a GPU is needed, '**GPU:** not needed'": r"\*\*GPU:?\*\*:? .*\b(needed|optional|required)\b",
             "the Colab badge of this file": re.escape(f"{BADGE}({COLAB}/{lab.path.name})"),
         }
-        | {f"a link to {page}.md": rf"\]\(\.\./{page}\.md(#[\w-]+)?\)" for page in theory_of(lab)},
+        | {
+            f"a link to {ADDRESS.page(page)}": rf"\]\({re.escape(ADDRESS.page(page))}(#[\w-]+)?\)"
+            for page in theory_of(lab)
+        },
     )
     promise = [*text.split("\n\n"), ""][1].strip()
     if not promise.endswith(".") or re.search(r"[.!?]\s", promise):
@@ -113,8 +110,17 @@ def first_cell(lab):
     return complaints
 
 
+def whole_links(lab):
+    """Links name pages of the published book in full: on Colab a relative one leads nowhere."""
+    return [
+        f"{named(cell)}: {link}; `python -m tools stamp` writes the whole address"
+        for cell in lab.prose
+        for link in re.findall(r"\]\((?!https:|#)[^)]*\)|<a href=\"(?!https:|#)[^\"]*\"", cell.source)
+    ]
+
+
 def set_up_cell(lab):
-    """The second cell is the same everywhere but for the chapter, which is the number of the file."""
+    """The second cell is the same everywhere but for the chapter, the file's number: `python -m tools stamp`."""
     wanted = SET_UP.replace("CHAPTER", str(int(lab.path.name[:2])))
     return [] if lab.cells[1].cell_type == "code" and lab.cells[1].source == wanted else [f"is not:\n{wanted}"]
 
@@ -122,19 +128,24 @@ def set_up_cell(lab):
 def one_parameter(lab):
     """Right after the set-up comes the one cell tagged `parameters`: PROFILE = "digits", and which others there are.
 
-    A lab that loads no data has nothing to choose, and no such cell.
+    A lab that loads no data has nothing to choose, and no such cell. `PARAMETERS_OF` has the exceptions.
     """
     cells = lab.tagged("parameters")
     if not any(re.search(r"\bmgd\.load_data\(|\blab\.load\(", cell.source) for cell in lab.code):
         return ["a lab that loads nothing has no use for a cell tagged 'parameters'"] if cells else []
     if len(cells) != 1 or cells[0] is not lab.code[1]:
         return ["the second code cell, and no other, must be tagged 'parameters'"]
-    return [] if cells[0].source == PARAMETERS else [f"holds {cells[0].source!r} instead of {PARAMETERS!r}"]
+    wanted = PARAMETERS_OF.get(lab.path.stem, PARAMETERS)
+    return [] if cells[0].source == wanted else [f"holds {cells[0].source!r} instead of {wanted!r}"]
 
 
 def loaded_once(lab):
-    """`lab.load` puts a pipeline where the lab runs, and loads data once: what takes a name would load it anew."""
-    loads = r"^[^#\n]*(\bmgd\.load_pipeline\(|\bdistill\(PROFILE\b|\bagainst=PROFILE\b)"
+    """`lab.load` puts a pipeline where the lab runs, and loads data once: what takes a name would load it anew.
+
+    A pipeline of no profile, MODEL, is loaded by its address, with the lab's device and dtype.
+    """
+    other = r"\bmgd\.load_pipeline\((?!MODEL, device=lab\.device, dtype=lab\.dtype\))"
+    loads = rf"^[^#\n]*({other}|\bdistill\(PROFILE\b|\bagainst=PROFILE\b)"
     return [
         f"{named(cell)}: {match[1]}… loads what `lab.load` has loaded"
         for cell in lab.code
@@ -309,6 +320,7 @@ def last_cell(lab):
 
 RULES = [
     first_cell,
+    whole_links,
     set_up_cell,
     one_parameter,
     loaded_once,

@@ -124,7 +124,7 @@ def test_data_names_that_are_nearly_right(capsys):
         ),
         (PermissionError(errno.EACCES, "Permission denied", "x"), "Choose another folder, or change its permissions"),
         (OSError("the hub\ndoes not answer"), "the hub does not answer"),
-        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "Take a smaller --batch-size"),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "Take a smaller --set-size"),
         (ImportError("pip install datasets"), "pip install datasets"),
         (MemoryError(), "MemoryError"),
     ],

@@ -6,6 +6,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from notebook_rules import (
+    ADDRESS,
     BADGE,
     CHECKED,
     COLAB,
@@ -27,6 +28,7 @@ from notebook_rules import (
     set_up_cell,
     small_and_valid,
     tasks,
+    whole_links,
 )
 
 FIRST = f"""\
@@ -45,7 +47,7 @@ You turn images into latents, and back.
 
 **Time:** 2 minutes on a CPU, 1 minute on a T4. **GPU:** not needed.
 
-**Theory:** [Encoding](../book/03_encoding.md)"""
+**Theory:** [Encoding]({ADDRESS.page("book/03_encoding")})"""
 
 LAST = (
     """\
@@ -57,7 +59,7 @@ LAST = (
 """
     + "".join(f"\n<details>\n<summary>Why {n}?</summary>\n\nBecause $n = {n}$.\n\n</details>\n" for n in range(3))
     + """
-**Next:** [Divisive clustering](../book/04_clustering.md)"""
+**Next:** [Divisive clustering](https://elsewhere/book)"""
 )
 
 DRAWN = {
@@ -134,8 +136,11 @@ SPOILT = [  # cells: 0 first, 1 set-up, 2 parameters, 3 prose, 4 figure, 5 check
     (first_cell, replace(0, "1 minute on a T4", "quick on a T4")),
     (first_cell, replace(0, "**GPU:** not needed", "")),
     (first_cell, replace(0, "03_encode.ipynb", "04_cluster.ipynb")),
-    (first_cell, replace(0, "../book/03_encoding.md", "../book/04_clustering.md")),
+    (first_cell, replace(0, "book/03_encoding", "book/04_clustering")),
     (first_cell, replace(3, "## Section", "# Section")),
+    (whole_links, replace(3, "A circle", "[A circle](../book/03_encoding.md)")),
+    (whole_links, replace(3, "A circle", "[A circle](04_cluster.ipynb)")),
+    (whole_links, replace(3, "A circle", '<a href="../book/a.html">A circle</a>')),
     (set_up_cell, replace(1, "chapter=3", "chapter=4")),
     (set_up_cell, replace(1, "--no-deps ", "")),
     (one_parameter, replace(2, '"digits"', '"cifar10"')),
@@ -144,6 +149,7 @@ SPOILT = [  # cells: 0 first, 1 set-up, 2 parameters, 3 prose, 4 figure, 5 check
     (one_parameter, replace(4, "lab.load(PROFILE)", "[0, 1]")),
     (one_parameter, replace(2, "needs a GPU", "is large")),
     (loaded_once, replace(4, "lab.load(PROFILE)", "mgd.load_pipeline(PROFILE)")),
+    (loaded_once, replace(4, "lab.load(PROFILE)", "mgd.load_pipeline(MODEL)")),
     (loaded_once, replace(4, "lab.load(PROFILE)", "mgd.distill(PROFILE)")),
     (loaded_once, replace(4, "lab.load(PROFILE)", "mgd.evaluate(sets, against=PROFILE)")),
     (one_parameter, replace(2, "PROFILE", "SPEED = 3\nPROFILE")),

@@ -8,12 +8,11 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from notebook_rules import REPOSITORY, ROOT, tags
+from notebook_rules import ADDRESS, ROOT, tags
 
 from tools import student
 from tools.__main__ import main
 
-URL = "https://github.com/somebody/something"
 WITH_TASKS = [
     path
     for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
@@ -36,7 +35,8 @@ def test_labs_with_tasks_are_handed_out_and_nothing_else(handed_out):
     assert {path.name for path in folder.iterdir()} == {"README.md", *(path.name for path in WITH_TASKS)}
     page = (folder / "README.md").read_text()
     assert all(f"- `{path.name}`" in page for path in WITH_TASKS)
-    assert f'pip install "mgd-helpers @ git+{REPOSITORY}" jupyterlab' in page
+    assert f'pip install "mgd-helpers @ git+{ADDRESS.repository}" jupyterlab' in page
+    assert ADDRESS.page("book/intro") in page
 
 
 @pytest.mark.parametrize("path", WITH_TASKS, ids=lambda path: path.stem)
@@ -59,8 +59,8 @@ def test_a_folder_of_somebody_else_is_left_alone(tmp_path):
     assert (tmp_path / "thesis.md").exists()
 
 
-def test_links_lead_to_the_repository():
-    prose = "[a](../book/a.md#b) [c](04_cluster.ipynb) [d](https://elsewhere) [e](#here)"
+def test_links_stay_and_what_is_not_for_students_goes():
+    prose = "[a](https://book/a.html#b) [e](#here)"
     lab = new_notebook(
         cells=[
             new_markdown_cell(f"# Lab\n\n[![Open in Colab](x.svg)](https://colab)\n\n{prose}"),
@@ -68,9 +68,8 @@ def test_links_lead_to_the_repository():
             new_code_cell("g()", metadata={"tags": ["solution"]}),
         ]
     )
-    cut = student.without_solutions(lab, URL)
-    wanted = f"[a]({URL}/blob/main/book/a.md#b) [c]({URL}/blob/main/notebooks/04_cluster.ipynb)"
-    assert cut.cells[0].source == f"# Lab\n\n{wanted} [d](https://elsewhere) [e](#here)"
+    cut = student.without_solutions(lab)
+    assert cut.cells[0].source == f"# Lab\n\n{prose}"
     assert [(cell.source, cell.outputs, cell.execution_count) for cell in cut.cells[1:]] == [("f()", [], None)]
     assert len(lab.cells) == 3 and lab.cells[1].outputs, "the lab itself stays as it is"
 

@@ -129,7 +129,7 @@ def test_what_the_keys_of_the_verdict_say_is_borne_out_by_the_results():
         "**Pulls to single targets help by one or two points",
         "In the mean over the data sets, strict projection is most of a point behind the plain pull",
         "The ConvNet cannot tell these two apart either, and the nearest neighbour prefers the straight one.",
-        "No guidance to single targets is told apart from these images in the mean",
+        "In the mean over the data sets, no guidance to single targets is told apart from these images.",
         "Steered as a set, by *match+transport* or by matching alone, they are ahead.",
         "**Training the pixels is best where images are ten",
         "Leaves, flat k-means, trees that grow on pooled latents",

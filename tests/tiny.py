@@ -61,7 +61,7 @@ def text_unet(**options):
     from diffusers import UNet2DConditionModel
 
     return UNet2DConditionModel(
-        sample_size=SIZE,
+        **{"sample_size": SIZE} | options,
         in_channels=CHANNELS,
         out_channels=CHANNELS,
         block_out_channels=(8, 8),
@@ -71,7 +71,6 @@ def text_unet(**options):
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
         cross_attention_dim=WIDTH,
         attention_head_dim=4,
-        **options,
     )
 
 
@@ -315,3 +314,63 @@ def imagenet_pipeline():
     pipe.register_to_config(id2label=names)
     pipe.set_progress_bar_config(disable=True)
     return pipe
+
+
+def tokenizer(folder):
+    """A CLIPTokenizer with the smallest vocabulary there is: letters, each within a word and at its end, and two signs.
+
+    Its files are those of Stable Diffusion's, as is all that counts to a pipeline: it pads and cuts to 77 tokens.
+    """
+    import json
+
+    from transformers import CLIPTokenizer
+
+    letters = [chr(code) for code in range(ord("!"), ord("~") + 1)]
+    start, end = "<|startoftext|>", "<|endoftext|>"
+    vocabulary = [*letters, *(f"{letter}</w>" for letter in letters), start, end]
+    signs = {"bos_token": start, "eos_token": end, "unk_token": end, "pad_token": end}
+    settings = {"tokenizer_class": "CLIPTokenizer", "model_max_length": 77, "do_lower_case": True, **signs}
+    for name, content in {
+        "vocab.json": {token: number for number, token in enumerate(vocabulary)},
+        "special_tokens_map.json": signs,
+        "tokenizer_config.json": settings,
+    }.items():
+        (folder / name).write_text(json.dumps(content), encoding="utf-8")
+    (folder / "merges.txt").write_text("#version: 0.2\n", encoding="utf-8")
+    return CLIPTokenizer.from_pretrained(folder)
+
+
+def stable_diffusion_1_5():
+    """All parts of the public pipeline of that name, small and random: 512 pixels, prompts of 77 tokens, PNDM."""
+    from pathlib import Path
+
+    from diffusers import PNDMScheduler, StableDiffusionPipeline
+    from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
+    from transformers import CLIPConfig, CLIPImageProcessor, CLIPTextConfig, CLIPTextModel
+
+    with tempfile.TemporaryDirectory() as folder:
+        words = tokenizer(Path(folder))
+    sizes = {"hidden_size": WIDTH, "intermediate_size": 2 * WIDTH, "num_hidden_layers": 1, "num_attention_heads": 2}
+    text = {
+        "vocab_size": len(words),
+        "max_position_embeddings": words.model_max_length,
+        "bos_token_id": words.bos_token_id,
+        "eos_token_id": words.eos_token_id,
+        "projection_dim": WIDTH,
+        **sizes,
+    }
+    seen = {"image_size": 224, "patch_size": 112, "projection_dim": WIDTH, **sizes}
+    noise = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return StableDiffusionPipeline(
+            vae=imagenet_vae(4, 4, 4, 4, layers=1, groups=2),
+            text_encoder=CLIPTextModel(CLIPTextConfig(**text)),
+            tokenizer=words,
+            unet=text_unet(sample_size=64),
+            scheduler=PNDMScheduler(**noise, skip_prk_steps=True, set_alpha_to_one=False, steps_offset=1),
+            safety_checker=StableDiffusionSafetyChecker(
+                CLIPConfig(text_config=text, vision_config=seen, projection_dim=WIDTH)
+            ),
+            feature_extractor=CLIPImageProcessor(),
+        )

@@ -13,6 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tools import site, verified
+
 KERNEL_ENVIRONMENT = {
     "OMP_WAIT_POLICY": "passive",  # threads that wait must not spin: see the Makefile
     "MGD_QUIET": "1",  # a progress bar writes to stderr, which fails the build
@@ -20,6 +22,8 @@ KERNEL_ENVIRONMENT = {
     "JUPYTER_PREFER_ENV_PATH": "1",  # "python3" is this environment's kernel, also beside one in the user's home
 }
 
+# Figures have twice the pixels that they take on the page, for fine screens and for paper
+KERNEL_CONFIGURATION = 'c.InlineBackend.figure_formats = {"retina"}\n'
 
 # What labs and pages run on, beside Python: the package with its weights, and code and results that pages read
 RUNS_ON = ("requirements.lock", "mgd_helpers", "studies", "benchmarks")
@@ -55,8 +59,8 @@ REDIRECT = """<!doctype html>
 
 
 def fingerprint(root: Path) -> str:
-    """Hash what labs and pages run on: every file of `RUNS_ON`, and the version of Python."""
-    digest = hashlib.sha256(sys.version.encode())
+    """Hash what labs and pages run on: every file of `RUNS_ON`, Python's version, and how figures are made."""
+    digest = hashlib.sha256((sys.version + KERNEL_CONFIGURATION).encode())
     found = (path for name in RUNS_ON for path in (root / name, *(root / name).rglob("*")))
     files = [path for path in found if path.is_file() and "__pycache__" not in path.parts]
     for path in sorted(files):
@@ -99,19 +103,26 @@ def build(root: Path) -> int:
     for stale in (html, built / ".doctrees"):  # pages read before would not repeat their warnings
         shutil.rmtree(stale, ignore_errors=True)
 
+    profile = built / "ipython" / "profile_default"  # and so no habit of the user's own IPython
+    profile.mkdir(parents=True, exist_ok=True)
+    (profile / "ipython_kernel_config.py").write_text(KERNEL_CONFIGURATION)
     python_path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
     jupyter_book = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
     status = subprocess.run(
         [*jupyter_book, "build", str(root), "--all", "-W", "-n", "--keep-going"],
-        env=os.environ | KERNEL_ENVIRONMENT | {"PYTHONPATH": python_path},
+        env=os.environ | KERNEL_ENVIRONMENT | {"PYTHONPATH": python_path, "IPYTHONDIR": str(profile.parent)},
         check=False,
     ).returncode
+    verified.remember(root, cache)
 
     if fingerprint(root) != state:
         shutil.rmtree(cache)
         print("What labs and pages run on changed meanwhile: build again.")
         return 1
     redirect(html)
+    if not status:
+        verified.stamp(html, cache)
+        site.finish(root, html)
     poor = [f"An alt text of 40 to 250 characters is wanted: {line}" for line in poor_alt_texts(html)]
     print("\n".join([*poor, "The book was not built." if status or poor else f"\nThe book: {html / 'index.html'}"]))
     return status or int(bool(poor))

@@ -1,12 +1,13 @@
 """The student edition: labs without their solutions, a wheel of the package, and a page that says how to begin.
 
-The labs of the repository are the source. What is cut is what carries the tag `solution`, and every stored output; what
-changes are links, which lead to the repository, because a hand-out has no book beside it.
+The labs of the repository are the source. What is cut is what carries the tag `solution`, and every stored output.
+Links stay as they are: they lead to the published book.
 """
 
 from __future__ import annotations
 
 import copy
+import os
 import re
 import shutil
 import subprocess
@@ -16,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-import yaml
+
+from tools import address
 
 TITLE = "# Labs to work on"
 README = f"""\
@@ -41,7 +43,7 @@ On Windows, `.venv\\Scripts\\` takes the place of `.venv/bin/`. The installation
 it once, on a good network. On Linux without a graphics card, `PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu`
 in front of the second line takes the small build. The labs themselves need no network.
 
-The book that belongs to the labs, with its theory pages and the solutions: {{url}}
+The book that belongs to the labs, with its theory pages and the solutions: {{book}}
 """
 
 
@@ -56,24 +58,24 @@ def write(root: Path, folder: Path, *, wheel: bool = True) -> list[Path]:
     page = folder / "README.md"
     if folder.exists() and any(folder.iterdir()) and not (page.exists() and page.read_text().startswith(TITLE)):
         raise ValueError(f"folder must be empty, or an older student edition; {folder} holds something else.")
-    url = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))["repository"]["url"]
+    here = address.read(root)
     labs = {path: nbformat.read(path, as_version=4) for path in sorted((root / "notebooks").glob("[0-9]*.ipynb"))}
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     written = []
     for path, lab in labs.items():
         if any("task" in tags(cell) for cell in lab.cells):
-            nbformat.write(without_solutions(lab, url), folder / path.name)
+            nbformat.write(without_solutions(lab), folder / path.name)
             written.append(folder / path.name)
     built = make_wheel(root, folder) if wheel else None
     listed = "\n".join(f"- `{path.name}`" for path in written)
-    package = built.name if built else f'"mgd-helpers @ git+{url}"'
-    page.write_text(README.format(labs=listed, package=package, url=url), encoding="utf-8")
+    package = built.name if built else f'"mgd-helpers @ git+{here.repository}"'
+    page.write_text(README.format(labs=listed, package=package, book=here.page("book/intro")), encoding="utf-8")
     return written
 
 
-def without_solutions(lab: Any, url: str) -> Any:
-    """A copy of a lab without solutions, outputs and Colab badge, whose relative links lead to the repository."""
+def without_solutions(lab: Any) -> Any:
+    """A copy of a lab without solutions, outputs and Colab badge."""
     lab = copy.deepcopy(lab)
     lab.cells = [cell for cell in lab.cells if "solution" not in tags(cell)]
     for cell in lab.cells:
@@ -81,8 +83,6 @@ def without_solutions(lab: Any, url: str) -> Any:
             cell.outputs, cell.execution_count = [], None
         else:
             cell.source = re.sub(r"\[!\[Open in Colab\][^\n]*\n*", "", cell.source)  # it opens the lab with solutions
-            cell.source = re.sub(r"\]\(\.\./(?=[\w/]+\.md)", f"]({url}/blob/main/", cell.source)
-            cell.source = re.sub(r"\]\((?=\w+\.ipynb)", f"]({url}/blob/main/notebooks/", cell.source)
     return lab
 
 
@@ -92,9 +92,13 @@ def tags(cell: Any) -> Sequence[str]:
 
 
 def make_wheel(root: Path, folder: Path) -> Path | None:
-    """Build a wheel of the package into `folder`; where pip cannot, say why and return None."""
+    """Build a wheel of the package into `folder`; where pip cannot, say why and return None.
+
+    The same state gives the same bytes: every file in it carries one date.
+    """
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(root)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = os.environ | {"SOURCE_DATE_EPOCH": "1580601600"}  # what hatchling takes where nobody says anything
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     built = sorted(folder.glob("*.whl"))
     if result.returncode == 0 and built:
         return built[0]

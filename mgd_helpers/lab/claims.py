@@ -24,13 +24,14 @@ def print_claims(claims: Mapping[str, object]) -> None:
     mean angle:                   3.14
     targets:                      10 of 10
     """
-    texts = {name: _text(name, value) for name, value in claims.items()}
+    texts = {name: as_text(name, value) for name, value in claims.items()}
     width = max(map(len, texts), default=0)
     for name, text in texts.items():
         print(f"{name + ':':{width + 1}} {text}")
 
 
-def _text(name: str, value: object) -> str:
+def as_text(name: str, value: object) -> str:
+    """A value as a claim tells it. Raises ValueError for a tensor or an array of more than one value."""
     if isinstance(value, (torch.Tensor, np.ndarray, np.generic)):
         if value.shape not in ((), (1,)):
             shape = tuple(value.shape)

@@ -148,7 +148,7 @@ CLAIMS = (
         lambda: verdicts(list(toys(blur=0.8)), tuple(STOPS), OFF) == {WORSE},
     ),
     (
-        "For there the targets lie closer to it than what the denoiser makes by itself.",
+        "There the targets lie closer to it than what the denoiser makes by itself.",
         blunt_worlds_have_closer_targets,
     ),
     (
@@ -158,7 +158,7 @@ CLAIMS = (
     ),
     ("On open arcs it prefers the means themselves to their nearest points of the manifold.", means_beat_their_feet),
     (
-        "**The pipelines** have curvatures alike, about 0.4.",
+        "**The pipelines** have similar curvatures, about 0.4.",
         lambda: between("curvature", dict.fromkeys(phase_figure.pipelines(), (0.38, 0.45))),
     ),
     (
@@ -168,7 +168,8 @@ CLAIMS = (
     ("In a random way off the tangent it is a sixteenth, a sixth and a third;", in_a_random_way_little_stays),
     ("in the toy, both ways agree.", both_ways_agree_in_the_toy),
     (
-        "At the blunt ends, blur 0.4 and 0.8, the worlds around all favour the plain pull by distance, stopped or not.",
+        "The toy worlds around the blunt ends have a blur of 0.4 or 0.8. All of them favour the plain pull by "
+        "distance, stopped or not.",
         lambda: (
             pipelines_lie_among_them()
             and len(worlds_around_the_pipelines()) == 4
@@ -176,8 +177,8 @@ CLAIMS = (
         ),
     ),
     (
-        "At the sharp ends, stopped at one half, targets lie one to two and a half off. There less than a tenth is "
-        "at stake.",
+        "Around the sharp ends, stopped at one half, the two pulls end equally far off, to a tenth. The targets lie "
+        "one to two and a half off there.",
         little_is_at_stake_at_the_sharp_ends,
     ),
     (

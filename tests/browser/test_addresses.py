@@ -1,11 +1,10 @@
-"""Old addresses lead to the new pages, and the search finds the chapter."""
+"""Old addresses lead to the new pages, and the search finds the chapter, on the web and in files."""
 
 import http.server
 import threading
 from functools import partial
 
 import pytest
-from browsing import own
 from playwright.sync_api import expect
 
 from tools.build_book import MOVED
@@ -46,10 +45,21 @@ def test_without_javascript_the_redirect_works_as_well(open_page, html):
     page.wait_for_url((html / f"{new}.html").as_uri())
 
 
+def found(page, folder):
+    """The first three pages that the search names."""
+    expect(page.locator("#search-results .search-summary")).to_contain_text("found")
+    links = page.locator("#search-results li a").evaluate_all("links => links.map((link) => link.href)")
+    return [address.removeprefix(f"{folder}/").split("#")[0].split("?")[0] for address in links][:3]
+
+
 def test_a_search_for_diffusion_model_finds_the_chapter(open_page, site):
     page = open_page(f"{site}/search.html?q=diffusion+model")
-    expect(page.locator("#search-results .search-summary")).to_contain_text("found")
-    found = page.locator("#search-results li a").evaluate_all("links => links.map((link) => link.href)")
-    chapters = [address.removeprefix(f"{site}/").split("#")[0] for address in found]
-    assert "book/02_noise.html" in chapters[:3]
-    assert own([problem for problem in page.problems if not problem.startswith(site)]) == []
+    assert "book/02_noise.html" in found(page, site)
+    expect(page.locator("#search-results .context").first).to_be_visible()
+    assert [problem for problem in page.problems if not problem.startswith(site)] == []
+
+
+def test_so_does_a_search_in_files_without_a_network(open_page, html):
+    page = open_page(html.as_uri() + "/search.html?q=diffusion+model", offline=True)
+    assert "book/02_noise.html" in found(page, html.as_uri())
+    assert page.problems == []

@@ -97,6 +97,8 @@ def test_in_jupyterlab_the_slider_moves_by_keyboard_and_the_figure_changes(jupyt
     slider.focus()
     page.keyboard.press("ArrowRight")
     expect(readout).not_to_have_text(said)
+    name = page.locator(".widget-hslider .widget-label").inner_text()
+    expect(page.get_by_role("alert")).to_have_text(f"{name} = {readout.inner_text()}")
     expect(figure).not_to_have_attribute("src", before)
     page.keyboard.press("ArrowLeft")
     expect(readout).to_have_text(said)
@@ -115,6 +117,7 @@ def test_in_jupyterlab_an_image_is_chosen_by_click_and_by_keyboard_and_judged(ju
     line.wait_for(timeout=300_000)  # the cells before it have run
     chosen = page.get_by_role("button", name=re.compile(r"^image \d+, chosen$"))
     expect(line).to_contain_text("10 of 10 chosen: accuracy")
+    expect(line).to_have_role("alert")
     expect(chosen).to_have_count(10)
     name = chosen.first.inner_text().removesuffix(", chosen")
     chosen.first.click()

@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from browsing import own
 from playwright.sync_api import expect
 
 STILL = {"reduced_motion": "reduce"}  # playing then leads to the end at once
@@ -46,7 +45,7 @@ def test_it_works_from_a_file_without_an_error_or_a_request(play):
     page = play()
     assert page.url.startswith("file://")
     to_the_end(page)
-    assert own(page.problems) == []
+    assert page.problems == []
 
 
 @pytest.mark.parametrize(

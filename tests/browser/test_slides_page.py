@@ -2,6 +2,7 @@
 
 import pytest
 from browsing import ROOT
+from reader import accessibility
 
 from tools import slides
 
@@ -34,7 +35,7 @@ def test_keys_turn_the_slides(pages, open_page):
 OVER = """() => [...document.querySelectorAll('section')].flatMap(section => {
   document.querySelectorAll('section').forEach(s => s.classList.toggle('shown', s === section));
   const edge = section.getBoundingClientRect(), end = section.querySelector('footer').getBoundingClientRect();
-  return [...section.querySelectorAll('h2, .body > *, .body img, .note')].filter(part => {
+  return [...section.querySelectorAll('h1, h2, .body > *, .body img, .note')].filter(part => {
     const box = part.getBoundingClientRect();
     return box.right > edge.right + 1 || (box.height && box.bottom > end.top + 1);
   }).map(part => `${section.id}: ${part.tagName}`);
@@ -64,6 +65,16 @@ def test_without_a_script_all_slides_stand_below_each_other(pages, open_page):
     page = open_page(pages[0].as_uri(), java_script_enabled=False)
     assert page.locator("section").count() == 12
     assert all(page.locator("section").nth(number).is_visible() for number in range(12))
+
+
+@pytest.mark.parametrize("width", [380, 1280])
+def test_the_slides_have_nothing_that_axe_objects_to(pages, open_page, width):
+    for path in [*pages, pages[0].with_name("index.html")]:
+        page = open_page(path.as_uri(), offline=True, viewport={"width": width, "height": 800})
+        page.evaluate("document.body.classList.remove('running')")  # all slides below each other, not one at a time
+        page.evaluate("document.body.classList.add('notes')")
+        assert accessibility(page) == [], path.name
+        assert page.problems == []
 
 
 def test_print_gives_a_page_a_slide(pages, open_page):

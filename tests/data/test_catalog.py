@@ -6,7 +6,7 @@ import pytest
 
 from mgd_helpers.data.catalog import CATALOG, PIPELINE_REVISIONS, PROFILES
 
-(DIT,) = PIPELINE_REVISIONS
+DIT, _ = PIPELINE_REVISIONS
 IMAGENET = [profile for profile in PROFILES.values() if profile.pipeline == DIT]
 ROWS = {name: entry["classes"] for name, entry in CATALOG["profiles"].items() if "classes" in entry}
 

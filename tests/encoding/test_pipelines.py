@@ -20,7 +20,7 @@ from mgd_helpers.sampling import sample
 from mgd_helpers.seeding import generators
 
 SHIPPED = PRETRAINED / "digits"
-(DIT,) = PIPELINE_REVISIONS
+DIT, _ = PIPELINE_REVISIONS
 
 
 @pytest.fixture(scope="module")

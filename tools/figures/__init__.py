@@ -6,13 +6,14 @@ are fixed and dates left out, so that a second run writes the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
 from matplotlib.figure import Figure
 
+from tools import previews
 from tools.figures.at_a_glance import draw_method
 from tools.figures.canvas import use_style
 from tools.figures.clustering import draw_split_choice, draw_split_law, draw_targets, draw_tree
@@ -70,8 +71,13 @@ FIGURES: dict[str, Callable[[], Figure]] = {
 }
 
 
-def write(folder: Path, *, png: Path | None = None) -> None:
-    """Draw all figures into `folder` as SVG, and into `png` as PNG at 100 dpi, to look at."""
+def write(
+    folder: Path, *, png: Path | None = None, previews_in: Path | None = None, previews_of: Collection[str] = ()
+) -> None:
+    """Draw all figures into `folder` as SVG, and into `png` as PNG at 100 dpi, to look at.
+
+    `previews_of` names those that a page is known by where links are shared; they go into `previews_in`, too.
+    """
     torch.set_num_threads(1)  # sums depend on the number of threads, in their last digits
     for where in filter(None, (folder, png)):
         where.mkdir(parents=True, exist_ok=True)
@@ -82,4 +88,6 @@ def write(folder: Path, *, png: Path | None = None) -> None:
             figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
             if png:
                 figure.savefig(png / f"{name}.png", dpi=100)
+            if previews_in and name in previews_of:
+                previews.draw(figure, previews_in / f"{name}.png", svg=folder / f"{name}.svg")
             plt.close(figure)

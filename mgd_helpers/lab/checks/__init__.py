@@ -31,6 +31,8 @@ from mgd_helpers.lab.checks.measures import (
 )
 from mgd_helpers.lab.checks.noise_learning import apart, denoising_loss, tweedie
 from mgd_helpers.lab.checks.noising import ddim_step, denoise, generate, noisy
+from mgd_helpers.lab.checks.one_class import choose_strength, column_noise, narrowest, share_of_way, weights_gib
+from mgd_helpers.lab.checks.own_pictures import crop_box, member_rows, nearness, own_nearest, poster_pixels, prompts
 from mgd_helpers.lab.checks.question import choose_ten, mean_images, mean_of_fifty, nearest_label, promised_and_kept
 from mgd_helpers.lab.checks.ready_arrays import (
     class_mean,
@@ -51,17 +53,31 @@ from mgd_helpers.lab.checks.tangent import (
     tangent_part,
 )
 from mgd_helpers.lab.checks.tasks import progress, solution
+from mgd_helpers.lab.checks.train import (
+    autoencoder_loss,
+    average,
+    hide,
+    noise_loss,
+    own_order,
+    silent_loss,
+    white,
+)
 from mgd_helpers.lab.checks.verdict import holm_by_hand, mode_minus_tangent, prototype, sign_flips, what_differs
 
 __all__ = [
     "apart",
+    "autoencoder_loss",
+    "average",
     "barycenters",
     "best_guess",
     "bootstrap_holds",
+    "choose_strength",
     "choose_ten",
     "class_mean",
+    "column_noise",
     "counting_error",
     "coverage",
+    "crop_box",
     "ddim_step",
     "denoise",
     "denoising_loss",
@@ -76,6 +92,7 @@ __all__ = [
     "guided",
     "halves",
     "held",
+    "hide",
     "holm_by_hand",
     "interval",
     "kept_by_chance",
@@ -84,19 +101,26 @@ __all__ = [
     "matching_step",
     "mean_images",
     "mean_of_fifty",
+    "member_rows",
     "members",
     "mix",
     "mode_minus_tangent",
     "mode_nearer",
     "mode_pull",
+    "narrowest",
     "nearest_label",
+    "nearness",
+    "noise_loss",
     "noisy",
     "outlier",
     "own_guidance",
     "own_loop",
+    "own_nearest",
+    "own_order",
     "paired_errors",
     "pairs_needed",
     "pairwise",
+    "poster_pixels",
     "precision_after",
     "precision_coverage",
     "principal_direction",
@@ -104,12 +128,15 @@ __all__ = [
     "project",
     "projection",
     "promised_and_kept",
+    "prompts",
     "prototype",
     "random_share",
     "set_energy",
+    "share_of_way",
     "shift_epsilon",
     "shift_v_or_flow",
     "sign_flips",
+    "silent_loss",
     "sinkhorn",
     "smallest_stop",
     "smallest_window",
@@ -128,5 +155,7 @@ __all__ = [
     "tweedie",
     "uncovered",
     "unlike_pair",
+    "weights_gib",
     "what_differs",
+    "white",
 ]

@@ -15,6 +15,7 @@ from mgd_helpers.lab.plots.gallery import Gallery, show_gallery
 from mgd_helpers.lab.plots.panels import draw_dials, draw_seeds
 from mgd_helpers.lab.plots.parts import draw_parts
 from mgd_helpers.lab.plots.pictures import draw_tree, put_images, show_images, show_rows
+from mgd_helpers.lab.plots.poster import draw_poster, put_grid
 from mgd_helpers.lab.plots.sliders import show_slider
 from mgd_helpers.lab.plots.style import INK, MARKERS, use_style
 
@@ -28,10 +29,12 @@ __all__ = [
     "draw_lines",
     "draw_map",
     "draw_parts",
+    "draw_poster",
     "draw_scores",
     "draw_seeds",
     "draw_spectrum",
     "draw_tree",
+    "put_grid",
     "put_images",
     "show_gallery",
     "show_images",

@@ -104,7 +104,7 @@ def _buttons(gallery: Gallery, images: Tensor, choices: Mapping[str, list[int]],
     line, setting = ipywidgets.HTML(), False
 
     def tell() -> None:
-        line.value = f"<p><b>{gallery.text}</b></p>"
+        line.value = f'<p role="alert"><b>{gallery.text}</b></p>'  # screen readers say it at each choice
         for row, toggle in toggles.items():
             toggle.description = f"image {row}, {'chosen' if toggle.value else 'not chosen'}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -35,10 +36,14 @@ def show_images(
     return figure
 
 
-def show_rows(rows: Mapping[str, Float[Tensor, "n c h w"]], *, title: str = "", columns: Sequence[str] = ()) -> Figure:
-    """Show labeled rows of images one under the other, to be compared column by column."""
+def show_rows(
+    rows: Mapping[str, Float[Tensor, "n c h w"]], *, title: str = "", columns: Sequence[str] = (), side: float = 0.5
+) -> Figure:
+    """Show labeled rows of images one under the other, to be compared column by column; each `side` inches wide."""
     width = max(len(images) for images in rows.values())
-    figure, axes = plt.subplots(len(rows), width, figsize=(0.5 * width + 1.4, 0.55 * len(rows) + 0.4), squeeze=False)
+    figure, axes = plt.subplots(
+        len(rows), width, figsize=(side * width + 1.4, 1.1 * side * len(rows) + 0.4), squeeze=False
+    )
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
         sns.despine(ax=axis, left=True, bottom=True)
@@ -52,12 +57,22 @@ def show_rows(rows: Mapping[str, Float[Tensor, "n c h w"]], *, title: str = "", 
     return figure
 
 
+FACE = 25.6  # points: the side of an image in a tree
+
+
 def draw_tree(
-    tree: ClusterTree, images: Float[Tensor, "nodes c h w"], *, marked: Sequence[int] = (), title: str = ""
+    tree: ClusterTree,
+    images: Float[Tensor, "nodes c h w"],
+    *,
+    marked: Sequence[int] = (),
+    title: str = "",
+    axis: Axes | None = None,
+    face: float = FACE,
 ) -> Figure:
     """Draw a tree with an image at every node, say, its decoded centroid.
 
-    A branch is as thick as its node has members. The nodes in `marked` get a colored frame.
+    A branch is as thick as its node has members. The nodes in `marked` get a colored frame. `face` is the width of an
+    image in points, whatever its pixels. By default the tree has a figure of its own; `axis` is one to draw it into.
     """
     x = np.zeros(len(tree))
     places = iter(range(len(tree.leaves)))
@@ -68,23 +83,25 @@ def draw_tree(
         return x[node]
 
     place(0)
-    figure, axis = plt.subplots(figsize=(0.56 * len(tree.leaves) + 0.6, 0.95 * (max(tree.depths) + 1)))
+    if axis is None:
+        _, axis = plt.subplots(figsize=(0.56 * len(tree.leaves) + 0.6, 0.95 * (max(tree.depths) + 1)))
+    zoom = face / images.shape[-1]
     frame = sns.color_palette("colorblind")[1]
     for node, parent in enumerate(tree.parents):
         y = -tree.depths[node]
         if parent >= 0:
             width = 0.5 + 5 * tree.sizes[node] / tree.sizes[0]
             axis.plot([x[parent], x[node]], [y + 1, y], color="0.7", linewidth=width, zorder=0, solid_capstyle="round")
-        box = OffsetImage(pixels_of(images[node]), cmap="gray_r", zoom=0.8, norm=plt.Normalize(-1, 1))
+        box = OffsetImage(pixels_of(images[node]), cmap="gray_r", zoom=zoom, norm=plt.Normalize(-1, 1))
         color, width = (frame, 2.5) if node in marked else ("0.6", 0.8)
         axis.add_artist(AnnotationBbox(box, (x[node], y), pad=0.1, bboxprops={"edgecolor": color, "linewidth": width}))
         axis.annotate(
             str(tree.sizes[node]),
             (x[node], y),
-            (0, -26),
+            (0, -face - 0.4),
             textcoords="offset points",
             ha="center",
-            fontsize=10.5,
+            fontsize=10.5 * face / FACE,
             color=INK,
         )
     axis.set(
@@ -97,6 +114,7 @@ def draw_tree(
         title=title,
     )
     sns.despine(ax=axis, bottom=True)
+    figure: Any = axis.figure
     return figure
 
 

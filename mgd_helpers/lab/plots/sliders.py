@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import itertools
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -73,7 +74,11 @@ def _live(draw: Callable[..., None], choices: Mapping[str, Sequence[Any]], panel
     import ipywidgets
     from IPython.display import display
 
+    told = ipywidgets.HTML()
+
     def redraw(**values: Any) -> None:
+        line = ", ".join(f"{name} = {value}" for name, value in values.items())
+        told.value = f'<p role="alert">{html.escape(line)}</p>'  # screen readers say it; the slider itself says a place
         figure, axis = plt.subplots(figsize=(1.8 * panel[0], 1.8 * panel[1]))
         draw(axis, **values)
         display(figure)
@@ -83,6 +88,7 @@ def _live(draw: Callable[..., None], choices: Mapping[str, Sequence[Any]], panel
         name: ipywidgets.SelectionSlider(options=list(values), description=name, continuous_update=False)
         for name, values in choices.items()
     }
-    box = ipywidgets.VBox([*controls.values(), ipywidgets.interactive_output(redraw, controls)])
+    shown = ipywidgets.VBox([told, ipywidgets.interactive_output(redraw, controls)])
+    box = ipywidgets.VBox([*controls.values(), shown])
     display(box)
     return box

@@ -49,7 +49,7 @@ def test_before_a_front_end_a_click_chooses_and_is_judged(live):
     gallery, toggles, _, line = live
     assert gallery.figure is None and gallery.chosen == [0, 1] and "worth 1" in line.value
     toggles[0].value = False
-    assert gallery.chosen == [1] and "1 of 2 chosen: worth 1" in line.value
+    assert gallery.chosen == [1] and "1 of 2 chosen: worth 1" in line.value and 'role="alert"' in line.value
     toggles[8].value = True
     assert gallery.chosen == [1, 8] and "worth 9" in line.value
     assert toggles[8].description == "image 8, chosen" and toggles[0].description == "image 0, not chosen"

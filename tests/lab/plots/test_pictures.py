@@ -51,6 +51,19 @@ def test_the_tree_shows_an_image_and_a_branch_per_node_and_frames_the_marked(ran
     assert [text.get_text() for text in axis.texts] == [str(size) for size in tree.sizes]
 
 
+def test_an_image_of_a_tree_has_one_size_whatever_its_pixels_and_an_axis_may_be_given(randn):
+    tree = bisect(randn(20, 4), n_leaves=3)
+    sizes = []
+    for pixels in (32, 256):
+        figure = pictures.draw_tree(tree, randn(5, 3, pixels, pixels))
+        figure.canvas.draw()
+        box = next(child for child in figure.axes[0].get_children() if isinstance(child, AnnotationBbox))
+        sizes.append(box.offsetbox.get_window_extent(figure.canvas.get_renderer()).width)
+    assert abs(sizes[0] - sizes[1]) < 1 < sizes[0]
+    figure, axis = plt.subplots()
+    assert pictures.draw_tree(tree, randn(5, 1, 8, 8), axis=axis) is figure and axis.lines
+
+
 def test_branches_are_as_thick_as_they_have_members(randn):
     tree = bisect(randn(20, 4), n_leaves=5)
     axis = pictures.draw_tree(tree, randn(9, 1, 8, 8)).axes[0]

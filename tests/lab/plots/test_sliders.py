@@ -54,11 +54,13 @@ def test_before_a_front_end_a_slider_draws_anew(monkeypatch, drawn, front_end):
     before = plt.get_fignums()
     box = sliders.show_slider(drawn, k=(1, 2, 3), d=("a", "b"))
     assert drawn.asked == [{"k": 1, "d": "a"}]
-    first, second, _ = box.children
+    first, second, shown = box.children
+    assert shown.children[0].value == '<p role="alert">k = 1, d = a</p>'
     assert (first.description, second.description, first.options) == ("k", "d", (1, 2, 3))
     first.value = 3
     second.value = "b"
     assert drawn.asked[1:] == [{"k": 3, "d": "a"}, {"k": 3, "d": "b"}]
+    assert shown.children[0].value == '<p role="alert">k = 3, d = b</p>'
     assert plt.get_fignums() == before
 
 
