@@ -3,8 +3,8 @@
     python tests/labs_in_a_profile.py cifar10 FOLDER 03_encode 04_cluster
 
 writes each lab, as it ran, into FOLDER. A cell that raises ends its lab, and stands there with its error; the next lab
-goes on. In the environment, `PER_CLASS=60` reads at most so many images of each class, and makes few;
-`IMAGE_SIZE=80` makes them small; and `PRETEND=float16` puts the lab on a GPU that is not there, with networks in that dtype.
+goes on. In the environment, `PER_CLASS=60` reads at most so many images of each class, and makes few; `IMAGE_SIZE=80`
+makes them small; and `PRETEND=float16` puts the lab on a GPU that is not there, with networks in that dtype.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat.v4 import new_output
 
-FEW = {"STEPS": 8, "PER_CLASS": 3, "N_IMAGES": 4, "DRAWS": 20}  # with `PER_CLASS`: steps, images, tries
+FEW = {"STEPS": 8, "PER_CLASS": 3, "DRAWS": 20}  # with `PER_CLASS`: steps, images, tries
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 
 
