@@ -23,7 +23,7 @@ LABS = [
     for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
     if any(cell.source == PARAMETERS for cell in Lab.read(path).tagged("parameters"))
 ]
-PER_CLASS = 60  # the fewest that the labs take: 50 leaves of a class, and 47 directions among 48 neighbours
+PER_CLASS = 50  # the fewest that the labs take: 50 leaves of a class, and 47 directions among 48 neighbours
 SMALL = 80  # pixels of the side, of ImageNet's images: more than 64, as theirs have, and a tenth of the work
 NEW_TORCH = pytest.mark.skipif(not pretend_gpu.THERE, reason="this torch has no backends in Python")
 
