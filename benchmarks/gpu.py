@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.harness import RESULTS, device_name, keep, made_on
-from benchmarks.on_gpu import checks, times
+from benchmarks.on_gpu import checks, labs, times
 
 PARTS = {  # and how many seconds each must find left
     "tests": (checks.tests, 30),
@@ -26,6 +26,7 @@ PARTS = {  # and how many seconds each must find left
     "step": (times.step, 30),
     "geometry": (times.geometry, 20),
     "students": (times.students, 30),
+    "labs": (labs.labs, 40),
 }
 
 

@@ -4,9 +4,9 @@ import mgd_helpers as mgd
 mgd.distill("digits", images_per_class=10, out="distilled/digits", seed=0)
 
 The folders, in the order of the book and of imports: data, encoding, clustering, tangent, guidance, students,
-evaluation, baselines; beside them lab, for notebooks. On top of them sampling.py (many images under a guidance),
-distillation.py (the whole method, read it first) with runs.py and manifest.py, and cli.py. Below them the ground:
-arguments, linalg, seeding, threads, progress, provenance.
+evaluation, baselines, training; beside them lab, for notebooks. On top of them sampling.py (many images under a
+guidance), distillation.py (the whole method, read it first) with runs.py and manifest.py, and cli.py. Below them the
+ground: arguments, linalg, seeding, threads, progress, provenance.
 """
 
 import os
@@ -36,6 +36,7 @@ from mgd_helpers.lab import setup
 from mgd_helpers.sampling import sample
 from mgd_helpers.students import Recipe
 from mgd_helpers.tangent import TangentSpace, local_tangent
+from mgd_helpers.training import train
 
 # A chapter's folder is there as mgd.data, mgd.baselines and so on. These are files that one calls by name:
 from mgd_helpers.data import catalog  # isort: skip
@@ -74,6 +75,7 @@ __all__ = [
     "sample",
     "setup",
     "steer",
+    "train",
     "window",
     "write_images",
 ]

@@ -6,11 +6,17 @@ import os
 from collections.abc import Iterable
 
 
-def progress(iterable: Iterable, description: str, *, unit: str = "step", total: int | None = None) -> Iterable:
-    """`iterable` under a progress bar that shows up after one second; silent where CI or MGD_QUIET is set."""
+def progress(
+    iterable: Iterable, description: str, *, unit: str = "step", total: int | None = None, initial: int = 0
+) -> Iterable:
+    """`iterable` under a progress bar that shows up after one second; silent where CI or MGD_QUIET is set.
+
+    Of `total` the first `initial` are done already.
+    """
     from tqdm.auto import tqdm
 
-    return tqdm(iterable, desc=description, unit=unit, total=total, disable=is_quiet(), delay=1, leave=False)
+    options = {"desc": description, "unit": unit, "total": total, "initial": initial}
+    return tqdm(iterable, **options, disable=is_quiet(), delay=1, leave=False)
 
 
 def tell(line: str) -> None:

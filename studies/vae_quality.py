@@ -9,7 +9,6 @@ length. Guided and unguided rows are then measured on the validation split, as i
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,13 @@ from typing import Any
 import torch
 
 import mgd_helpers as mgd
+from mgd_helpers import training
 from mgd_helpers.encoding.pipelines import LatentPipeline, weights_hash
 from mgd_helpers.guidance import factories
 from studies import ablations, rules
 from studies.cells import Cells
 from studies.protocol import KEPT, Bench, load_bench
 from studies.scores import rounded
-from tools import train_pipeline
 
 SETS, DIT_STEPS = 3, 1500
 VAE_STEPS = (900, 300, 100, 30)
@@ -67,38 +66,26 @@ def bench_on(data: str, vae_steps: int) -> Bench:
 
 def pipeline(data: str, vae_steps: int, kept: Path) -> LatentPipeline:
     """A stock pipeline with an autoencoder of so many steps; what is there already is not trained again."""
-    from diffusers import DiTPipeline
-
-    profile, folder = training(data, vae_steps, kept)
+    settings, folder = how(data, vae_steps, kept)
     if not (folder / "pipe" / "model_index.json").exists():
-        vae, scheduler = autoencoder(data, vae_steps, kept), train_pipeline.make_scheduler()
-        train = mgd.load_data(data).train
-        latents = mgd.encode(vae, train.images)
-        last = replace(profile, ema_decay=0.0)  # an average over 1,000 steps would still remember the start
-        dit, _ = train_pipeline.train_dit(last, latents, train.labels, scheduler, folder, log_to(folder))
-        DiTPipeline(dit, vae, scheduler).save_pretrained(folder / "pipe", safe_serialization=True)
+        vae, scheduler = autoencoder(data, vae_steps, kept), training.make_scheduler()
+        loaded = mgd.load_data(data)
+        latents = mgd.encode(vae, loaded.train.images)
+        last = replace(settings, ema_decay=0.0)  # an average over 1,000 steps would still remember the start
+        dit, _ = training.train_dit(latents, loaded.train.labels, last, alphas=scheduler.alphas_cumprod, work=folder)
+        made = training.make_pipeline(dit, vae, scheduler, loaded.class_names)
+        made.save_pretrained(folder / "pipe", safe_serialization=True)
     return mgd.load_pipeline(folder / "pipe", device="cpu")
 
 
 @functools.cache
 def autoencoder(data: str, vae_steps: int, kept: Path) -> Any:
     """An autoencoder of so many steps; a training that was interrupted is resumed."""
-    profile, folder = training(data, vae_steps, kept)
-    return train_pipeline.train_vae(profile, mgd.load_data(data).train.images, folder, log_to(folder))[0]
+    settings, folder = how(data, vae_steps, kept)
+    return training.train_vae(mgd.load_data(data).train.images, settings, work=folder)[0]
 
 
-def training(data: str, vae_steps: int, kept: Path) -> tuple[train_pipeline.Profile, Path]:
+def how(data: str, vae_steps: int, kept: Path) -> tuple[training.Settings, Path]:
     """How a pipeline is trained, and the folder of its checkpoints."""
-    folder = kept / f"vae_{vae_steps}"
-    folder.mkdir(parents=True, exist_ok=True)
-    return replace(train_pipeline.PROFILES[data], vae_steps=vae_steps, dit_steps=DIT_STEPS), folder
-
-
-def log_to(folder: Path) -> Callable[[str], None]:
-    """A function that adds a line to the log of a training."""
-
-    def log(line: str) -> None:
-        with open(folder / "train.log", "a") as file:
-            print(line, file=file)
-
-    return log
+    settings = replace(training.SETTINGS[data], vae_steps=vae_steps, dit_steps=DIT_STEPS)
+    return settings, kept / f"vae_{vae_steps}"

@@ -18,8 +18,9 @@ ADDRESS, RELEASE = address.read(ROOT), release.read(ROOT)
 REPOSITORY, COLAB = ADDRESS.repository, ADDRESS.colab(RELEASE.version)
 BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
 PARAMETERS = 'PROFILE = "digits"  # or "fashion_mnist", "cifar10"; "imagenette" needs a GPU'
-PARAMETERS_OF = {  # labs whose other profile is no data set of the catalogue
+PARAMETERS_OF = {  # labs whose other profiles are others, or need no GPU
     "12_photographs": 'PROFILE = "digits"  # or "photographs": your own, which need a GPU',
+    "13_train": 'PROFILE = "digits"  # or "fashion_mnist", "cifar10", "imagenette": 32 x 32 pixels',
 }
 TASK = ("task", "solution", "check")  # the cells of a task, in this order
 CHECKED = {"nbval-check-output", "keep_output"}  # compared by nbval, kept by nbstripout

@@ -17,7 +17,7 @@ import torch
 from benchmarks import __main__ as command_line
 from benchmarks import busy, gpu, growth, harness, report
 from benchmarks.models import DIT_XL_2_256
-from benchmarks.on_gpu import checks
+from benchmarks.on_gpu import checks, labs
 from benchmarks.on_gpu.stalls import stalls
 
 ROOT = Path(__file__).parents[1]
@@ -439,6 +439,38 @@ def test_a_part_that_fails_is_told_and_the_others_go_on(run_gpu, monkeypatch, ca
     assert found["broken"]["faults"] == ["RuntimeError: out of luck"]
     assert [row["state"] for row in found["summary"]["rows"]] == ["failed", "done", "skipped"]
     assert "long: skipped" in capsys.readouterr().out and "long" not in found
+
+
+def test_labs_that_lack_something_are_told_and_those_that_break_are_faults(run_gpu, monkeypatch):
+    ends = {"11": FileNotFoundError("no network,\n no weights"), "12": ZeroDivisionError("half"), "13": None}
+
+    def run(lab, changes, *, folder):
+        assert folder.is_dir() and changes == {"PROFILE": lab}
+        if ends[lab]:
+            raise ends[lab]
+
+    monkeypatch.setattr(labs.reference, "find_lab", lambda number: number)
+    monkeypatch.setattr(labs.reference, "run", run)
+    photographs = ("12", {"FOLDER": "nowhere at all"}, 1)
+    monkeypatch.setattr(labs, "QUICK", [(n, {"PROFILE": n}, 1) for n in ends] + [("11", {}, 1e6), photographs])
+    status, found = run_gpu("--parts", "labs")
+    rows = found["labs"]["rows"]
+    assert status == 1 and found["labs"]["faults"] == ["ZeroDivisionError: half"]
+    assert [row["told"] for row in rows[:3]] == ["not run: no network, no weights", None, None]
+    assert [row["seconds"] is None for row in rows] == [True, True, False, True, True]
+    assert rows[4]["told"].startswith("not run: it needs a folder")
+    assert rows[3]["form"] == "as it stands" and rows[3]["told"].startswith("skipped: ")
+
+
+def test_the_run_of_a_lab_with_other_parameters_is_kept_as_its_reference(monkeypatch, tmp_path):
+    kept = []
+    monkeypatch.setattr(labs.reference, "run", lambda lab, changes, folder: (lab.name, changes))
+    monkeypatch.setattr(labs.reference, "find_lab", lambda number: tmp_path / number)
+    monkeypatch.setattr(labs.reference, "keep", lambda heard, command: kept.append((*heard, command)) or tmp_path)
+    monkeypatch.setattr(labs, "FORMS", (("13", {}, 1), ("13", {"BUDGET": "full"}, 1)))
+    rows = list(labs.labs(argparse.Namespace(device="cpu", quick=False), lambda: 100.0))
+    assert kept == [("13", {"BUDGET": "full"}, "python -m benchmarks gpu --parts labs")]
+    assert [row["told"] for row in rows] == [None, f"kept: {tmp_path.name}"]
 
 
 def test_a_full_run_asks_for_a_gpu():

@@ -78,7 +78,8 @@ def test_every_page_and_lab_stands_once_in_the_table_of_contents():
 
 @pytest.mark.parametrize(("theory", "lab"), pairs())
 def test_theory_and_lab_link_to_each_other(theory, lab):
-    assert Path(theory).name[:3] == Path(lab).name[:3], "a chapter and its lab carry the same number"
+    if theory != "book/on_a_gpu":  # three labs share that page
+        assert Path(theory).name[:3] == Path(lab).name[:3], "a chapter and its lab carry the same number"
     assert f"](../{lab}.ipynb)" in prose_of(ROOT / f"{theory}.md")
     assert f"]({ADDRESS.page(theory)}" in prose_of(ROOT / f"{lab}.ipynb")
 

@@ -35,12 +35,20 @@ def test_the_sidebar_is_a_landmark():
 
 
 def test_parameters_and_references_are_lists_that_hold():
-    page = mended('<dt class="sig"><dl><dd>a</dd><dd>b</dd></dl></dt><dl class="py"><dt>f</dt><dd>text</dd></dl>')
-    assert [item.get("role") for item in page.find_all(["dl", "dd"])] == ["none", "none", "none", None, None]
+    page = mended('<dt class="sig">f(<dl><dd>a,</dd><dd>b</dd></dl>)</dt><dl class="py"><dt>g</dt><dd>text</dd></dl>')
+    assert str(page.dt) == (
+        '<dt class="sig">f(<span><span class="sig-line">a,</span><span class="sig-line">b</span></span>)</dt>'
+    )
+    assert [element.name for element in page.dl.find_all(True)] == ["dt", "dd"]
     page = mended(
         '<div role="list"><div class="citation" role="doc-biblioentry">A</div></div><div role="doc-biblioentry">B</div>'
     )
     assert [item.get("role") for item in page.find_all("div")] == ["list", "listitem", None]
+
+
+def test_the_empty_corner_of_a_table_is_no_header():
+    row = mended('<table><tr><th class="head"><p></p></th><th class="head"><p>seconds</p></th></tr></table>').tr
+    assert [cell.name for cell in row.find_all(["td", "th"])] == ["td", "th"]
 
 
 def test_the_badge_of_colab_becomes_words():

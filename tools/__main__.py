@@ -69,6 +69,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("--elsewhere", action="store_true", help="as on a machine that is no Colab")
     command.add_argument("--work", type=Path, metavar="FOLDER", default=ROOT / "build" / "colab", help="%(default)s")
 
+    command = commands.add_parser("reference", help="run a lab, and keep its numbers as the reference run")
+    command.add_argument("lab", help="its number, such as 13")
+    command.add_argument("--set", nargs="+", default=[], metavar="NAME=TEXT", help="other parameters: BUDGET=full")
+    command.add_argument("--work", type=Path, metavar="FOLDER", help="to run in; default: build/reference/<lab>")
+
     options = parser.parse_args(arguments)
     match options.command:
         case "build":
@@ -116,8 +121,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         case "train":
             from tools import train_pipeline
 
-            if options.profile not in train_pipeline.PROFILES:
-                parser.error(f"profile must be one of {', '.join(train_pipeline.PROFILES)}; got {options.profile!r}.")
+            if options.profile not in train_pipeline.SETTINGS:
+                parser.error(f"profile must be one of {', '.join(train_pipeline.SETTINGS)}; got {options.profile!r}.")
             folder = train_pipeline.make_pipeline(options.profile, out=options.out, work=options.work)
             print((folder / "README.md").read_text())
         case "release":
@@ -160,6 +165,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             wrong = colab.run(labs, page, options.work, tag=None if options.elsewhere else "rehearsal")
             print("\n\n".join(wrong) or f"{len(labs)} labs passed.")
             return int(bool(wrong) or not labs)
+        case "reference":
+            from tools import reference
+
+            print(f"kept in {reference.main(options.lab, options.set, folder=options.work)}")
         case _:
             parser.print_help()
     return 0

@@ -47,15 +47,23 @@ def name_regions(page: BeautifulSoup) -> None:
 
 
 def mend_lists(page: BeautifulSoup) -> None:
-    """Let lists be lists: of parameters in a signature, which have no terms, and of references."""
+    """Let lists be lists: of references; and lines of parameters, which have no terms, be lines."""
     for parameters in page.select(".sig dl"):
-        for element in (parameters, *parameters.find_all("dd", recursive=False)):
-            element["role"] = "none"
+        for line in parameters.find_all("dd", recursive=False):
+            line.name, line["class"] = "span", "sig-line"
+        parameters.name = "span"
     for reference in page.select("[role='doc-biblioentry']"):
         if reference.find_parent(role="list"):
             reference["role"] = "listitem"
         else:
             del reference["role"]
+
+
+def mend_tables(page: BeautifulSoup) -> None:
+    """Let the empty corner of a table be a cell: a header must have words."""
+    for corner in page.select("th"):
+        if not corner.get_text(strip=True) and not corner.find("img"):
+            corner.name = "td"
 
 
 def write_badges(page: BeautifulSoup) -> None:
@@ -72,7 +80,7 @@ def link_figures(page: BeautifulSoup) -> None:
             picture.wrap(page.new_tag("a", attrs={"class": "image-reference", "href": picture["src"]}))
 
 
-MENDED = (name_controls, name_regions, mend_lists, write_badges, link_figures)
+MENDED = (name_controls, name_regions, mend_lists, mend_tables, write_badges, link_figures)
 
 
 def mend(text: str) -> str:

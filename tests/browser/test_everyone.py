@@ -4,10 +4,12 @@ Formulas are drawn, nothing is asked of another host, the console is silent. No 
 scrolls inside one says so, and axe-core objects to nothing.
 """
 
+import re
+
 import pytest
 from browsing import ROOT
 from playwright.sync_api import expect
-from reader import wrongs
+from reader import accessibility, wrongs
 
 from tools.build_book import MOVED
 
@@ -28,6 +30,17 @@ def test_a_page_serves_everyone(open_page, html, name, theme):
     assert page.evaluate("document.documentElement.dataset.theme") == theme
     assert {width: found for width in (1280, 380) if (found := wrongs(page, width))} == {}
     assert page.problems == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_code_is_legible_whatever_its_words(open_page, html, theme):
+    style = (html / "_static" / "pygments.css").read_text(encoding="utf-8")
+    kinds = sorted(set(re.findall(r"\.highlight \.(\w+)", style)) - {"hll"})
+    page = open_page((html / "book" / "api.html").as_uri(), color_scheme=theme)
+    words = " ".join(f'<span class="{kind}">{kind}</span>' for kind in kinds)
+    code = f'<h1>Code</h1><div class="highlight"><pre>{words}</pre></div>'
+    page.evaluate("html => { document.querySelector('article').innerHTML = html; }", code)
+    assert len(kinds) > 50 and accessibility(page) == []
 
 
 # --- and what the keyboard, the mouse and paper make of a page --------------------------------------------------------

@@ -35,7 +35,7 @@ def test_keys_turn_the_slides(pages, open_page):
 OVER = """() => [...document.querySelectorAll('section')].flatMap(section => {
   document.querySelectorAll('section').forEach(s => s.classList.toggle('shown', s === section));
   const edge = section.getBoundingClientRect(), end = section.querySelector('footer').getBoundingClientRect();
-  return [...section.querySelectorAll('h2, .body > *, .body img, .note')].filter(part => {
+  return [...section.querySelectorAll('h1, h2, .body > *, .body img, .note')].filter(part => {
     const box = part.getBoundingClientRect();
     return box.right > edge.right + 1 || (box.height && box.bottom > end.top + 1);
   }).map(part => `${section.id}: ${part.tagName}`);

@@ -108,14 +108,15 @@ def as_html(deck: Deck) -> str:
     sections = []
     for number, slide in enumerate(deck.slides, start=1):
         note = f'<aside class="note">{markdown.render(slide.note)}</aside>' if slide.note else ""
-        title = markdown.renderInline(slide.title)
+        title, level = markdown.renderInline(slide.title), 1 if number == 1 else 2
         sections.append(
-            f'<section id="{number}" aria-label="slide {number} of {len(deck.slides)}">\n<h2>{title}</h2>\n'
+            f'<section id="{number}" aria-label="slide {number} of {len(deck.slides)}">\n<h{level}>{title}</h{level}>\n'
             f'<div class="body">\n{markdown.render(slide.body)}</div>\n{note}\n'
             f"<footer><span>{html.escape(deck.title)}</span> <span>{number} / {len(deck.slides)}</span></footer>\n"
             "</section>"
         )
-    return page(deck.title, "\n".join(sections), script=(HERE / "deck.js").read_text(encoding="utf-8"))
+    body = "\n".join(["<main>", *sections, "</main>"])
+    return page(deck.title, body, script=(HERE / "deck.js").read_text(encoding="utf-8"))
 
 
 def page(title: str, body: str, *, script: str = "") -> str:

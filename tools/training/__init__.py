@@ -1,1 +1,1 @@
-"""How a shipped pipeline is trained: profiles, networks, the two stages, what is measured of them, the model card."""
+"""What is told of a shipped pipeline after its training: measures, and the model card of them."""

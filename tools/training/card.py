@@ -1,10 +1,10 @@
-"""The model card: a text whose every figure comes from metrics.json, the profile or the weights."""
+"""The model card: a text whose every figure comes from metrics.json, the settings or the weights."""
 
 from __future__ import annotations
 
 from mgd_helpers.data.catalog import PROFILES as CATALOG
 from mgd_helpers.encoding.pipelines import LatentPipeline
-from tools.training.profiles import Profile
+from mgd_helpers.training.settings import Settings
 
 CARD = """---
 license: apache-2.0
@@ -64,19 +64,19 @@ DATA_LINES = {
 }
 
 
-def card(name: str, profile: Profile, pipe: LatentPipeline, metrics: dict) -> str:
-    """Write the model card of a pipeline from its profile, its metrics and its weights."""
+def card(name: str, settings: Settings, pipe: LatentPipeline, metrics: dict) -> str:
+    """Write the model card of a pipeline from its settings, its metrics and its weights."""
     scores, distances = metrics["nearest_neighbor_accuracy"], metrics["distance_to_nearest_training_image"]
     classifier = metrics["classifier_trained_on_real"]
-    latent = [profile.latent_channels, pipe.transformer.config.sample_size, pipe.transformer.config.sample_size]
-    n_train, n_test = CATALOG[profile.data].sizes
+    latent = [settings.latent_channels, pipe.transformer.config.sample_size, pipe.transformer.config.sample_size]
+    n_train, n_test = CATALOG[name].sizes
     return CARD.format(
         name=name,
         data_line=DATA_LINES[name][0],
         split=DATA_LINES[name][1],
         data_credit=DATA_LINES[name][2],
         note=f" {metrics['note']}" if metrics["note"] else "",
-        dtype=profile.stored_as,
+        dtype=settings.stored_as,
         vae_parameters=sum(p.numel() for p in pipe.vae.parameters()) / 1e6,
         dit_parameters=sum(p.numel() for p in pipe.transformer.parameters()) / 1e6,
         latent_shape="x".join(map(str, latent)),
@@ -94,8 +94,8 @@ def card(name: str, profile: Profile, pipe: LatentPipeline, metrics: dict) -> st
         h05=distances["held_out"][0],
         h50=distances["held_out"][1],
         near=distances["generated_nearer_than_5_percent_of_held_out"],
-        vae_steps=profile.vae_steps,
-        dit_steps=profile.dit_steps,
+        vae_steps=settings.vae_steps,
+        dit_steps=settings.dit_steps,
         vae_minutes=metrics["training"]["vae_seconds"] / 60,
         dit_minutes=metrics["training"]["dit_seconds"] / 60,
         machine=metrics["training"]["machine"],

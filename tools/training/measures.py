@@ -12,14 +12,14 @@ from mgd_helpers.encoding.pipelines import LatentPipeline
 from mgd_helpers.evaluation.tables import nearest_neighbor_accuracy
 from mgd_helpers.linalg import nearest
 from mgd_helpers.students.training import Recipe, accuracy, train_student
-from tools.training.profiles import Profile
+from mgd_helpers.training.settings import Settings
 
 
-def generate(pipe: LatentPipeline, profile: Profile, n_classes: int, *, per_class: int, seed: int) -> mgd.ImageSet:
+def generate(pipe: LatentPipeline, settings: Settings, n_classes: int, *, per_class: int, seed: int) -> mgd.ImageSet:
     """Sample `per_class` images of each class, without guidance towards targets, one generator per image."""
     labels = torch.arange(n_classes).repeat_interleave(per_class)
     images = mgd.sample(
-        pipe, labels, seed=seed, steps=profile.sampling_steps, guidance_scale=profile.guidance_scale, batch_size=100
+        pipe, labels, seed=seed, steps=settings.sampling_steps, guidance_scale=settings.guidance_scale, batch_size=100
     )
     return mgd.ImageSet(images, labels)
 
@@ -27,7 +27,9 @@ def generate(pipe: LatentPipeline, profile: Profile, n_classes: int, *, per_clas
 CLASSIFIER = Recipe(steps=2000, batch_size=64)
 
 
-def measure(pipe: LatentPipeline, profile: Profile, data: mgd.Dataset, *, seeds: int = 5) -> tuple[dict, torch.Tensor]:
+def measure(
+    pipe: LatentPipeline, settings: Settings, data: mgd.Dataset, *, seeds: int = 5
+) -> tuple[dict, torch.Tensor]:
     """Measure the figures of the model card; returns them and the images of seed 0."""
     round_trip = mgd.decode(pipe.vae, mgd.encode(pipe.vae, data.test.images))
     train_part = data.train.images[:: max(1, len(data.train) // 5000)]
@@ -39,7 +41,7 @@ def measure(pipe: LatentPipeline, profile: Profile, data: mgd.Dataset, *, seeds:
         return (images - data.train.images[found]).square().mean((1, 2, 3)).sqrt()
 
     n_classes = len(data.class_names)
-    sets = [generate(pipe, profile, n_classes, per_class=10, seed=seed) for seed in range(seeds)]
+    sets = [generate(pipe, settings, n_classes, per_class=10, seed=seed) for seed in range(seeds)]
     random_sets = [random_real(data.train, images_per_class=10, seed=seed) for seed in range(seeds)]
     classifier = train_student(data.train.images, data.train.labels, n_classes=n_classes, recipe=CLASSIFIER)
     generated, held_out = nearest_distance(torch.cat([one.images for one in sets])), nearest_distance(data.test.images)
@@ -69,6 +71,6 @@ def measure(pipe: LatentPipeline, profile: Profile, data: mgd.Dataset, *, seeds:
             "held_out": held_out.quantile(quantiles).tolist(),
             "generated_nearer_than_5_percent_of_held_out": (generated < held_out.quantile(0.05)).float().mean().item(),
         },
-        "sampling": f"{type(pipe.scheduler).__name__}, {profile.sampling_steps} steps, guidance_scale "
-        f"{profile.guidance_scale}, seeds 0 to {seeds - 1}",
+        "sampling": f"{type(pipe.scheduler).__name__}, {settings.sampling_steps} steps, guidance_scale "
+        f"{settings.guidance_scale}, seeds 0 to {seeds - 1}",
     }, sets[0].images

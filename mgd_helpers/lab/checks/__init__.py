@@ -53,10 +53,21 @@ from mgd_helpers.lab.checks.tangent import (
     tangent_part,
 )
 from mgd_helpers.lab.checks.tasks import progress, solution
+from mgd_helpers.lab.checks.train import (
+    autoencoder_loss,
+    average,
+    hide,
+    noise_loss,
+    own_order,
+    silent_loss,
+    white,
+)
 from mgd_helpers.lab.checks.verdict import holm_by_hand, mode_minus_tangent, prototype, sign_flips, what_differs
 
 __all__ = [
     "apart",
+    "autoencoder_loss",
+    "average",
     "barycenters",
     "best_guess",
     "bootstrap_holds",
@@ -81,6 +92,7 @@ __all__ = [
     "guided",
     "halves",
     "held",
+    "hide",
     "holm_by_hand",
     "interval",
     "kept_by_chance",
@@ -98,11 +110,13 @@ __all__ = [
     "narrowest",
     "nearest_label",
     "nearness",
+    "noise_loss",
     "noisy",
     "outlier",
     "own_guidance",
     "own_loop",
     "own_nearest",
+    "own_order",
     "paired_errors",
     "pairs_needed",
     "pairwise",
@@ -122,6 +136,7 @@ __all__ = [
     "shift_epsilon",
     "shift_v_or_flow",
     "sign_flips",
+    "silent_loss",
     "sinkhorn",
     "smallest_stop",
     "smallest_window",
@@ -142,4 +157,5 @@ __all__ = [
     "unlike_pair",
     "weights_gib",
     "what_differs",
+    "white",
 ]

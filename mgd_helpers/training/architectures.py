@@ -1,24 +1,27 @@
-"""The untrained networks of a profile, and the scheduler that goes with them: all stock classes of diffusers."""
+"""The untrained networks of a pipeline, and the scheduler that goes with them: all stock classes of diffusers."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from mgd_helpers.encoding.callers import NULL_CLASS
-from tools.training.profiles import Profile
+from mgd_helpers.training.settings import Settings
 
 
-def make_vae(profile: Profile, channels: int, size: int) -> Any:
-    """Factor 4, no attention: small enough for two CPU cores."""
+def make_vae(settings: Settings, channels: int, size: int) -> Any:
+    """An autoencoder without attention: small enough for two CPU cores.
+
+    It halves the side of an image once less often than it has entries in `vae_channels`.
+    """
     from diffusers import AutoencoderKL
 
-    blocks = len(profile.vae_channels)
+    blocks = len(settings.vae_channels)
     return AutoencoderKL(
         in_channels=channels,
         out_channels=channels,
-        latent_channels=profile.latent_channels,
+        latent_channels=settings.latent_channels,
         sample_size=size,
-        block_out_channels=profile.vae_channels,
+        block_out_channels=settings.vae_channels,
         layers_per_block=1,
         norm_num_groups=8,
         mid_block_add_attention=False,
@@ -27,7 +30,7 @@ def make_vae(profile: Profile, channels: int, size: int) -> Any:
     )
 
 
-def make_dit(profile: Profile, latent_size: int) -> Any:
+def make_dit(settings: Settings, latent_size: int) -> Any:
     """A DiT with 1000 class slots and a null class.
 
     Label dropout inside it is off: every block would drop on its own.
@@ -35,11 +38,11 @@ def make_dit(profile: Profile, latent_size: int) -> Any:
     from diffusers import DiTTransformer2DModel
 
     dit = DiTTransformer2DModel(
-        num_attention_heads=profile.heads,
-        attention_head_dim=profile.head_dim,
-        in_channels=profile.latent_channels,
-        out_channels=profile.latent_channels,
-        num_layers=profile.layers,
+        num_attention_heads=settings.heads,
+        attention_head_dim=settings.head_dim,
+        in_channels=settings.latent_channels,
+        out_channels=settings.latent_channels,
+        num_layers=settings.layers,
         sample_size=latent_size,
         patch_size=2,
         num_embeds_ada_norm=NULL_CLASS,

@@ -13,10 +13,14 @@ from typing import Any
 
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from tqdm.auto import tqdm
+
+from mgd_helpers.data.files import write
+from mgd_helpers.progress import progress
+
+Watch = Callable[[int, torch.nn.Module, float], object]
 
 
-def train(
+def run(
     name: str,
     model: torch.nn.Module,
     loss_of: Callable[[torch.nn.Module, torch.Generator], torch.Tensor],
@@ -26,40 +30,42 @@ def train(
     ema_decay: float,
     seed: int,
     work: Path,
-    log: Callable[[str], None],
+    watch: Watch | None = None,
 ) -> tuple[torch.nn.Module, float]:
     """Train with warm-up and cosine decay; returns the averaged network and the seconds that training took.
 
-    `loss_of(model, generator)` draws its own batch. The checkpoint in `work` is named after the run. A second call
-    resumes from it, and its seconds count as well.
+    `loss_of(model, generator)` draws its own batch. The checkpoint in the folder `work` is named after the run, and the
+    log there is `train.log`. A second call resumes from the checkpoint, and its seconds count as well; what is finished
+    is not trained again. `watch(step, averaged network, running loss)` is called after each step, and at least once.
+
+    Raises `ValueError` where a loss is not finite.
     """
     ema = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(ema_decay), use_buffers=True)
+    ema.module.eval()
     optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min(1, (step + 1) / 200) * (0.02 + 0.98 * (1 + math.cos(math.pi * step / steps)) / 2)
     )
     generator = torch.Generator(next(model.parameters()).device).manual_seed(seed)
     file = work / f"{name}.pt"
-    first, seconds = 0, 0.0
+    first, seconds, running = 0, 0.0, math.nan
     parts: dict[str, Any] = {"model": model, "ema": ema, "optimizer": optimizer, "schedule": schedule}
     if file.exists():
-        state = torch.load(file, weights_only=True)
+        state = torch.load(file, weights_only=True, map_location="cpu")
         for key, part in parts.items():
             part.load_state_dict(state[key])
         generator.set_state(state["generator"])
-        first, seconds = state["step"], state["seconds"]
-        log(f"{name}: resumed at step {first}")
+        first, seconds, running = state["step"], state["seconds"], state.get("loss", math.nan)
+        log(work, f"{name}: resumed at step {first}")
 
-    def checkpoint(step: int, seconds: float) -> None:
+    def checkpoint(step: int) -> None:
         state = {key: part.state_dict() for key, part in parts.items()}
-        state |= {"generator": generator.get_state(), "step": step, "seconds": seconds}
-        torch.save(state, file.with_suffix(".tmp"))
-        file.with_suffix(".tmp").replace(file)
+        state |= {"generator": generator.get_state(), "step": step, "seconds": seconds, "loss": running}
+        write(file, lambda part: torch.save(state, part))
 
     model.train()
-    started, running = time.perf_counter() - seconds, None
-    bar = tqdm(range(first, steps), desc=name, initial=first, total=steps, mininterval=5)
-    for step in bar:
+    started = time.perf_counter() - seconds
+    for step in progress(range(first, steps), name, initial=first, total=steps):
         loss = loss_of(model, generator)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -67,11 +73,22 @@ def train(
         optimizer.step()
         schedule.step()
         ema.update_parameters(model)
-        running = loss.item() if running is None else 0.99 * running + 0.01 * loss.item()
+        running = loss.item() if math.isnan(running) else 0.95 * running + 0.05 * loss.item()
+        if not math.isfinite(running):
+            raise ValueError(f"the loss of {name} must stay finite; got {loss.item()} at step {step + 1}.")
+        seconds = time.perf_counter() - started
         if (step + 1) % 100 == 0:
-            bar.set_postfix(loss=f"{running:.4f}")
-            log(f"{name} step {step + 1}/{steps} loss {running:.5f} {time.perf_counter() - started:.0f} s")
+            log(work, f"{name} step {step + 1}/{steps} loss {running:.5f} {seconds:.0f} s")
         if (step + 1) % 500 == 0 or step + 1 == steps:
-            checkpoint(step + 1, time.perf_counter() - started)
-    seconds = torch.load(file, weights_only=True)["seconds"]
+            checkpoint(step + 1)
+        if watch:
+            watch(step + 1, ema.module, running)
+    if watch and first >= steps:
+        watch(steps, ema.module, running)
     return ema.module.eval().requires_grad_(False), seconds
+
+
+def log(work: Path, line: str) -> None:
+    """Append a line, with the time of day, to the log of a training."""
+    with open(work / "train.log", "a", encoding="utf-8") as file:
+        print(time.strftime("%Y-%m-%d %H:%M:%S"), line, file=file)

@@ -1,15 +1,16 @@
-"""What each data set's pipeline is made with: sizes, steps and learning rates."""
+"""What a pipeline is trained with: sizes, steps and learning rates; those of the shipped pipelines by name."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mgd_helpers.data.image_sets import Dataset
+
 
 @dataclass(frozen=True)
-class Profile:
-    """All that one data set's pipeline is made with."""
+class Settings:
+    """All that a pipeline is trained with, beside its data. `dataclasses.replace` makes others of them."""
 
-    data: str
     vae_channels: tuple[int, ...]
     vae_steps: int
     vae_batch: int
@@ -29,9 +30,8 @@ class Profile:
     sampling_steps: int = 50
 
 
-PROFILES = {
-    "digits": Profile(
-        data="digits",
+SETTINGS = {
+    "digits": Settings(
         vae_channels=(16, 32, 32),
         vae_steps=900,
         vae_batch=64,
@@ -43,8 +43,7 @@ PROFILES = {
         dit_batch=128,
         stored_as="float32",
     ),
-    "fashion_mnist": Profile(
-        data="fashion_mnist",
+    "fashion_mnist": Settings(
         vae_channels=(16, 32, 64),
         vae_steps=2400,
         vae_batch=32,
@@ -55,8 +54,7 @@ PROFILES = {
         dit_steps=9000,
         dit_batch=64,
     ),
-    "cifar10": Profile(
-        data="cifar10",
+    "cifar10": Settings(
         vae_channels=(16, 32, 64),
         vae_steps=2400,
         vae_batch=32,
@@ -71,3 +69,19 @@ PROFILES = {
         guidance_scale=2.0,
     ),
 }
+
+FEW = 10_000  # images
+
+
+def settings_for(data: Dataset) -> Settings:
+    """Settings by what the training images are, whatever they are called: those of the shipped pipeline most alike.
+
+    Colored images get those of CIFAR-10; gray ones those of Fashion-MNIST, or of the digits where they are few.
+
+    >>> from mgd_helpers.data import load_data
+    >>> settings_for(load_data("digits")).dit_steps
+    8000
+    """
+    if data.train.images.shape[1] > 1:
+        return SETTINGS["cifar10"]
+    return SETTINGS["digits" if len(data.train) < FEW else "fashion_mnist"]

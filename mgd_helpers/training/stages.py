@@ -1,0 +1,133 @@
+"""The two trainings that make a pipeline: an autoencoder of images, then a denoiser of its latents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mgd_helpers._shapes import Float, Int, Tensor
+from mgd_helpers.encoding.latents import encode
+from mgd_helpers.training.architectures import make_dit, make_vae
+from mgd_helpers.training.losses import autoencoder_loss, hide, noise_loss
+from mgd_helpers.training.resumable import Watch, run
+from mgd_helpers.training.settings import Settings
+
+
+def train_vae(
+    images: Float[Tensor, "n c h w"],
+    settings: Settings,
+    *,
+    work: str | Path,
+    loss: Callable[..., Tensor] = autoencoder_loss,
+    watch: Watch | None = None,
+) -> tuple[Any, float]:
+    """Train the autoencoder on images in [-1, 1], on their device; returns it, with white latents, and the seconds.
+
+    Checkpoint and log lie in the folder `work`, and a second call resumes. `loss` and `watch` are as in `losses` and
+    `resumable.run`.
+
+    Raises `ValueError` for images that are not square, or of a side that latents and patches do not divide.
+    """
+    channels, height, width = images.shape[1:]
+    factor = 2 ** (len(settings.vae_channels) - 1)
+    if height != width or height % (2 * factor):
+        raise ValueError(
+            f"images must be square, with a side that is a multiple of {2 * factor}; got {height}x{width}. Load them "
+            "at such a size: load_data(…, image_size=32)."
+        )
+    latent = (settings.vae_batch, settings.latent_channels, height // factor, width // factor)
+
+    def loss_of(vae: Any, generator: torch.Generator) -> Tensor:
+        rows = torch.randint(len(images), (settings.vae_batch,), generator=generator, device=images.device)
+        noise = torch.randn(latent, generator=generator, device=images.device)
+        return loss(vae, images[rows], noise, settings.kl_weight)
+
+    vae, seconds = run(
+        "vae",
+        _seeded(settings.seed, lambda: make_vae(settings, channels, height)).to(images.device),
+        loss_of,
+        steps=settings.vae_steps,
+        learning_rate=2 * settings.learning_rate,
+        ema_decay=min(0.99, settings.ema_decay),
+        seed=settings.seed,
+        work=_made(work),
+        watch=watch,
+    )
+    whiten_channels(vae, images)
+    return vae, seconds
+
+
+@torch.no_grad()
+def whiten_channels(vae: Any, images: Float[Tensor, "n c h w"]) -> None:
+    """Give every latent channel zero mean and unit variance, exactly, by the 1x1 convolutions around the latent.
+
+    A stock DiTPipeline knows one scaling factor and no shift; the rest must live in the weights.
+    """
+    vae.register_to_config(scaling_factor=1.0)
+    latents = encode(vae, images)
+    mean, std = latents.mean((0, 2, 3)), latents.std((0, 2, 3))
+    scale = std.mean() / std
+    n = len(mean)
+    vae.quant_conv.weight[:n] *= scale.view(-1, 1, 1, 1)
+    vae.quant_conv.bias[:n] = (vae.quant_conv.bias[:n] - mean) * scale
+    vae.quant_conv.bias[n:] += 2 * scale.log()  # the posterior's log variance
+    vae.post_quant_conv.bias += vae.post_quant_conv.weight[:, :, 0, 0] @ mean
+    vae.post_quant_conv.weight /= scale.view(1, -1, 1, 1)
+    vae.register_to_config(scaling_factor=1 / std.mean().item())
+
+
+def train_dit(
+    latents: Float[Tensor, "n c h w"],
+    labels: Int[Tensor, " n"],
+    settings: Settings,
+    *,
+    alphas: Float[Tensor, " levels"],
+    work: str | Path,
+    loss: Callable[..., Tensor] = noise_loss,
+    hide: Callable[..., Tensor] = hide,
+    watch: Watch | None = None,
+) -> tuple[Any, float]:
+    """Train the denoiser on latents and the labels 0 to 999 of their classes; returns it and the seconds.
+
+    It predicts the noise. `alphas` are the `alphas_cumprod` of its scheduler. In a share of the rows, `label_drop`, the
+    class is hidden, so that classifier-free guidance works. `work`, `loss`, `hide` and `watch` are as for `train_vae`.
+    """
+    device, batch = latents.device, settings.dit_batch
+    alphas = alphas.to(device)
+
+    def loss_of(dit: Any, generator: torch.Generator) -> Tensor:
+        rows = torch.randint(len(latents), (batch,), generator=generator, device=device)
+        # one timestep per stratum: every noise level is in every batch
+        uniform = torch.rand(batch, generator=generator, device=device)
+        timesteps = ((torch.arange(batch, device=device) + uniform) / batch * len(alphas)).long()
+        clean = latents[rows]
+        noise = torch.randn(clean.shape, generator=generator, device=device)
+        classes = hide(labels[rows], torch.rand(batch, generator=generator, device=device), settings.label_drop)
+        return loss(dit, clean, classes, timesteps, noise, alphas)
+
+    return run(
+        "dit",
+        _seeded(settings.seed + 1, lambda: make_dit(settings, latents.shape[-1])).to(device),
+        loss_of,
+        steps=settings.dit_steps,
+        learning_rate=settings.learning_rate,
+        ema_decay=settings.ema_decay,
+        seed=settings.seed + 1,
+        work=_made(work),
+        watch=watch,
+    )
+
+
+def _seeded(seed: int, make: Callable[[], Any]) -> Any:
+    """A network with the first weights of a seed; random numbers outside go on as if nothing had happened."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return make()
+
+
+def _made(work: str | Path) -> Path:
+    Path(work).mkdir(parents=True, exist_ok=True)
+    return Path(work)
