@@ -109,12 +109,12 @@ def put_pipeline(home: Path, repo: str, pipe, **options) -> Path:
         return put(home, repo, Path(folder), **options)
 
 
-def put_stable_diffusion(home: Path) -> Path:
+def put_stable_diffusion(home: Path, **options) -> Path:
     """Put the pipeline that reads text into the cache, in both precisions, under the names that the real files have."""
     import tiny
 
     with tempfile.TemporaryDirectory() as folder:
-        pipe = tiny.stable_diffusion_1_5()
+        pipe = tiny.stable_diffusion_1_5(**options)
         for variant in (None, "fp16"):
             pipe.save_pretrained(folder, safe_serialization=True, variant=variant)
             pipe = pipe.to(dtype=torch.float16)
