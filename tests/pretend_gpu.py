@@ -10,15 +10,17 @@ lab can be run on it, to see that everything lies where it must.
 from __future__ import annotations
 
 import contextlib
+import operator
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch.utils import _pytree as pytree
+from torch.utils import backend_registration
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
 NAME = "pretend"
+THERE = hasattr(backend_registration, "_setup_privateuseone_for_python_backend")  # a new torch has it
 DEVICE = torch.device("privateuseone", 0)
 aten = torch.ops.aten
 MOVES = (aten._to_copy.default, aten.copy_.default)  # from device to device
@@ -107,12 +109,30 @@ def _strays(function: Any, args: tuple, given: list[torch.Tensor]) -> list[torch
     return strays
 
 
+def _empty(name: str) -> Any:
+    function = operator.attrgetter(name if "." in name else f"{name}.default")(aten)
+
+    def empty(*args: Any, **kwargs: Any) -> Remote:
+        return Remote(function(*args, **kwargs | {"device": "cpu", "pin_memory": False}))
+
+    return empty
+
+
+def _copy(source: torch.Tensor, to: torch.Tensor, non_blocking: bool = False) -> torch.Tensor:
+    ends = [one.own if isinstance(one, Remote) else one for one in (source, to)]
+    ends[1].copy_(ends[0])
+    return to
+
+
 @contextlib.contextmanager
 def on() -> Iterator[torch.device]:
     """Within the context the device is there."""
     global _ready
     if not _ready:
-        _setup_privateuseone_for_python_backend(NAME)
+        backend_registration._setup_privateuseone_for_python_backend(NAME)
+        for name in ("empty.memory_format", "empty_strided"):  # which torch calls below its modes
+            torch.library.impl(f"aten::{name}", "privateuseone", _empty(name))
+        torch.library.impl("aten::_copy_from", "privateuseone", _copy)
         _ready = True
     with Device():
         yield DEVICE

@@ -11,9 +11,11 @@ import sys
 import hub_cache
 import labs_in_a_profile
 import nbformat
+import pretend_gpu
 import pytest
 import torch
-from lab_outputs import complaints
+from lab_outputs import complaints, streams
+from nbformat.v4 import new_code_cell, new_notebook
 from notebook_rules import PARAMETERS, ROOT, Lab
 
 LABS = [
@@ -23,6 +25,7 @@ LABS = [
 ]
 PER_CLASS = 60  # the fewest that the labs take: 50 leaves of a class, and 47 directions among 48 neighbours
 SMALL = 80  # pixels of the side, of ImageNet's images: more than 64, as theirs have, and a tenth of the work
+NEW_TORCH = pytest.mark.skipif(not pretend_gpu.THERE, reason="this torch has no backends in Python")
 
 
 def smaller_pipeline():
@@ -60,7 +63,7 @@ def errors(lab):
         ("fashion_mnist", {}),
         ("cifar10", {}),
         ("imagenette", {"IMAGE_SIZE": str(SMALL)}),
-        ("imagenette", {"IMAGE_SIZE": str(SMALL), "PRETEND": "float16"}),
+        pytest.param("imagenette", {"IMAGE_SIZE": str(SMALL), "PRETEND": "float16"}, marks=NEW_TORCH),
     ],
     ids=["fashion_mnist", "cifar10", "imagenette", "imagenette on a GPU"],
 )
@@ -77,3 +80,37 @@ def test_every_lab_runs_in_every_profile(profile, settings, tmp_path):
         wrong[name] = errors(lab) or complaints(stored, lab, about="digits", verdicts_hold=False)
     assert {name: said for name, said in wrong.items() if said} == {}
     assert len(wrong) >= 9
+
+
+def a_lab(*sources):
+    """A lab of these cells, after the one that is tagged `parameters`."""
+    cells = [new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]}), *map(new_code_cell, sources)]
+    return new_notebook(cells=cells)
+
+
+def test_a_lab_runs_in_its_profile_cell_by_cell_up_to_an_error(capsys):
+    lab = labs_in_a_profile.in_profile(a_lab("print(PROFILE)", "1 / 0", "print(1)"), "cifar10")
+    ran = labs_in_a_profile.run(lab)
+    assert [streams(cell) for cell in ran.cells] == ["", "cifar10\n", "", ""]
+    assert "ZeroDivisionError" in errors(ran)[0] and len(errors(ran)) == 1
+    assert capsys.readouterr().out == ""
+
+
+def test_a_lab_without_the_choice_is_told():
+    lab = a_lab()
+    lab.cells[0].source = "PROFILE = 3"
+    with pytest.raises(AssertionError):
+        labs_in_a_profile.in_profile(lab, "cifar10")
+
+
+@NEW_TORCH
+def test_what_lies_in_the_wrong_place_ends_a_lab():
+    lab = a_lab(
+        "import torch\nimport mgd_helpers as mgd\nlab = mgd.setup()",
+        "print(torch.ones(2, device=lab.device).device.type, lab.dtype)",
+        "torch.ones(2, device=lab.device) + torch.ones(2)",
+    )
+    with labs_in_a_profile.on_a_gpu("float16"):
+        ran = labs_in_a_profile.run(lab)
+    assert streams(ran.cells[2]) == f"{pretend_gpu.NAME} torch.float16\n"
+    assert "same device" in errors(ran)[0]
