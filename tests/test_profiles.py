@@ -96,6 +96,18 @@ def test_a_lab_runs_in_its_profile_cell_by_cell_up_to_an_error(capsys):
     assert capsys.readouterr().out == ""
 
 
+def test_a_lab_is_shortened_where_it_names_numbers():
+    lab = a_lab(
+        "LABEL, STEPS = 3, 25  # steps\nx = STEPS", "%pip list\nSTEPS = 8\nTRIES = STEPS", "def f():\n    STEPS = 9"
+    )
+    short = labs_in_a_profile.shortened(lab, {"STEPS": 4, "LATER": 1})
+    assert [cell.source for cell in short.cells[1:]] == [
+        "LABEL, STEPS = 3, 4\nx = STEPS",
+        "%pip list\nSTEPS = 4\nTRIES = STEPS",
+        "def f():\n    STEPS = 9",
+    ]
+
+
 def test_a_lab_without_the_choice_is_told():
     lab = a_lab()
     lab.cells[0].source = "PROFILE = 3"
