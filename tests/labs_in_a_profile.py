@@ -24,7 +24,7 @@ import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat.v4 import new_output
 
-FEW = {"STEPS": 8, "PER_CLASS": 3, "DRAWS": 20}  # with `PER_CLASS`: steps, images, tries
+FEW = {"STEPS": 8, "PER_CLASS": 3, "DRAWS": 20, "STUDENT_STEPS": 4}  # with `PER_CLASS`: steps, images, tries
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 
 
