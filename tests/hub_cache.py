@@ -42,7 +42,7 @@ HUB_NAMES = {  # of the classes, where the catalogue has other ones
 }
 SETS = ("imagenette", "fashion_mnist", "cifar10")  # that `build` makes
 PIXELS = {"imagenette": (80, 60), "imagewoof": (80, 60), "fashion_mnist": (28, 28), "cifar10": (32, 32)}
-DISTINCT = 500  # images of a class that differ; the next ones begin again
+DISTINCT = {True: 500, False: 150}  # images of a class that differ, of PNG and of JPEG; the next ones begin again
 
 
 def build(home: Path, *, sets: tuple[str, ...] = SETS) -> Path:
@@ -109,12 +109,12 @@ def put_pipeline(home: Path, repo: str, pipe, **options) -> Path:
         return put(home, repo, Path(folder), **options)
 
 
-def put_stable_diffusion(home: Path) -> Path:
+def put_stable_diffusion(home: Path, **options) -> Path:
     """Put the pipeline that reads text into the cache, in both precisions, under the names that the real files have."""
     import tiny
 
     with tempfile.TemporaryDirectory() as folder:
-        pipe = tiny.stable_diffusion_1_5()
+        pipe = tiny.stable_diffusion_1_5(**options)
         for variant in (None, "fp16"):
             pipe.save_pretrained(folder, safe_serialization=True, variant=variant)
             pipe = pipe.to(dtype=torch.float16)
@@ -149,17 +149,17 @@ def write_split(file: Path, name: str, split: str, size: int) -> None:
     profile = PROFILES[name]
     classes = HUB_NAMES.get(name, list(profile.class_names))
     labels = np.arange(size) % len(classes)
-    counts = np.arange(size) // len(classes)
+    counts = np.arange(size) // len(classes) % DISTINCT[profile.lossless]
     if not profile.balanced:
         order = np.argsort(labels, kind="stable")
         labels, counts = labels[order], counts[order]
     kind = datasets.ClassLabel(names=classes)
     schema = datasets.Features(dict(zip(profile.columns, (datasets.Image(), kind), strict=True))).arrow_schema
     files = {}
-    for label, count in zip(labels.tolist(), (counts % DISTINCT).tolist(), strict=True):
+    for label, count in zip(labels.tolist(), counts.tolist(), strict=True):
         key = label, count
         files[key] = files.get(key) or picture(name, split, label, count)
-    rows = [files[label, count % DISTINCT] for label, count in zip(labels.tolist(), counts.tolist(), strict=True)]
+    rows = [files[label, count] for label, count in zip(labels.tolist(), counts.tolist(), strict=True)]
     images = pa.StructArray.from_arrays(
         [pa.array(rows, pa.binary()), pa.array([None] * size, pa.string())], fields=list(schema.field(0).type)
     )

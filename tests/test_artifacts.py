@@ -7,7 +7,7 @@ import zipfile
 import pytest
 from notebook_rules import ROOT
 
-from tools import artifacts
+from tools import address, artifacts
 from tools.__main__ import main
 
 
@@ -67,7 +67,7 @@ def test_a_release_has_wheel_book_theory_labs_slides_and_checksums(built, tmp_pa
     out.mkdir(parents=True)
     (out / "old.zip").touch()
     files = artifacts.write(ROOT, built, out)
-    name = f"step-by-step-{artifacts.version(ROOT)}"
+    name = f"{address.read(ROOT).name}-{artifacts.version(ROOT)}"
     ends = ("book.zip", "theory.pdf", "student.zip", "slides.zip")
     wanted = ["mgd_helpers-0-py3-none-any.whl", *(f"{name}-{end}" for end in ends), "SHA256SUMS"]
     assert [file.name for file in files] == wanted

@@ -77,6 +77,24 @@ def test_the_model_has_the_shapes_and_the_labels_of_the_real_one(home):
     assert sample(pipe, [0, 217], steps=2, guidance_scale=4.0).shape == (2, 3, 256, 256)
 
 
+def test_the_pipeline_that_reads_text_has_the_parts_and_the_files_of_the_real_one(home):
+    (snapshot,) = (home / "hub" / f"models--{hub_cache.STABLE_DIFFUSION.replace('/', '--')}" / "snapshots").iterdir()
+    files = {path.relative_to(snapshot).as_posix() for path in snapshot.rglob("*") if not path.is_dir()}
+    words = {f"tokenizer/{name}" for name in ("vocab.json", "merges.txt", "tokenizer_config.json")}
+    halves = {"unet/diffusion_pytorch_model.fp16.safetensors", "text_encoder/model.fp16.safetensors"}
+    assert words | halves | {"tokenizer/special_tokens_map.json", "model_index.json"} <= files
+    assert not [name for name in files if name.endswith((".bin", "tokenizer.json"))]
+    pipe = load_pipeline(hub_cache.STABLE_DIFFUSION, device="cpu", dtype=torch.float16)
+    assert {part.dtype for part in (pipe.unet, pipe.vae, pipe.text_encoder, pipe.safety_checker)} == {torch.float16}
+    assert (type(pipe.scheduler).__name__, type(pipe.tokenizer).__name__) == ("PNDMScheduler", "CLIPTokenizer")
+    tokens = pipe.tokenizer("a photo of a dog", padding="max_length", truncation=True).input_ids
+    assert len(tokens) == pipe.text_encoder.config.max_position_embeddings == 77
+    assert tokens != pipe.tokenizer("a photo of a cat", padding="max_length", truncation=True).input_ids
+    asked = [{"prompt": text} for text in ("a dog", "a cat")]
+    one, other = sample(pipe.to(torch.float32), asked, keys=[(0, 0)] * 2, steps=2)
+    assert one.shape == (3, 512, 512) and not torch.equal(one, other)  # the text has its say
+
+
 CODE = """
 import mgd_helpers as mgd
 lab = mgd.setup()

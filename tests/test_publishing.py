@@ -94,7 +94,11 @@ def test_what_is_published_was_tested():
     assert ci["jobs"]["pages"]["needs"] == "run" and ci["jobs"]["pages"]["if"] == "github.ref == 'refs/heads/main'"
     assert ci["concurrency"]["cancel-in-progress"] == "${{ github.event_name == 'pull_request' }}"
     commands = [step["run"] for step in release["jobs"]["make"]["steps"] if "run" in step]
-    assert [command.split("  #")[0] for command in commands[-2:]] == [".ci/run", "make artifacts"]
+    assert [command.split("  #")[0] for command in commands[-3:]] == [
+        ".ci/run",
+        ".venv/bin/python -m tools release",
+        "make artifacts",
+    ]
     assert release["jobs"]["publish"]["needs"] == "make"
     assert all("uses" not in step for step in release["jobs"]["publish"]["steps"]), "the token to write stays here"
 

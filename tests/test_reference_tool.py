@@ -38,7 +38,7 @@ def a_lab(tmp_path, monkeypatch):
 def test_a_lab_runs_in_its_folder_with_other_parameters(a_lab, tmp_path, capsys):
     heard = reference.run(a_lab, {"PROFILE": "mine", "FEW, MANY": (3, 4)}, folder=tmp_path / "work")
     assert (heard.lab, heard.setting, heard.rows) == ("13_x", "mine", {"times": 12, "profile": "mine"})
-    assert heard.seed == 0 and heard.seconds >= 0 and (tmp_path / "work" / "here").exists()
+    assert heard.seed == 0 and heard.load >= 0 and (tmp_path / "work" / "here").exists()
     assert "No reference run yet (setting mine)" in capsys.readouterr().out
 
 
@@ -48,6 +48,7 @@ def test_the_command_keeps_what_it_heard_and_how(a_lab, tmp_path, capsys):
     assert capsys.readouterr().out.endswith(f"kept in {file}\n")
     kept = json.loads(file.read_text())["other"]
     assert kept["values"] == {"times": 60, "profile": "other"} and kept["seed"] == 0
+    assert kept["load_before"] >= 0
     assert kept["command"] == "python -m tools reference 13 --set PROFILE=other"
 
 

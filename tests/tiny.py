@@ -340,8 +340,11 @@ def tokenizer(folder):
     return CLIPTokenizer.from_pretrained(folder)
 
 
-def stable_diffusion_1_5():
-    """All parts of the public pipeline of that name, small and random: 512 pixels, prompts of 77 tokens, PNDM."""
+def stable_diffusion_1_5(side=64):
+    """All parts of the public pipeline of that name, small and random: 512 pixels, prompts of 77 tokens, PNDM.
+
+    A latent is `side` wide, and an image eight times as much.
+    """
     from pathlib import Path
 
     from diffusers import PNDMScheduler, StableDiffusionPipeline
@@ -367,7 +370,7 @@ def stable_diffusion_1_5():
             vae=imagenet_vae(4, 4, 4, 4, layers=1, groups=2),
             text_encoder=CLIPTextModel(CLIPTextConfig(**text)),
             tokenizer=words,
-            unet=text_unet(sample_size=64),
+            unet=text_unet(sample_size=side),
             scheduler=PNDMScheduler(**noise, skip_prk_steps=True, set_alpha_to_one=False, steps_offset=1),
             safety_checker=StableDiffusionSafetyChecker(
                 CLIPConfig(text_config=text, vision_config=seen, projection_dim=WIDTH)

@@ -54,7 +54,7 @@ def write(root: Path, html: Path, out: Path) -> list[Path]:
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     (out.parent / "release_notes.md").write_text(notes(root), encoding="utf-8")
-    name = f"{address.repository(root).rpartition('/')[2]}-{version(root)}"
+    name = f"{address.read(root).name}-{version(root)}"
     wheel = student.make_wheel(root, out)
     if wheel is None:
         raise RuntimeError("A release needs a wheel of the package.")

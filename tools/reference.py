@@ -6,17 +6,15 @@ process, and the call is heard; `mgd_helpers/lab/reference_runs/<lab>.json` keep
 
 from __future__ import annotations
 
+import json
 import os
 import re
-import time
 from collections.abc import Mapping
 from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
-
-import nbformat
 
 from mgd_helpers.lab import reference
 
@@ -25,14 +23,14 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True)
 class Heard:
-    """What a lab measured: its rows, the name of its setting, its seed and device, and the seconds that it ran."""
+    """What a lab measured: its rows, the name of its setting, its seed and device, and the machine's load before it."""
 
     lab: str
     setting: str
     rows: dict[str, Any]
     seed: int
     device: str
-    seconds: float
+    load: float
 
 
 def find_lab(name: str) -> Path:
@@ -58,10 +56,10 @@ def run(lab: Path, changes: Mapping[str, Any], *, folder: Path) -> Heard:
 
     def listen(name: str, yours: Mapping[str, object], *, setting: str, **shown: Any) -> None:
         session = scope["lab"]
-        heard.append(Heard(name, setting, dict(yours), session.seed, str(session.device), time.monotonic() - started))
+        heard.append(Heard(name, setting, dict(yours), session.seed, str(session.device), load))
         reference.show_reference(name, yours, setting=setting, **shown)
 
-    cells, scope, started = changed(code_of(lab), changes), {"__name__": "__main__"}, time.monotonic()
+    cells, scope, load = changed(code_of(lab), changes), {"__name__": "__main__"}, os.getloadavg()[0]
     folder.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("MGD_QUIET", "1")
     with chdir(folder), patch("mgd_helpers.lab.show_reference", listen), plt.rc_context():
@@ -75,7 +73,8 @@ def run(lab: Path, changes: Mapping[str, Any], *, folder: Path) -> Heard:
 
 def code_of(lab: Path) -> list[str]:
     """The code cells of a lab as plain Python: the installation of the set-up cell is left out."""
-    cells = [cell.source for cell in nbformat.read(lab, as_version=4).cells if cell.cell_type == "code"]
+    found = json.loads(lab.read_text(encoding="utf-8"))["cells"]  # by hand, for a machine with little more than torch
+    cells = ["".join(cell["source"]) for cell in found if cell["cell_type"] == "code"]
     return [re.sub(r"^( *)%pip .*$", r"\1pass", cell, flags=re.MULTILINE) for cell in cells]
 
 
@@ -92,9 +91,8 @@ def changed(cells: list[str], changes: Mapping[str, Any]) -> list[str]:
 
 def keep(heard: Heard, *, command: str) -> Path:
     """Store what was heard as the reference run of its setting."""
-    return reference.keep_reference(
-        heard.lab, heard.rows, setting=heard.setting, device=heard.device, seed=heard.seed, command=command
-    )
+    made = {"setting": heard.setting, "device": heard.device, "seed": heard.seed, "load": heard.load}
+    return reference.keep_reference(heard.lab, heard.rows, command=command, **made)
 
 
 def main(name: str, given: list[str], *, folder: Path | None = None) -> Path:

@@ -17,13 +17,13 @@ from mgd_helpers._shapes import Float, Int, Tensor
 from mgd_helpers.data.image_sets import ImageSet, image_set
 from mgd_helpers.encoding.callers import NULL_CLASS
 from mgd_helpers.encoding.latents import encode
-from mgd_helpers.encoding.pipelines import LatentPipeline
+from mgd_helpers.encoding.pipelines import TransformerPipeline
 from mgd_helpers.guidance.noise import prediction_type
 from mgd_helpers.progress import progress
 
 
 def finetune_minimax(
-    pipe: LatentPipeline,
+    pipe: TransformerPipeline,
     train: ImageSet,
     *,
     steps: int,
@@ -36,7 +36,7 @@ def finetune_minimax(
     weight_generated: float = 0.008,
     label_drop: float = 0.1,
     seed: int = 0,
-) -> LatentPipeline:
+) -> TransformerPipeline:
     """A stock DiTPipeline whose denoiser was fine-tuned in the manner of Minimax Diffusion (Gu et al. 2024).
 
     Beside predicting the noise, its clean predictions are drawn towards the *least* similar of the last `memory` real
@@ -112,7 +112,7 @@ def _trainable(transformer: Any) -> Any:
     return dit
 
 
-def _with_denoiser(pipe: Any, dit: Any) -> LatentPipeline:
+def _with_denoiser(pipe: Any, dit: Any) -> TransformerPipeline:
     """A DiTPipeline of the parts of `pipe` and a denoiser of its own."""
     from diffusers import DiTPipeline
 

@@ -34,12 +34,17 @@ class Pipeline(Protocol):
 
 
 class LatentPipeline(Pipeline, Protocol):
-    """A pipeline that denoises latents, as `DiTPipeline` does: it has an autoencoder and a transformer."""
+    """A pipeline that denoises latents: it has an autoencoder, whatever its denoiser is called."""
 
     vae: Any
-    transformer: Any
     components: Any
     device: Any
+
+
+class TransformerPipeline(LatentPipeline, Protocol):
+    """A latent pipeline whose denoiser is a transformer, as that of `DiTPipeline` is."""
+
+    transformer: Any
 
 
 def load_pipeline(

@@ -17,13 +17,13 @@ import torch
 
 from mgd_helpers._shapes import Tensor
 from mgd_helpers.encoding.callers import NULL_CLASS, calling_pipeline
-from mgd_helpers.encoding.pipelines import LatentPipeline
+from mgd_helpers.encoding.pipelines import TransformerPipeline
 
 
 class Watch:
     """What the denoiser of a DiTPipeline was last asked and answered."""
 
-    def __init__(self, pipe: LatentPipeline, *, variance: bool, cfg_channels: int | None):
+    def __init__(self, pipe: TransformerPipeline, *, variance: bool, cfg_channels: int | None):
         self.pipe, self.variance, self.cfg_channels = pipe, variance, cfg_channels
         self.thread = threading.get_ident()
         self._doubled, self._called = False, False
@@ -70,7 +70,7 @@ class Watch:
 
 
 @contextmanager
-def watched(pipe: LatentPipeline, *, variance: bool, cfg_channels: int | None) -> Iterator[Watch]:
+def watched(pipe: TransformerPipeline, *, variance: bool, cfg_channels: int | None) -> Iterator[Watch]:
     """Within the context, watch the denoiser of a DiTPipeline.
 
     Classifier-free guidance acts on the first `cfg_channels` channels only, or on all of them where it is `None`.

@@ -56,13 +56,16 @@ def keep_reference(
     device: str,
     seed: int,
     command: str,
+    load: float | None = None,
     folder: Path = RUNS,
 ) -> Path:
     """Store a run of a lab as the reference for one setting, in place of an earlier one, and return the file.
 
-    `device` is where the lab ran, `command` what makes the run anew. Numbers keep four significant digits.
+    `device` is where the lab ran, `command` what makes the run anew, and `load` the machine's load average before it:
+    where that is high, minutes were longer than they need be. Numbers keep four significant digits.
     """
     made = {"hardware": hardware(device), "versions": package_versions(), "seed": seed, "command": command}
+    made |= {} if load is None else {"load_before": _kept(load)}
     runs = read_runs(lab, folder=folder) | {setting: {"values": {k: _kept(v) for k, v in yours.items()}} | made}
     file, text = folder / f"{lab}.json", json.dumps(dict(sorted(runs.items())), indent=1) + "\n"
     files.write(file, lambda part: part.write_text(text, encoding="utf-8"))
@@ -79,7 +82,8 @@ def _made_by(run: Mapping[str, Any]) -> str:
     found, versions = run["hardware"], run["versions"]
     where = found.get("gpu") or f"{found['processor']}, {found['cores']} cores, threads: {found['threads']}"
     packages = ", ".join(f"{name} {versions[name]}" for name in ("python", "torch", "diffusers"))
-    return f"{where}; {packages}; seed {run['seed']}; made by `{run['command']}`"
+    load = f"load average before it {run['load_before']:.1f}; " if "load_before" in run else ""
+    return f"{where}; {packages}; {load}seed {run['seed']}; made by `{run['command']}`"
 
 
 def _cell(name: str, value: object) -> str:

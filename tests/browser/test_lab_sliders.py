@@ -98,7 +98,7 @@ def test_in_jupyterlab_the_slider_moves_by_keyboard_and_the_figure_changes(jupyt
     page.keyboard.press("ArrowRight")
     expect(readout).not_to_have_text(said)
     name = page.locator(".widget-hslider .widget-label").inner_text()
-    expect(page.get_by_role("alert")).to_have_text(f"{name} = {readout.inner_text()}")
+    expect(page.locator(".widget-html [role=alert]")).to_have_text(f"{name} = {readout.inner_text()}")
     expect(figure).not_to_have_attribute("src", before)
     page.keyboard.press("ArrowLeft")
     expect(readout).to_have_text(said)

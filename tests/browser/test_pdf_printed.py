@@ -47,6 +47,21 @@ def test_a_formula_or_an_image_that_would_be_missing_is_an_error(chromium, tmp_p
     assert not (tmp_path / "theory.pdf").exists()
 
 
+def test_a_tall_figure_keeps_its_shape(chromium, html, tmp_path):
+    name = "notebooks/04_cluster"
+    page = chromium.new_page(viewport=pdf.VIEW)
+    picture = '<img src="data:image/svg+xml,%3Csvg/%3E" style="width: 600px; height: 2400px;">'
+    (tmp_path / "paper.html").write_text(
+        f"{pdf.head(html, name)}<style>{pdf.STYLE.read_text()}</style><article><figure>{picture}</figure></article>"
+    )
+    page.emulate_media(media="print")
+    page.goto((tmp_path / "paper.html").as_uri())
+    image = page.locator("img")
+    assert image.evaluate("image => getComputedStyle(image).objectFit") == "contain"
+    assert image.bounding_box()["height"] < 450, "a page has room for text, too"
+    page.close()
+
+
 def test_a_wide_table_is_made_to_fit(chromium, tmp_path):
     page = chromium.new_page(viewport=pdf.VIEW)
     cells = "<td>word</td>" * 60

@@ -36,6 +36,12 @@ def test_a_stored_run_stands_beside_with_what_made_it(tmp_path, capsys):
     assert "No reference run yet (setting short)" in capsys.readouterr().out
 
 
+def test_a_run_beside_other_work_says_so(tmp_path, capsys):
+    keep_reference("13_x", {"minutes": 9.0}, setting="full", load=16.04, folder=tmp_path, **MADE)
+    show_reference("13_x", {"minutes": 1.0}, setting="full", folder=tmp_path)
+    assert "; load average before it 16.0; seed 3" in capsys.readouterr().out
+
+
 def test_each_setting_keeps_its_latest_run(tmp_path):
     for setting, value in (("short", 1.0), ("full", 2.0), ("short", 3.14159)):
         file = keep_reference("13_x", {"error": value}, setting=setting, folder=tmp_path, **MADE)

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from mgd_helpers.training.architectures import make_scheduler, make_vae
+from mgd_helpers.training.architectures import make_dit, make_scheduler, make_vae
 from mgd_helpers.training.losses import autoencoder_loss, hide, noise_loss
 
 ALPHAS = make_scheduler().alphas_cumprod
@@ -52,3 +52,22 @@ def test_as_many_labels_are_hidden_as_draws_lie_below_the_share():
     assert torch.equal(hidden == 1000, draws < 0.2) and torch.equal(hidden[draws >= 0.2], labels[draws >= 0.2])
     assert torch.equal(hide(labels, draws, 0.0), labels) and (hide(labels, draws, 1.0) == 1000).all()
     assert torch.equal(labels, torch.arange(1000) % 10), "the labels themselves stay"
+
+
+@torch.no_grad()
+def test_losses_stay_on_a_gpu_and_refuse_what_lies_elsewhere(settings, monkeypatch):
+    from fake_gpu import fake_gpu
+
+    networks = make_vae(settings, 1, 16), make_dit(settings, 8)
+    with fake_gpu(monkeypatch) as gpu:
+        vae, dit = (network.to_empty(device="cuda") for network in networks)
+        images, noise = torch.rand(4, 1, 16, 16, device="cuda"), torch.randn(4, 4, 8, 8, device="cuda")
+        alphas, timesteps = torch.rand(1000, device="cuda"), torch.arange(4, device="cuda")
+        labels = hide(timesteps, torch.rand(4, device="cuda"), 0.1)
+        both = [autoencoder_loss(vae, images, noise, 0.1), noise_loss(dit, noise, labels, timesteps, noise, alphas)]
+        assert [(loss.device.type, loss.dtype) for loss in both] == [("cuda", torch.float32)] * 2
+        assert labels.device.type == "cuda" and not gpu.looks
+        with pytest.raises(Exception, match="device"):
+            noise_loss(dit, noise, labels, timesteps, noise, alphas.to("cpu"))
+        with pytest.raises(Exception, match="device"):
+            autoencoder_loss(vae, images, noise.to("cpu"), 0.1)

@@ -27,7 +27,7 @@ density_after = Prediction("density_after", low=0, high=10, near=0.05)
     refresher=PAGE,
     hints=(
         "three means of similarities: within the generated, within the real, and across.",
-        "within a set nobody is compared with himself: n (n - 1) pairs, not n². Across there are n m pairs.",
+        "within a set no row is compared with itself: n (n - 1) pairs, not n². Across there are n m pairs.",
         "two loops fill a sum; skip i = j within a set. Then within + within - 2 across.",
     ),
 )
