@@ -1,7 +1,7 @@
 """The release that labs install on Colab: a wheel on the release page, named by version and hash in their second cell.
 
 `make release VERSION=0.2.0` writes the version into `pyproject.toml` and `CITATION.cff`, builds the wheel, and stamps
-version and hash into every lab. Commit, tag `v0.2.0`, and put the wheel on the page of that tag. Badges and buttons
+version and hash into every lab. Commit, and push the tag `v0.2.0`: a workflow publishes the wheel. Badges and buttons
 open the labs of the tag, not of `main`: so on Colab labs and package are of one state, and `main` may move on.
 """
 
@@ -46,7 +46,7 @@ lab = mgd.setup(chapter={chapter}, seed=0)"""
 
 NEXT = """\
 {wheel}
-Every lab installs it now. Next: commit, tag v{version}, push the tag, and put the wheel on its release page."""
+Every lab installs it now. Next: commit, tag v{version}, push the tag; a workflow puts the wheel on its release page."""
 
 
 @dataclass(frozen=True)
