@@ -1,12 +1,16 @@
 """What a reader needs of a page, asked of one that is open: each question answers with what is wrong."""
 
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 
-# Styles need not be fetched once more, which files refuse; and labels must say what stands on the control. Colours take
-# axe most of its time: they are asked for apart
-PLAIN = {"preload": False, "resultTypes": ["violations"]}
-RULES = PLAIN | {"rules": {"label-content-name-mismatch": {"enabled": True}, "color-contrast": {"enabled": False}}}
-COLOURS = PLAIN | {"runOnly": ["color-contrast"]}
+PLAIN = {"preload": False, "resultTypes": ["violations"]}  # styles are not fetched once more, which files refuse
+RULES = PLAIN | {"rules": {name: {"enabled": False} for name in ("color-contrast", "css-orientation-lock")}}
+RULES["rules"]["label-content-name-mismatch"] = {"enabled": True}  # what is said of a control stands on it
+COLOURS = PLAIN | {"runOnly": ["color-contrast"]}  # they take axe most of its time, so they are asked for apart
+RUN = """async ([apart, options]) => {
+  const found = await axe.run({ include: [["html"]], exclude: apart.map((part) => [part]) }, options);
+  const line = (rule, node) => `${rule.id}: ${node.html.slice(0, 120)}`;
+  return found.violations.flatMap((rule) => rule.nodes.map((node) => line(rule, node)));
+}"""
 
 FORMULAS = """() => {
   const written = document.querySelectorAll("span.math, div.math").length;
@@ -44,30 +48,31 @@ FIGURES = """() => [...document.querySelectorAll("article img[src*='_images/']")
   .map((image) => `does not open in full size, or has no text: ${image.src}`)"""
 
 
-def settle(page):
-    """Wait until formulas are drawn, and until the page has found out what scrolls at this width."""
-    page.evaluate("() => window.MathJax?.startup?.promise.then(() => null)")
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 150)))")
-
-
-def accessibility(page, *, apart=()):
-    """What axe-core finds, a line for each element; parts of the page whose colours are known are `apart`."""
-    axe = Axe()
-    found = axe.run(page, options=RULES).response["violations"]
-    context = {"exclude": [[part] for part in apart]} if apart else None
-    found += axe.run(page, context=context, options=COLOURS).response["violations"]
-    return [f"{rule['id']}: {node['html'][:120]}" for rule in found for node in rule["nodes"]]
-
-
-def wrongs(page, width):
-    """All that is wrong with a page at this width.
-
-    Colours of code are those of its style sheet, which has a test of its own; and those of the article are the same
-    at every width.
-    """
+def show(page, width, theme="light"):
+    """Give the page this width and theme, and wait until formulas are drawn and it has found out what scrolls."""
     page.set_viewport_size({"width": width, "height": 800})
-    settle(page)
+    page.emulate_media(color_scheme=theme)
+    page.wait_for_function("theme => [undefined, theme].includes(document.documentElement.dataset.theme)", arg=theme)
+    page.evaluate("() => window.MathJax?.startup?.promise.then(() => null)")
+    # One frame later it knows; and colours that change gently have changed
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 350)))")
+
+
+def accessibility(page, *, apart=(), rules=True):
+    """What axe-core finds, a line for each element: the `rules`, and colours except in the parts that are `apart`."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE_SCRIPT)
+    return (page.evaluate(RUN, [[], RULES]) if rules else []) + page.evaluate(RUN, [list(apart), COLOURS])
+
+
+def wrongs(page, width, theme="light"):
+    """All that is wrong with a page at this width and in this theme.
+
+    Rules that do not ask for colours are the same in both themes, so they are asked in one. Colours of code are those
+    of its style sheet, which has a test of its own; and those of the article are the same at every width.
+    """
+    show(page, width, theme)
     asked = [FORMULAS, SIDEWAYS, SCROLLERS, FIGURES] + [CODE] * (width >= 1280)
-    return [line for question in asked for line in page.evaluate(question)] + accessibility(
-        page, apart=["article .highlight"] if width >= 1280 else ["article"]
-    )
+    apart = ["article .highlight"] if width >= 1280 else ["article"]
+    found = [line for question in asked for line in page.evaluate(question)]
+    return found + accessibility(page, apart=apart, rules=theme == "light")
