@@ -1,5 +1,9 @@
 """The pretended GPU says where tensors lie, keeps their values, and refuses what a real one refuses."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy
 import pretend_gpu
 import pytest
@@ -30,10 +34,18 @@ def test_values_are_kept_and_stay_on_the_device(there):
     assert far.half().dtype == torch.float16 and far.cpu().device.type == "cpu"
 
 
-def test_gradients_are_computed_there(there):
+GRADIENT = """
+import pretend_gpu, torch
+with pretend_gpu.on() as there:
     x = torch.ones(3, device=there, requires_grad=True)
     (gradient,) = torch.autograd.grad((x**2).sum(), x)
     assert gradient.device == there and gradient.tolist() == [2.0] * 3
+"""
+
+
+def test_gradients_are_computed_there():
+    """In a process of its own, as labs are run: autograd counts the devices when it is first used, and never again."""
+    subprocess.run([sys.executable, "-c", GRADIENT], cwd=Path(__file__).parent, check=True)
 
 
 @pytest.mark.parametrize(
