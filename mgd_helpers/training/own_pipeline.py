@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from mgd_helpers import arguments
-from mgd_helpers.data.files import check_folder, checksum, write
+from mgd_helpers.data.files import check_folder, checksum, tensor_hash, write
 from mgd_helpers.data.image_sets import Dataset
 from mgd_helpers.data.lock import locked
 from mgd_helpers.encoding.callers import NULL_CLASS
@@ -93,8 +93,8 @@ def make_pipeline(dit: Any, vae: Any, scheduler: Any, class_names: Sequence[str]
 
 def _same_training(work: Path, data: Dataset, settings: Settings, device: torch.device) -> None:
     """Write down what is trained here, or raise where something else was."""
-    images = data.train.images.contiguous().cpu()
-    seen = checksum(images.numpy().tobytes() + data.train.labels.cpu().numpy().tobytes())
+    images, labels = data.train.images, data.train.labels
+    seen = checksum((tensor_hash(images) + tensor_hash(labels)).encode())
     now = {"images": list(images.shape), "data": seen, "device": device.type} | asdict(settings)
     now = json.loads(json.dumps(now))  # tuples become lists, as in the file
     file = work / "settings.json"

@@ -7,9 +7,10 @@ the slip. The right formula stands in the package, or nowhere: a law recognises 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from mgd_helpers._shapes import Float, Tensor
-from mgd_helpers.lab.checks.answers import Slip
+from mgd_helpers.lab.checks.answers import Slip, numbers
 
 
 def law(holds: bool | Tensor, slip: str) -> None:
@@ -51,6 +52,19 @@ def alike(a: Float[Tensor, ...], b: Float[Tensor, ...], *, tolerance: float = 1e
 def between(value: float | Tensor, low: float, high: float, *, name: str, why: str) -> None:
     """Raise `Slip` unless a number lies in the range that follows from the reader's own settings."""
     law(low <= value <= high, f"{name} is {value:.2f}, outside {low:.2f} to {high:.2f}: {why}")
+
+
+def one_loss(given: Any) -> Float[Tensor, ""]:
+    """What a reader's loss function gave, as one number in float64; raises `Slip` for anything else."""
+    got = numbers(given, "the loss").squeeze()
+    law(got.ndim == 0, f"the loss should be one number; yours has shape {list(got.shape)}.")
+    return got
+
+
+def trainable(given: Any) -> None:
+    """Raise `Slip` unless a loss still knows what it depends on."""
+    learns = isinstance(given, Tensor) and given.requires_grad
+    law(learns, "the loss has lost its gradient: no `.item()`, no `no_grad`.")
 
 
 def line(vector: Float[Tensor, " d"]) -> Float[Tensor, "d d"]:

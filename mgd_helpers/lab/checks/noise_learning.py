@@ -9,7 +9,7 @@ import torch
 from mgd_helpers._shapes import Tensor
 from mgd_helpers.guidance.toys import PointCloudPipeline
 from mgd_helpers.lab.checks.answers import ask, numbers
-from mgd_helpers.lab.checks.laws import alike, law, same
+from mgd_helpers.lab.checks.laws import alike, law, one_loss, same, trainable
 from mgd_helpers.lab.checks.predictions import Prediction
 from mgd_helpers.lab.checks.tasks import task
 
@@ -60,8 +60,7 @@ def denoising_loss(answer: Any) -> None:
     """The mean squared error of network(sample [B, 2], share [B, 1]) against clean points [B, 2], at random shares."""
     clean, network = 3 * torch.randn(20_000, 2), Listener()
     given = ask(answer, network, clean)
-    got = numbers(given, "the loss").squeeze()
-    law(got.ndim == 0, f"the loss should be one number; yours has shape {list(got.shape)}.")
+    got = one_loss(given)
     law(network.calls > 0, "the network is never asked.")
     law(network.share.ndim > 0 and len(network.share.unique()) > 1, "every row needs a share of its own; all have one.")
     law(
@@ -91,9 +90,7 @@ def denoising_loss(answer: Any) -> None:
         law(not alike(got, wrong.double(), tolerance=0.02), slip)
     fits = alike(got, whole.double(), tolerance=1e-3) or alike(got, 2 * whole.double(), tolerance=1e-3)
     law(fits, "a network that always says 0 should cost the mean square of the clean points, and it does not.")
-    law(
-        isinstance(given, Tensor) and given.requires_grad, "the loss has lost its gradient: no `.item()`, no `no_grad`."
-    )
+    trainable(given)
 
 
 class Listener:

@@ -10,7 +10,7 @@ import torch
 from mgd_helpers import training
 from mgd_helpers._shapes import Tensor
 from mgd_helpers.lab.checks.answers import ask, numbers
-from mgd_helpers.lab.checks.laws import alike, law, same
+from mgd_helpers.lab.checks.laws import alike, law, one_loss, same, trainable
 from mgd_helpers.lab.checks.predictions import Order, Prediction
 from mgd_helpers.lab.checks.tasks import task
 
@@ -36,8 +36,7 @@ def autoencoder_loss(answer: Any) -> None:
     with torch.no_grad():
         vae.quant_conv.bias += torch.linspace(-1.5, 1, 8)  # or its posteriors would all look alike
     given = ask(answer, vae, images, noise, weight)
-    got = numbers(given, "the loss").squeeze()
-    law(got.ndim == 0, f"the loss should be one number; yours has shape {list(got.shape)}.")
+    got = one_loss(given)
     posterior = vae.encode(images).latent_dist
 
     def parts(latents: Tensor) -> tuple[Tensor, Tensor]:
@@ -68,8 +67,7 @@ def autoencoder_loss(answer: Any) -> None:
         "the noise is multiplied by the variance; its weight is the standard deviation.": with_variance,
     }
     same(got, right, slips=slips, otherwise="one number, but not squared error + absolute / 10 + weighted divergence.")
-    learns = isinstance(given, Tensor) and given.requires_grad
-    law(learns, "the loss has lost its gradient: no `.item()`, no `no_grad`.")
+    trainable(given)
 
 
 @task(
@@ -148,8 +146,7 @@ def noise_loss(answer: Any) -> None:
     latents, noise, labels = torch.randn(5, 4, 6, 6), torch.randn(5, 4, 6, 6), torch.tensor([3, 1, 1000, 0, 9])
     dit = Listener()
     given = ask(answer, dit, latents, labels, timesteps, noise, alphas)
-    got = numbers(given, "the loss").squeeze()
-    law(got.ndim == 0, f"the loss should be one number; yours has shape {list(got.shape)}.")
+    got = one_loss(given)
     law(dit.calls > 0, "the network is never asked.")
     law(dit.noisy.shape == latents.shape, f"the network wants {list(latents.shape)}; it got {list(dit.noisy.shape)}.")
     heard = isinstance(dit.timestep, Tensor) and torch.equal(dit.timestep, timesteps)
@@ -192,8 +189,7 @@ def noise_loss(answer: Any) -> None:
         },
         otherwise="one number, but not the mean squared error of the noise.",
     )
-    learns = isinstance(given, Tensor) and given.requires_grad
-    law(learns, "the loss has lost its gradient: no `.item()`, no `no_grad`.")
+    trainable(given)
 
 
 @task(

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from mgd_helpers.lab.checks.answers import Slip
-from mgd_helpers.lab.checks.laws import alike, between, law, line, same
+from mgd_helpers.lab.checks.laws import alike, between, law, line, one_loss, same, trainable
 
 RIGHT = torch.tensor([1.0, 2.0, 3.0])
 SLIPS = {"squared": RIGHT**2, "reversed": RIGHT.flip(0), "no slip here": RIGHT.clone(), "added up": RIGHT.sum()}
@@ -52,3 +52,14 @@ def test_a_line_has_neither_sign_nor_length():
     vector = torch.tensor([3.0, 4.0])
     assert alike(line(-2 * vector), line(vector)) and not alike(line(vector.flip(0)), line(vector))
     assert torch.allclose(line(vector) @ vector.double(), vector.double())
+
+
+def test_a_loss_is_one_number_with_a_gradient():
+    weight = torch.tensor(2.0, requires_grad=True)
+    assert one_loss(weight[None] ** 2).equal(torch.tensor(4.0, dtype=torch.float64))
+    with pytest.raises(Slip, match=r"the loss should be one number; yours has shape \[3\]\."):
+        one_loss(RIGHT)
+    trainable(weight**2)
+    for lost in (4.0, (weight**2).detach(), (weight**2).item()):
+        with pytest.raises(Slip, match="the loss has lost its gradient"):
+            trainable(lost)
