@@ -24,7 +24,7 @@ LABS = [
     if any(cell.source == PARAMETERS for cell in Lab.read(path).tagged("parameters"))
 ]
 PER_CLASS = 50  # the fewest that the labs take: 50 leaves of a class, and 47 directions among 48 neighbours
-SMALL = 80  # pixels of the side, of ImageNet's images: more than 64, as theirs have, and a tenth of the work
+SMALL = 72  # pixels of the side, of ImageNet's images: more than 64, as theirs have, and a tenth of the work
 NEW_TORCH = pytest.mark.skipif(not pretend_gpu.THERE, reason="this torch has no backends in Python")
 
 
@@ -106,6 +106,13 @@ def test_a_lab_is_shortened_where_it_names_numbers():
         "%pip list\nSTEPS = 4\nTRIES = STEPS",
         "def f():\n    STEPS = 9",
     ]
+
+
+@pytest.mark.parametrize(("name", "line"), [*zip(("08_luck", "10_verdict"), labs_in_a_profile.SPARED, strict=True)])
+def test_what_is_spared_is_a_line_of_the_labs(name, line):
+    lab = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
+    assert sum(line in cell.source for cell in lab.cells) == 1
+    assert not any(line in cell.source for cell in labs_in_a_profile.shortened(lab, {}).cells)
 
 
 def test_a_lab_without_the_choice_is_told():

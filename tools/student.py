@@ -12,7 +12,9 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Sequence
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -94,9 +96,14 @@ def tags(cell: Any) -> Sequence[str]:
 def make_wheel(root: Path, folder: Path) -> Path | None:
     """Build a wheel of the package into `folder`; where pip cannot, say why and return None.
 
-    The same state gives the same bytes: every file in it carries one date.
+    The same state gives the same bytes: every file in it carries one date. The backend that `pyproject.toml` names is
+    in the environment of `make`; elsewhere pip fetches it.
     """
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(root)]
+    with (root / "pyproject.toml").open("rb") as file:
+        wanted = tomllib.load(file)["build-system"]["requires"]
+    if [f"{one.name}=={one.version}" for one in distributions(name="hatchling")] == wanted:
+        command.append("--no-build-isolation")  # no network for what is there
     environment = os.environ | {"SOURCE_DATE_EPOCH": "1580601600"}  # what hatchling takes where nobody says anything
     result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     built = sorted(folder.glob("*.whl"))
