@@ -24,7 +24,7 @@ LABS = [
     if any(cell.source == PARAMETERS for cell in Lab.read(path).tagged("parameters"))
 ]
 PER_CLASS = 50  # the fewest that the labs take: 50 leaves of a class, and 47 directions among 48 neighbours
-SMALL = 72  # pixels of the side, of ImageNet's images: more than 64, as theirs have, and a tenth of the work
+SMALL = 80  # pixels of the side, of ImageNet's images: more than 64, as theirs have, and a tenth of the work
 NEW_TORCH = pytest.mark.skipif(not pretend_gpu.THERE, reason="this torch has no backends in Python")
 
 
