@@ -32,7 +32,6 @@ from studies import (
 from studies.data_sets import DATA_SETS
 
 MACHINE = ("seconds", "peak")  # measures of the machine, not of the method
-SAME_AS_SMALLER = ("students_resnet18_10", "students_resnet18_50")
 RESULTS = sorted(cells.RESULTS.glob("*.json"))
 VALIDATED = (
     "choose",
@@ -294,8 +293,6 @@ def close(found, kept, times: float = 1) -> bool:
 def test_a_cell_comes_out_again_from_scratch(file, tmp_path):
     """Those of digits always, the others where MGD_DATA_DIR names their data: minutes for each of them."""
     content = json.loads(file.read_text())
-    if content["table"] in SAME_AS_SMALLER:
-        pytest.skip("the code is that of students_resnet18_1, on ten and fifty times the images")
     profile = PROFILES.get(content["data"])  # a toy has none
     if profile and profile.hub_id and not profile.local():
         pytest.skip(f"{profile.name} is not at hand")
