@@ -146,6 +146,13 @@ def test_readme_shows_the_two_commands_and_every_lab():
             assert f"]({wanted})" in readme, f"{wanted}: `python -m tools stamp` makes links whole"
 
 
+def test_links_of_the_readme_work_on_the_page_of_a_package():
+    links = re.findall(r"\]\(([^)\s]+)\)", text_of(ROOT / "README.md"))
+    assert [link for link in links if not link.startswith("https://")] == [], (
+        "`python -m tools stamp` makes links whole"
+    )
+
+
 # --- citations and figures -------------------------------------------------------------------------------------------
 
 
@@ -170,8 +177,9 @@ def pictures(text):
 
 @pytest.mark.parametrize("page", [*TOP, *PAGES], ids=lambda page: page.name)
 def test_pictures_exist_and_have_an_alt_text(page):
-    assert [file for file, _ in pictures(text_of(page)) if not (page.parent / file).exists()] == []
-    assert [(file, alt) for file, alt in pictures(text_of(page)) if not 40 <= len(alt) <= 250] == []
+    here = text_of(page).replace(ADDRESS.file(release.read(ROOT).version, "", kind="raw"), "")
+    assert [file for file, _ in pictures(here) if not (page.parent / file).exists()] == []
+    assert [(file, alt) for file, alt in pictures(here) if not 40 <= len(alt) <= 250] == []
 
 
 def test_the_checks_above_can_complain():

@@ -96,3 +96,13 @@ def test_links_become_absolute_and_relative_again():
 def test_a_page_that_does_not_exist_is_named():
     dead = f"[a]({FORK.page('book/nowhere')})"
     assert address.relative(dead, FORK, "notebooks", FILES) == (dead, ["book/nowhere"])
+
+
+def test_files_lead_to_those_of_a_release_whichever_came_before():
+    text = "![a b](book/a.svg) [c](LICENSE) [d](https://elsewhere/x.md) [e](#here)"
+    whole = address.at_release(text, FORK, "1.2.0")
+    home = "https://github.com/Some-Body/my.fork"
+    assert whole == (
+        f"![a b]({home}/raw/v1.2.0/book/a.svg) [c]({home}/blob/v1.2.0/LICENSE) [d](https://elsewhere/x.md) [e](#here)"
+    )
+    assert address.at_release(whole, FORK, "1.3.0") == whole.replace("v1.2.0", "v1.3.0")

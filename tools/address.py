@@ -56,6 +56,10 @@ class Address:
         """The folder of the labs of a release, as Colab opens it, without a slash at the end."""
         return f"https://colab.research.google.com/github/{self.owner}/{self.name}/blob/v{version}/notebooks"
 
+    def file(self, version: str, path: str, kind: str = "blob") -> str:
+        """A file of the repository as of a release: its page (`blob`), or the file itself (`raw`)."""
+        return f"{self.repository}/{kind}/v{version}/{path}"
+
     def page(self, entry: str) -> str:
         """The published page of a file of the book, named without suffix, such as book/05_tangent."""
         return f"{self.book}/{entry}.html"
@@ -130,6 +134,16 @@ def absolute(text: str, address: Address, folder: str) -> str:
         return f"]({address.page(entry)}{link[2] or ''})" if inside else link[0]
 
     return re.sub(r"\]\((?!\w+:)([\w./-]+)\.(?:md|ipynb)(#[\w-]+)?\)", published, text)
+
+
+def at_release(text: str, address: Address, version: str) -> str:
+    """Markdown at the root whose links to files of the repository lead to those of a release, for a package's page."""
+
+    def whole(link: re.Match) -> str:
+        return f"{link[1]}({address.file(version, link[2], 'raw' if link[1][0] == '!' else 'blob')})"
+
+    text = re.sub(r"(!?\[[^\]]*\])\((?!\w+:|#)([\w./-]+)\)", whole, text)
+    return re.sub(rf"({re.escape(address.repository)}/(?:blob|raw))/v[\w.-]+/", rf"\1/v{version}/", text)
 
 
 def relative(text: str, address: Address, folder: str, suffixes: dict[str, str]) -> tuple[str, list[str]]:

@@ -82,7 +82,8 @@ def set_up_cell(here: Address, release: Release, chapter: int | str) -> str:
 def stamp(root: Path) -> list[Path]:
     """Write set-up cell, badge and links of every lab, and those of README and book; return the files changed."""
     here, release = address.read(root), read(root)
-    written = {root / "README.md": address.absolute(_text(root / "README.md"), here, "")}
+    readme = address.absolute(_text(root / "README.md"), here, "")
+    written = {root / "README.md": address.at_release(readme, here, release.version)}
     for path in sorted((root / "notebooks").glob("[0-9]*.ipynb")):
         lab = json.loads(_text(path))
         for number, cell in enumerate(lab["cells"]):
