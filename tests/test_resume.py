@@ -13,7 +13,8 @@ import torch
 from damage import DAMAGE, TORN, edit
 from PIL import Image
 
-from mgd_helpers import distillation as steps
+from mgd_helpers import distillation
+from mgd_helpers import making as steps
 from mgd_helpers.data.datasets import read_generated
 from mgd_helpers.data.image_sets import Dataset, ImageSet
 from mgd_helpers.data.lock import locked
@@ -148,9 +149,9 @@ def test_only_classes_that_lack_an_image_are_encoded_clustered_and_guided(run, t
         asked.append(len(targets))
         return pull(targets, cloud, seed)
 
-    resolve = steps.resolve
+    resolve = distillation.resolve
     swapped = lambda *rows, **options: dataclasses.replace(resolve(*rows, **options), factory=factory)  # noqa: E731
-    monkeypatch.setattr(steps, "resolve", swapped)  # under the settings of the first run
+    monkeypatch.setattr(distillation, "resolve", swapped)  # under the settings of the first run
     run()
     assert len(encoded) == len(grown) == 1
     assert torch.equal(encoded[0][1], three.train.of_class(1))

@@ -1,0 +1,163 @@
+"""The images of a run: what lacks in its folder is encoded, clustered, planned, sampled and written.
+
+Every image has its own generator, keyed by (seed, class, image), and its own place in a batch that all runs of the same
+settings share: an interrupted run goes on where it stopped, to the same bytes, and runs with and without a guidance are
+paired.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mgd_helpers import seeding
+from mgd_helpers.clustering.bisecting import bisect
+from mgd_helpers.clustering.targets import Targets, pick_targets
+from mgd_helpers.data.files import check_folder, checksum, remove_parts, write
+from mgd_helpers.data.folders import MISSING, NOT_MADE, check_unused, faults, maker, read_manifest, write_manifest
+from mgd_helpers.data.images import png
+from mgd_helpers.data.lock import locked
+from mgd_helpers.encoding.latents import encode
+from mgd_helpers.manifest import adopt, check_settings
+from mgd_helpers.progress import progress
+from mgd_helpers.runs import Batch, Run
+from mgd_helpers.sampling import sample
+
+
+def make(run: Run) -> tuple[dict, int]:
+    """Make the images that lack in the folder of a run; its manifest, and how many images are new."""
+    manifest, lacking = _what_lacks(run)
+    new = 0
+    if lacking or not manifest["complete"]:
+        with locked(run.out):
+            manifest, lacking = _what_lacks(run)  # again: another run may just have ended
+            _warn(run, lacking)
+            clouds = _encode(run, lacking)
+            targets = _cluster(run, clouds)
+            manifest = _record(run, manifest, lacking, targets)
+            new = _sample_and_write(run, manifest, run.plan(lacking), clouds, targets)
+    return manifest, new
+
+
+def _what_lacks(run: Run) -> tuple[dict, dict[tuple[int, int], str]]:
+    """The manifest of the folder, empty where there is none, and which images lack there, with the reason."""
+    manifest = read_manifest(run.out)
+    if manifest is None:
+        check_unused(run.out)
+        return {}, dict.fromkeys(run.files, NOT_MADE)
+    check_settings(run.out, manifest, run.settings)
+    for folder in {(run.out / file).parent for file in run.files.values()}:
+        check_folder("out", folder)
+    listed, wrong = {image["file"] for image in manifest["images"]}, faults(run.out, manifest)
+    lacking = {key: wrong.get(file, "") if file in listed else NOT_MADE for key, file in run.files.items()}
+    return manifest, {key: why for key, why in lacking.items() if why}
+
+
+def _warn(run: Run, lacking: dict[tuple[int, int], str]) -> None:
+    damaged = [f"{run.files[key]} ({why})" for key, why in lacking.items() if why not in (MISSING, NOT_MADE)]
+    if damaged:
+        warnings.warn(
+            f"{len(damaged)} images in {str(run.out)!r} are damaged, and made again: {', '.join(damaged[:5])}"
+            f"{', …' if len(damaged) > 5 else ''}",
+            stacklevel=4,
+        )
+
+
+def _encode(run: Run, lacking: Iterable[tuple[int, int]]) -> dict[int, torch.Tensor]:
+    """The latents of each class that lacks an image: class by class, so that they do not depend on what else lacks."""
+    train, labels = run.data.train, sorted({label for label, _ in lacking})
+    if run.latents is not None:
+        return {label: run.latents[train.rows_of(label).to(run.latents.device)] for label in labels}
+    shown = progress(labels, f"encode {run.data.name}", unit="class")
+    return {label: encode(run.pipe.vae, train.of_class(label)) for label in shown}
+
+
+def _cluster(run: Run, clouds: dict[int, torch.Tensor]) -> dict[int, Targets]:
+    """The targets of each class. Trees grow one by one: in step they would depend on what else lacks, by rounding."""
+    count, seed = run.settings["images_per_class"], run.settings["seed"]
+    pick = {key: run.settings[key] for key in ("images_per_class", "strategy", "representative")}
+    shown = progress(clouds.items(), f"cluster {run.data.name}", unit="class")
+    return {label: pick_targets(bisect(cloud, n_leaves=count, seed=seed), **pick) for label, cloud in shown}
+
+
+def _record(run: Run, before: dict, lacking: Iterable[tuple[int, int]], targets: dict[int, Targets]) -> dict:
+    """The manifest to go on with: what is known of earlier images stays, those that lack are listed anew."""
+    labels = dict(zip(run.data.class_names, run.settings["class_labels"], strict=True))
+    new: dict[str, Any] = {
+        "settings": run.settings,
+        "note": run.note,
+        "pipeline": run.pipeline,
+        "labels": labels,
+        "images": [],
+        "made_by": [],
+    }
+    manifest = {"labels": labels} | before if before else new
+    adopt(run.out, manifest)
+    known = {image["file"]: image for image in manifest["images"]}
+    rows = {label: run.data.train.rows_of(label).cpu() for label in targets}
+    for label, index in lacking:
+        file = run.files[label, index]
+        known[file] = {
+            "file": file,
+            "class": run.data.class_names[label],
+            "index": index,
+            "node": targets[label].nodes[index],
+            "members": rows[label][targets[label].members[index]].tolist(),
+            "generator": [run.settings["seed"], label, index],
+            "guidance": run.settings["guidance"],
+        }
+    return manifest | {"complete": False, "images": [known[file] for file in run.files.values()]}
+
+
+def _sample_and_write(
+    run: Run, manifest: dict, plan: list[Batch], clouds: dict[int, torch.Tensor], targets: dict[int, Targets]
+) -> int:
+    """Make the batches; write the images that lack, and what made them. Nothing is written before the first batch."""
+    entry, records = maker(str(run.pipe.device), images=0), {image["file"]: image for image in manifest["images"]}
+    remove_parts(run.out)
+    due = 0.0
+    try:
+        for batch in progress(plan, f"distill {run.data.name}", unit="batch"):
+            images = _sample_batch(run, batch, clouds, targets)
+            if not entry["images"]:
+                manifest["made_by"].append(entry)
+                write_manifest(run.out, manifest)  # whose images these are, before there are any
+            for key in batch.wanted:
+                content, file = png(images[batch.keys.index(key)]), run.files[key]
+                write(run.out / file, functools.partial(Path.write_bytes, data=content))
+                records[file] |= {"sha256": checksum(content), "made_by": len(manifest["made_by"]) - 1}
+                entry["images"] += 1
+            if time.perf_counter() > due:  # of many images it is long: at most a twentieth of the time
+                due = time.perf_counter() + 20 * write_manifest(run.out, manifest)
+        manifest["complete"] = True
+    finally:
+        if entry["images"] or manifest["complete"]:
+            write_manifest(run.out, manifest)
+    return entry["images"]
+
+
+def _sample_batch(run: Run, batch: Batch, clouds: dict[int, torch.Tensor], targets: dict[int, Targets]) -> torch.Tensor:
+    """All images of a batch, each in its place; guided are the sets that lack one, in full."""
+    settings = run.settings
+    guidances: dict[int, Any] = {}
+    for label in dict.fromkeys(label for label, _ in batch.wanted):
+        chosen = targets[label].take([index for of, index in batch.keys if of == label])
+        key = (settings["seed"], label, batch.part) if batch.part else (settings["seed"], label)
+        set_seed = seeding.generator(*key).initial_seed()
+        guidances[label] = run.factory(chosen, clouds[label].to(run.pipe.device), set_seed)
+    return sample(
+        run.pipe,
+        [settings["class_labels"][label] for label, _ in batch.keys],
+        keys=batch.keys,
+        guidance={label: guidances.get(label) for label, _ in batch.keys},
+        seed=settings["seed"],
+        steps=settings["steps"],
+        guidance_scale=settings["guidance_scale"],
+        batch_size=run.batch_size,
+    )
