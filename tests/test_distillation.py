@@ -473,7 +473,9 @@ def test_a_set_without_a_pipeline_is_refused_with_the_remedy(run, waves, tmp_pat
 
 def test_options_of_a_guidance_are_those_of_its_factory_and_settings_where_they_are_given(run, tmp_path):
     plain = files(run(guidance="mode").folder)
-    by_hand = files(run(guidance=functools.partial(GUIDANCES["mode"], strength=9.0, above=0.0), out=tmp_path / "b").folder)
+    by_hand = files(
+        run(guidance=functools.partial(GUIDANCES["mode"], strength=9.0, above=0.0), out=tmp_path / "b").folder
+    )
     report = run(guidance="mode", strength=9, window=0, out=tmp_path / "c")
     assert files(report.folder) == by_hand != plain
     assert {report.manifest["settings"][name] for name in ("strength", "window")} == {9.0, 0.0}
