@@ -54,7 +54,7 @@ EXPECTED = set(IN_ORDER)
 def test_the_folder_holds_one_sub_folder_per_class_and_a_manifest(run, waves):
     report = run()
     assert set(files(report.folder)) == EXPECTED
-    assert {path.name for path in report.folder.iterdir()} == {"zero", "one", "manifest.json"}
+    assert {path.name for path in report.folder.iterdir()} == {"zero", "one", "manifest.json", "report.json"}
     assert (report.images, report.new) == (6, 6)
     assert "6 images in" in str(report)
     with Image.open(report.folder / "zero/00000.png") as image:
