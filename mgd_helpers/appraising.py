@@ -42,7 +42,7 @@ class Parts:
     generated: ImageSet
     real: ImageSet
     judges: ImageSet
-    targets: list[Float[Tensor, "k ..."]]
+    targets: list[Tensor]
     said: str
 
 
