@@ -168,9 +168,7 @@ def test_an_interruption_says_how_to_go_on(command, tmp_path, capsys, monkeypatc
 
 
 def test_the_version_is_told(capsys):
-    with pytest.raises(SystemExit) as end:
-        main(["--version"])
-    assert end.value.code == 0
+    main(["--version"])
     assert capsys.readouterr().out == f"mgd {version('mgd-helpers')}\n"
 
 
@@ -179,19 +177,19 @@ def test_wrong_usage_ends_with_status_2(arguments, capsys):
     with pytest.raises(SystemExit) as end:
         main(arguments)
     assert end.value.code == 2
-    assert "usage: mgd" in capsys.readouterr().err
+    assert capsys.readouterr().err.startswith(" ".join(["mgd", *arguments[:1]]).rstrip() + ": ")
 
 
 def test_every_guidance_can_be_chosen(capsys):
-    with pytest.raises(SystemExit):
-        main(["distill", "--help"])
-    assert "{" + ",".join(sorted(GUIDANCES)) + "}" in capsys.readouterr().out
+    main(["distill", "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert ", ".join(GUIDANCES) in told
 
 
 @pytest.mark.slow
 def test_the_package_runs_as_a_module():
     result = subprocess.run([sys.executable, "-m", "mgd_helpers", "--help"], capture_output=True, text=True, check=True)
-    assert result.stdout.startswith("usage: mgd")
+    assert result.stdout.lstrip().startswith("Usage: mgd")
 
 
 @pytest.mark.slow
