@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 import torch
 
 from mgd_helpers.distillation import distill
-from mgd_helpers.encoding.saving import encode_data, read_latents
+from mgd_helpers.encoding.latents_file import encode_data, read_latents
 from mgd_helpers.evaluation.audits import audit
 from mgd_helpers.evaluation.tables import evaluate
 from mgd_helpers.option_help import COMMANDS, OPTIONS
@@ -30,9 +30,7 @@ from mgd_helpers.training.own_pipeline import train
 
 RESUMES = ("distill", "train")
 INTERRUPTED = 130
-EXITS = (
-    "Exit status: 0 done; 1 something is missing or damaged (info); 2 something to mend, told in a line; 130 interrupted."
-)
+EXITS = "Exit status: 0 done; 1 a folder lacks something (info); 2 something to mend, told in a line; 130 interrupted."
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -43,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     program = typer.main.get_command(_app())
     command = next((word for word in given if word in COMMANDS), "")
     called = f"mgd {command}".rstrip()
-    usage = typer.BadParameter.__mro__[2]  # whatever click, typer's own or the package's, calls its errors
+    usage: Any = typer.BadParameter.__mro__[2]  # the error of click, be it the one inside typer or the package
     try:
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *where: print(f"{called}: {message}", file=sys.stderr)
@@ -107,11 +105,11 @@ def _app() -> Any:
 
     @app.command(help=COMMANDS["info"], epilog=EXITS)
     def info(folder: str = typer.Argument(help=OPTIONS["folder"])) -> int:
-        from mgd_helpers.data.describing import describe_folder
+        from mgd_helpers.describing import describe_folder
 
-        said = describe_folder(folder)
-        print(said)
-        return 0 if said.sound else 1
+        found = describe_folder(folder)
+        print(found)
+        return 0 if found.is_whole else 1
 
     return app
 

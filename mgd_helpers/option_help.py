@@ -9,9 +9,7 @@ COMMANDS = {
     "info": "Say what a folder holds, what made it, what lacks, and the command that goes on.",
 }
 
-DATA = (
-    "a data set by name (digits, imagenette, …), a folder of images, a Parquet file, or the id of a set on the hub"
-)
+DATA = "a data set by name (digits, imagenette, …), a folder of images, a Parquet file, or the id of a set on the hub"
 FOLLOWING = "; by default that of the pipeline"
 
 OPTIONS = {

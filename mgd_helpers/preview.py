@@ -1,4 +1,4 @@
-"""Look before you leap: what a call of `distill` would read, ask of the pipeline, take and lose, before it writes anything.
+"""Look before you leap: what a call of `distill` would read, ask of the pipeline, take and lose; nothing is written.
 
 Minutes come from a probe: the run's own steps (encode, cluster, two denoising steps under the guidance) on few images.
 """
@@ -58,7 +58,7 @@ class Preview:
 
     def __str__(self) -> str:
         channels, height, width = self.shape
-        counts = [sum(row[column] for row in self.classes) for column in (1, 2)]
+        counts = [sum(row[1] for row in self.classes), sum(row[2] for row in self.classes)]
         wide = max(len(row[0]) for row in self.classes[:SHOWN])
         lines = [
             f"{self.name}: {counts[0]:,} training and {counts[1]:,} test images, {len(self.classes)} classes, "
@@ -131,7 +131,7 @@ def preview(data: Any, **arguments: Any) -> Preview:
 preview.__signature__ = inspect.signature(distill).replace(return_annotation=Preview)  # type: ignore[attr-defined]
 
 
-def in_words(seconds: float) -> str:
+def in_words(seconds: float | int) -> str:
     """A length of time, as one says it.
 
     >>> in_words(1.2), in_words(300), in_words(9000)

@@ -1,6 +1,6 @@
 """Options of a command line, read off the signature of the function that the command calls.
 
-`images_per_class: int` becomes `--images-per-class INTEGER`, a mapping `--class-labels cat=3`, repeated, or a TOML file.
+`images_per_class: int` becomes `--images-per-class <int>`, a mapping `--class-labels cat=3`, repeated, or a TOML file.
 A file of options, `--config run.toml`, takes the names of the function.
 """
 
@@ -60,16 +60,18 @@ def values(given: Mapping[str, Any], known: Iterable[inspect.Parameter], config:
     Raises `ValueError` for a file that is none, for names in it that are no arguments, and where one lacks that must be
     given.
     """
-    known = {one.name: one for one in known}
+    by_name = {one.name: one for one in known}
     told = {name: value for name, value in given.items() if value is not None and value != []}
     if config is not None:
-        told = _read_config(config, known) | told
-    named = {name for name, one in known.items() if one.kind is inspect.Parameter.KEYWORD_ONLY}
-    lacking = [name for name, one in known.items() if one.default is one.empty and name not in told]
+        told = _read_config(config, by_name) | told
+    named = {name for name, one in by_name.items() if one.kind is inspect.Parameter.KEYWORD_ONLY}
+    lacking = [name for name, one in by_name.items() if one.default is one.empty and name not in told]
     if lacking:
         said = ", ".join(flag(name) if name in named else name for name in lacking)
         raise ValueError(f"{said} must be given, on the command line or in the file of --config.")
-    return {name: _typed(name, value, known[name].annotation) if name in named else value for name, value in told.items()}
+    return {
+        name: _typed(name, value, by_name[name].annotation) if name in named else value for name, value in told.items()
+    }
 
 
 def in_words_of_a_shell(message: str, known: Iterable[str]) -> str:
@@ -96,7 +98,7 @@ def _flat(annotation: Any) -> list[Any]:
 
 
 def _evaluated(annotation: Any, spaces: dict[str, Any]) -> Any:
-    return eval(annotation, spaces) if isinstance(annotation, str) else annotation  # noqa: S307  (our own signatures)
+    return eval(annotation, spaces) if isinstance(annotation, str) else annotation
 
 
 def _read_config(file: str, known: Mapping[str, Any]) -> dict[str, Any]:
@@ -127,7 +129,8 @@ def _mapping(name: str, words: list[str], *, text: bool, sequence: bool) -> Any:
         try:
             return tomllib.loads(Path(words[0]).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise ValueError(f"{flag(name)} must be a TOML file that can be read; got {words[0]!r}: {error}.") from error
+            message = f"{flag(name)} must be a TOML file that can be read; got {words[0]!r}: {error}."
+            raise ValueError(message) from error
     if len(words) == 1 and text and ("=" not in words[0] or "{name}" in words[0] or Path(words[0]).exists()):
         return words[0]
     if all("=" in word for word in words):

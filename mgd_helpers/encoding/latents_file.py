@@ -38,7 +38,9 @@ def encode_data(
     file = Path(out)
     check_folder("out", file.parent)
     if file.is_dir():
-        raise ValueError(f"out must be a file; {str(file)!r} is a folder. Pass one inside it, such as latents.safetensors.")
+        raise ValueError(
+            f"out must be a file; {str(file)!r} is a folder. Pass one inside it, such as latents.safetensors."
+        )
     if not isinstance(data, Dataset):
         data = load_data(data, image_size=image_size, channels=channels, per_class=per_class)
     pipe: Any = load_pipeline(pipeline) if isinstance(pipeline, str | Path) else pipeline
