@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from mgd_helpers.commands import call_of
 from mgd_helpers.data.image_sets import Dataset
 from mgd_helpers.encoding.pipelines import Pipeline
 from mgd_helpers.guidance.factories import Factory
@@ -54,7 +55,7 @@ def distill(
     batch_size: int | Integral = 32,
     seed: int | Integral = 0,
 ) -> Report:
-    """Distil a data set into `images_per_class` images per class: `out/<class name>/<index>.png`, `out/manifest.json`.
+    """Distil a data set into `images_per_class` images per class: `out/<class name>/<index>.png`, and their record.
 
     `data` is a name, a folder or a `Dataset`. `guidance` is one of these names, or a factory of your own:
 
@@ -84,7 +85,7 @@ def distill(
     Raises `ValueError` before any work where something does not fit, where `out` holds images of other settings, and
     where another run is at work there; nothing of others is overwritten.
     """
-    started = time.perf_counter()
+    given, started = dict(locals()), time.perf_counter()
     run = resolve(
         data,
         images_per_class=images_per_class,
@@ -101,5 +102,5 @@ def distill(
         batch_size=batch_size,
         seed=seed,
     )
-    manifest, new = make(run)
+    manifest, new = make(run, command=call_of(distill, given))
     return Report(run.out, len(run.files), new, time.perf_counter() - started, manifest)

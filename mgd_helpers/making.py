@@ -8,8 +8,8 @@ paired.
 from __future__ import annotations
 
 import functools
-import time
 import warnings
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,22 @@ import torch
 from mgd_helpers import seeding
 from mgd_helpers.clustering.bisecting import bisect
 from mgd_helpers.clustering.targets import Targets, pick_targets
+from mgd_helpers.data.cards import dress, is_dressed
 from mgd_helpers.data.files import check_folder, checksum, remove_parts, write
-from mgd_helpers.data.folders import MISSING, NOT_MADE, check_unused, faults, maker, read_manifest, write_manifest
 from mgd_helpers.data.images import png
 from mgd_helpers.data.lock import locked
+from mgd_helpers.data.records import (
+    MISSING,
+    NOT_MADE,
+    RUN,
+    add_record,
+    check_inside,
+    check_unused,
+    faults,
+    maker,
+    read_manifest,
+    write_manifest,
+)
 from mgd_helpers.encoding.latents import encode
 from mgd_helpers.manifest import adopt, check_settings
 from mgd_helpers.progress import progress
@@ -30,8 +42,11 @@ from mgd_helpers.runs import Batch, Run
 from mgd_helpers.sampling import sample
 
 
-def make(run: Run) -> tuple[dict, int]:
-    """Make the images that lack in the folder of a run; its manifest, and how many images are new."""
+def make(run: Run, *, command: str = "") -> tuple[dict, int]:
+    """Make the images that lack in the folder of a run; its manifest, and how many images are new.
+
+    `command` is the call that makes them, for the record.
+    """
     manifest, lacking = _what_lacks(run)
     new = 0
     if lacking or not manifest["complete"]:
@@ -40,14 +55,18 @@ def make(run: Run) -> tuple[dict, int]:
             _warn(run, lacking)
             clouds = _encode(run, lacking)
             targets = _cluster(run, clouds)
-            manifest = _record(run, manifest, lacking, targets)
+            manifest = _record(run, manifest, lacking, targets) | {"command": command}
             new = _sample_and_write(run, manifest, run.plan(lacking), clouds, targets)
+    elif (run.out / RUN).exists() and not is_dressed(run.out, manifest):
+        with locked(run.out):
+            dress(run.out, manifest)
     return manifest, new
 
 
 def _what_lacks(run: Run) -> tuple[dict, dict[tuple[int, int], str]]:
     """The manifest of the folder, empty where there is none, and which images lack there, with the reason."""
     manifest = read_manifest(run.out)
+    check_inside(run.out, run.files.values())
     if manifest is None:
         check_unused(run.out)
         return {}, dict.fromkeys(run.files, NOT_MADE)
@@ -99,6 +118,9 @@ def _record(run: Run, before: dict, lacking: Iterable[tuple[int, int]], targets:
     }
     manifest = {"labels": labels} | before if before else new
     adopt(run.out, manifest)
+    vouched = Counter(image.get("made_by") for image in manifest["images"])
+    for number, entry in enumerate(manifest["made_by"]):  # a run that was killed had no time to count
+        entry["images"] = max(entry["images"], vouched[number])
     known = {image["file"]: image for image in manifest["images"]}
     rows = {label: run.data.train.rows_of(label).cpu() for label in targets}
     for label, index in lacking:
@@ -121,7 +143,6 @@ def _sample_and_write(
     """Make the batches; write the images that lack, and what made them. Nothing is written before the first batch."""
     entry, records = maker(str(run.pipe.device), images=0), {image["file"]: image for image in manifest["images"]}
     remove_parts(run.out)
-    due = 0.0
     try:
         for batch in progress(plan, f"distill {run.data.name}", unit="batch"):
             images = _sample_batch(run, batch, clouds, targets)
@@ -132,9 +153,9 @@ def _sample_and_write(
                 content, file = png(images[batch.keys.index(key)]), run.files[key]
                 write(run.out / file, functools.partial(Path.write_bytes, data=content))
                 records[file] |= {"sha256": checksum(content), "made_by": len(manifest["made_by"]) - 1}
+                add_record(run.out, records[file])
                 entry["images"] += 1
-            if time.perf_counter() > due:  # of many images it is long: at most a twentieth of the time
-                due = time.perf_counter() + 20 * write_manifest(run.out, manifest)
+        dress(run.out, manifest)
         manifest["complete"] = True
     finally:
         if entry["images"] or manifest["complete"]:
