@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mgd_helpers.commands import with_option
+from mgd_helpers.data.cards import is_distilled, made_with
 from mgd_helpers.data.files import PART
 from mgd_helpers.data.folders import IMAGE_SUFFIXES
 from mgd_helpers.data.lock import LOCK
@@ -80,11 +81,12 @@ def _recorded(folder: Path, manifest: dict) -> Description:
     listed = {image["file"]: image["class"] for image in manifest["images"]}
     counts = Counter(name for file, name in listed.items() if file not in wrong)
     found = {path.relative_to(folder).as_posix() for path in _pictures(folder) if path.parent != folder}
-    distilled = "guidance" in settings
+    distilled = is_distilled(settings)
     made = [f"record: {len(listed)} images of {len(settings['classes'])} classes"]
     if distilled:
         made.append(f"made from: {settings.get('data')} (sha256 {str(settings.get('data_hash'))[:12]}…)")
-        made.append(f"made with: {manifest.get('pipeline')}, guidance {settings['guidance']}, {_numbers(settings)}")
+        parts = (manifest.get("pipeline"), made_with(settings), _numbers(settings))
+        made.append(f"made with: {', '.join(part for part in parts if part)}")
     made += [f"made by: {line}" for line in map(_maker, manifest.get("made_by", [manifest]))]
     made += [f"note: {manifest['note']}"] if manifest.get("note") else []
     return Description(

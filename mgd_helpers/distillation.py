@@ -15,6 +15,7 @@ from mgd_helpers.commands import call_of
 from mgd_helpers.data.image_sets import Dataset
 from mgd_helpers.encoding.pipelines import Pipeline
 from mgd_helpers.guidance.factories import Factory
+from mgd_helpers.guidance.options import OPTIONS
 from mgd_helpers.making import make
 from mgd_helpers.runs import resolve
 
@@ -35,7 +36,8 @@ class Report:
     @property
     def labels(self) -> dict[str, int]:
         """The pipeline's label that each class was made with, by the name of the class."""
-        return dict(zip(*(self.manifest["settings"][key] for key in ("classes", "class_labels")), strict=True))
+        settings = self.manifest["settings"]
+        return dict(zip(settings["classes"], settings.get("class_labels", ()), strict=False))
 
 
 def distill(
@@ -54,6 +56,12 @@ def distill(
     set_size: int | Integral = 50,
     batch_size: int | Integral = 32,
     seed: int | Integral = 0,
+    method: str = "diffusion",
+    strength: float | Real | None = None,
+    window: float | Real | None = None,
+    softness: float | Real | None = None,
+    n_neighbors: int | Integral | str | None = None,
+    rank: int | float | Integral | str | None = None,
 ) -> Report:
     """Distil a data set into `images_per_class` images per class: `out/<class name>/<index>.png`, and their record.
 
@@ -67,6 +75,13 @@ def distill(
     - `"released"`: the rule of its published code;
     - `(targets, cloud, seed) -> guidance`, called for each set with its targets, the latents of its class, and an
       integer of this run and set for guidances that draw. The manifest knows it by its name and a hash of its code.
+
+    `strength`, `window` (it acts while the noise share exceeds this number), `softness`, `n_neighbors` and `rank` are
+    those of the guidance with a name; `None` leaves its own. They are settings where they are given.
+
+    `method` may also be one without a denoiser, as what any set must beat: `"nearest-real"` (the real images nearest to
+    the targets: on pixels, or on the latents of a `pipeline` that is given), `"random-real"`, `"herding"`,
+    `"k-center"`, `"decoded-targets"`, and `"round-trip"` (random real images through the autoencoder).
 
     `pipeline` is a class-conditional pipeline, or what `load_pipeline` takes. `class_labels` are its labels of the
     classes: a mapping from class names to labels, or to names in `pipe.labels`, or a list in the order of
@@ -101,6 +116,8 @@ def distill(
         set_size=set_size,
         batch_size=batch_size,
         seed=seed,
+        method=method,
+        options=dict(zip(OPTIONS, (strength, window, softness, n_neighbors, rank), strict=True)),
     )
     manifest, new = make(run, command=call_of(distill, given))
     return Report(run.out, len(run.files), new, time.perf_counter() - started, manifest)

@@ -39,7 +39,7 @@ def test_a_whole_set_says_what_it_holds_and_how_it_was_made(folder):
         "a distilled set",
         "holds: a (2), b (2)",
         "made from: noise",
-        "guidance none, steps 1, guidance scale",
+        "guidance 'none', steps 1, guidance scale",
         "seed 0",
         "made by: mgd-helpers ",
         "make it again: mgd.distill(data, ",

@@ -446,7 +446,9 @@ def kill(monkeypatch):
 
 @pytest.mark.parametrize("count", range(13))
 @pytest.mark.parametrize("before", ["nothing", "a part", "an earlier version"])
-def test_killed_between_any_two_writes_the_same_call_ends_in_the_same_folder(run, tmp_path, monkeypatch, kill, count, before):
+def test_killed_between_any_two_writes_the_same_call_ends_in_the_same_folder(
+    run, tmp_path, monkeypatch, kill, count, before
+):
     options = {"data": two(), "images_per_class": 2, "class_labels": [0, 1], "steps": 1, "guidance": "none"}
     folder = run(**options).folder
     whole, listed = files(folder), [image["file"] for image in manifest_of(folder)["images"]]
@@ -482,6 +484,8 @@ def test_what_is_shown_beside_the_images_comes_back(run):
     beside = {name: (folder / name).read_bytes() for name in BESIDE}
     for name in ("metadata.jsonl", "contact_sheet.png", "README.md"):
         (folder / name).unlink()
+        assert run().new == 0
+        (folder / name).write_bytes(b"")
         assert run().new == 0
         assert {name: (folder / name).read_bytes() for name in BESIDE} == beside
 

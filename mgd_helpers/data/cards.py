@@ -44,8 +44,9 @@ def write_card(folder: Path, manifest: dict) -> None:
 
 
 def is_dressed(folder: Path, manifest: dict) -> bool:
-    """Whether all three files are there."""
-    return all((folder / name).is_file() for name in (METADATA, CARD, *([SHEET] if manifest["images"] else [])))
+    """Whether all three files are there, and none is empty."""
+    names = (METADATA, SHEET, CARD) if manifest["images"] else (CARD,)
+    return all((folder / name).is_file() and (folder / name).stat().st_size for name in names)
 
 
 def metadata(manifest: dict) -> bytes:
@@ -63,7 +64,7 @@ def contact_sheet(folder: Path, manifest: dict) -> Any:
     """A picture of the first images of the first classes, a row for each class."""
     from PIL import Image
 
-    rows = {name: [] for name in manifest["settings"]["classes"]}
+    rows: dict[str, list[str]] = {name: [] for name in manifest["settings"]["classes"]}
     for image in manifest["images"]:
         rows[image["class"]].append(image["file"])
     shown = [files[:COLUMNS] for files in rows.values() if files][:ROWS]
@@ -85,10 +86,10 @@ def card(manifest: dict, *, report: str = "") -> str:
     settings, images = manifest["settings"], manifest["images"]
     counts = Counter(image["class"] for image in images)
     name = str(settings.get("data", "images"))
-    title = f"{name}, distilled" if "guidance" in settings else "Images by class"
+    title = f"{name}, distilled" if is_distilled(settings) else "Images by class"
     said = f"{len(images)} images of {len(settings['classes'])} classes"
-    if "guidance" in settings:
-        said += f", distilled from {name!r} with the guidance {settings['guidance']!r}"
+    if is_distilled(settings):
+        said += f", distilled from {name!r} with the {made_with(settings)}"
     parts = [
         _head(title, len(images)),
         f"# {title}",
@@ -106,6 +107,17 @@ def card(manifest: dict, *, report: str = "") -> str:
         "made from. Look both up before you pass the images on.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n\n"
+
+
+def is_distilled(settings: dict) -> bool:
+    """Whether these are settings of `distill`, rather than of images that were merely written."""
+    return bool({"guidance", "method"} & set(settings))
+
+
+def made_with(settings: dict) -> str:
+    """The guidance or the method that made the images of these settings."""
+    method = settings.get("method", "diffusion")
+    return f"guidance {settings.get('guidance')!r}" if method == "diffusion" else f"method {method!r}"
 
 
 def _head(title: str, images: int) -> str:
@@ -139,7 +151,8 @@ def _settings(manifest: dict) -> list[tuple]:
     rows += [("pipeline", manifest["pipeline"])] if manifest.get("pipeline") else []
     for entry in manifest.get("made_by", []):
         versions = ", ".join(f"{name} {version}" for name, version in (entry.get("versions") or {}).items())
-        rows.append(("made by", f"{versions}, on {entry.get('device')}, {entry.get('date')}: {entry["images"]} image{"s" * (entry["images"] != 1)}"))
+        said = f"{versions}, on {entry.get('device')}, {entry.get('date')}"
+        rows.append(("made by", f"{said}: {entry['images']} image{'s' * (entry['images'] != 1)}"))
     return rows + ([("note", manifest["note"])] if manifest.get("note") else [])
 
 
@@ -171,4 +184,4 @@ def _is_ours(file: Path) -> bool:
     except (OSError, ValueError):
         return False
     signed = SIGNED.search(text)
-    return bool(signed) and checksum(text[: signed.start()].encode()) == signed[1]
+    return signed is not None and checksum(text[: signed.start()].encode()) == signed[1]

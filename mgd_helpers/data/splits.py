@@ -1,0 +1,33 @@
+"""A held-out part of data that come without one: of each class the same share, drawn by a seed."""
+
+from __future__ import annotations
+
+from numbers import Real
+
+import torch
+
+from mgd_helpers import arguments, seeding
+from mgd_helpers._shapes import Int, Tensor
+
+SHARE = 0.2  # that is held out, unless told otherwise
+
+
+def split_rows(
+    labels: Int[Tensor, " n"], share: float | Real, seed: int
+) -> tuple[Int[Tensor, " k"], Int[Tensor, " m"]]:
+    """Rows that stay for training, and rows that are held out, each ascending; no class depends on another one.
+
+    Of each class `share` is held out, rounded, but at least one image where it has two, and never all of them.
+
+    >>> import torch
+    >>> kept, held_out = split_rows(torch.tensor([0, 0, 0, 0, 1, 1, 2]), 0.25, seed=0)
+    >>> len(kept), len(held_out)
+    (5, 2)
+    """
+    share = arguments.number("split", share, above=0, below=1)
+    held_out = torch.zeros(len(labels), dtype=torch.bool)
+    for label in labels.unique().tolist():
+        rows = (labels.cpu() == label).nonzero()[:, 0]
+        count = min(max(round(share * len(rows)), 1), len(rows) - 1)
+        held_out[rows[torch.randperm(len(rows), generator=seeding.generator(seed, label))[:count]]] = True
+    return (~held_out).nonzero()[:, 0].to(labels.device), held_out.nonzero()[:, 0].to(labels.device)

@@ -1,0 +1,32 @@
+import pytest
+import torch
+
+from mgd_helpers.data.splits import split_rows
+
+LABELS = torch.tensor([0] * 10 + [1] * 50 + [2] + [3] * 2)[
+    torch.randperm(63, generator=torch.Generator().manual_seed(0))
+]
+
+
+@pytest.mark.parametrize(("share", "counts"), [(0.2, [2, 10, 0, 1]), (0.01, [1, 1, 0, 1]), (0.99, [9, 49, 0, 1])])
+def test_every_class_gives_its_share_and_keeps_one_image_at_least(share, counts):
+    kept, held_out = split_rows(LABELS, share, seed=0)
+    assert LABELS[held_out].bincount(minlength=4).tolist() == counts
+    assert torch.cat([kept, held_out]).sort().values.tolist() == list(range(63))
+    assert kept.tolist() == sorted(kept.tolist())
+    assert held_out.tolist() == sorted(held_out.tolist())
+
+
+def test_the_seed_decides_and_classes_do_not_see_each_other():
+    _, first = split_rows(LABELS, 0.2, seed=0)
+    assert torch.equal(first, split_rows(LABELS, 0.2, seed=0)[1])
+    assert not torch.equal(first, split_rows(LABELS, 0.2, seed=1)[1])
+    only_ones = split_rows(LABELS[LABELS == 1], 0.2, seed=0)[1]
+    rows = (LABELS == 1).nonzero()[:, 0]
+    assert rows[only_ones].tolist() == [row for row in first.tolist() if LABELS[row] == 1]
+
+
+@pytest.mark.parametrize("share", [0, 1, -0.2, 20, float("nan")])
+def test_other_shares_are_refused(share):
+    with pytest.raises(ValueError, match="split must be a number > 0 and < 1; got"):
+        split_rows(LABELS, share, seed=0)
