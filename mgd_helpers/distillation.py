@@ -11,27 +11,35 @@ from pathlib import Path
 
 import torch
 
+from mgd_helpers.arguments import flag
 from mgd_helpers.commands import call_of
+from mgd_helpers.data.cards import write_card
 from mgd_helpers.data.image_sets import Dataset
 from mgd_helpers.encoding.pipelines import Pipeline
 from mgd_helpers.guidance.factories import Factory
 from mgd_helpers.guidance.options import OPTIONS
 from mgd_helpers.making import make
 from mgd_helpers.runs import resolve
+from mgd_helpers.worth import Worth, kept_or_weighed
 
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """What `distill` did: the folder, its images, how many of them are new, the seconds it took, the manifest."""
+    """What `distill` did: the folder, its images, how many of them are new, the seconds it took, the manifest.
+
+    `worth` says what the set is worth beside real images (`mgd_helpers.worth`); `None` where it was not asked for.
+    """
 
     folder: Path
     images: int
     new: int
     seconds: float
     manifest: dict
+    worth: Worth | None = None
 
     def __str__(self) -> str:
-        return f"{self.images} images in {self.folder} ({self.new} new, {self.seconds:.1f} s)"
+        made = f"{self.images} images in {self.folder} ({self.new} new, {self.seconds:.1f} s)"
+        return f"{made}\n{self.worth}" if self.worth else made
 
     @property
     def labels(self) -> dict[str, int]:
@@ -62,6 +70,7 @@ def distill(
     softness: float | Real | None = None,
     n_neighbors: int | Integral | str | None = None,
     rank: int | float | Integral | str | None = None,
+    report: bool = True,
 ) -> Report:
     """Distil a data set into `images_per_class` images per class: `out/<class name>/<index>.png`, and their record.
 
@@ -97,10 +106,13 @@ def distill(
     one gray level. Class names that are no safe folders become such
     (`mgd_helpers.data.class_names`); the manifest has the true ones.
 
+    A `report` follows in seconds, and stays in the folder: whether as many random real images would do better, and what
+    then may help.
+
     Raises `ValueError` before any work where something does not fit, where `out` holds images of other settings, and
     where another run is at work there; nothing of others is overwritten.
     """
-    given, started = dict(locals()), time.perf_counter()
+    given, started, report = dict(locals()), time.perf_counter(), flag("report", report)
     run = resolve(
         data,
         images_per_class=images_per_class,
@@ -120,4 +132,8 @@ def distill(
         options=dict(zip(OPTIONS, (strength, window, softness, n_neighbors, rank), strict=True)),
     )
     manifest, new = make(run, command=call_of(distill, given))
-    return Report(run.out, len(run.files), new, time.perf_counter() - started, manifest)
+    seconds = time.perf_counter() - started
+    worth = kept_or_weighed(run.out, run.data, manifest, pipe=run.pipe, seed=run.settings["seed"]) if report else None
+    if worth is not None:
+        write_card(run.out, manifest)
+    return Report(run.out, len(run.files), new, seconds, manifest, worth)

@@ -56,7 +56,8 @@ EXPECTED = set(IN_ORDER)
 def test_the_folder_holds_one_sub_folder_per_class_and_a_manifest(run, waves):
     report = run()
     assert set(files(report.folder)) == EXPECTED
-    assert {path.name for path in report.folder.iterdir()} == {"zero", "one", *BESIDE}
+    assert {path.name for path in report.folder.iterdir()} == {"zero", "one", "report.json", *BESIDE}
+    assert str(report.worth).splitlines()[1] in (report.folder / "README.md").read_text()
     assert (report.images, report.new) == (6, 6)
     assert "6 images in" in str(report)
     with Image.open(report.folder / "zero/00000.png") as image:

@@ -39,8 +39,10 @@ def write_card(folder: Path, manifest: dict) -> None:
     file = folder / CARD
     if not file.exists() or _is_ours(file):
         text = card(manifest, report=_report(folder))
-        signed = f"{text}<!-- of mgd-helpers, until it is edited: {checksum(text.encode(errors='replace'))} -->\n"
-        write(file, lambda path: path.write_bytes(signed.encode(errors="replace")))
+        content = text.encode(errors="replace")
+        content += f"<!-- of mgd-helpers, until it is edited: {checksum(content)} -->\n".encode()
+        if not file.exists() or file.read_bytes() != content:
+            write(file, partial(Path.write_bytes, data=content))
 
 
 def is_dressed(folder: Path, manifest: dict) -> bool:
@@ -95,7 +97,7 @@ def card(manifest: dict, *, report: str = "") -> str:
         f"# {title}",
         f"{said}.",
         f"![The first images of the first classes, one row per class]({SHEET})" if images else "",
-        f"## Is it worth it?\n\n{report}" if report else "",
+        f"## Is it worth it?\n\n```text\n{report}\n```" if report else "",
         _again(manifest),
         "## Read it\n\n```python\nimport datasets\n\n"
         'data = datasets.load_dataset("imagefolder", data_dir="path/of/this/folder", data_files={"train": '

@@ -106,7 +106,7 @@ def test_a_card_says(changes, words):
 def test_a_report_comes_into_the_card_of_its_folder(folder):
     (folder / "report.json").write_text(json.dumps({"text": "Random real images do better."}))
     write_card(folder, read_manifest(folder))
-    assert "## Is it worth it?\n\nRandom real images do better." in (folder / "README.md").read_text()
+    assert "## Is it worth it?\n\n```text\nRandom real images do better." in (folder / "README.md").read_text()
     for broken in ("{", "[]", '{"text": 5}'):
         (folder / "report.json").write_text(broken)
         write_card(folder, read_manifest(folder))
