@@ -186,4 +186,4 @@ def _is_ours(file: Path) -> bool:
     except (OSError, ValueError):
         return False
     signed = SIGNED.search(text)
-    return signed is not None and checksum(text[: signed.start()].encode()) == signed[1]
+    return not text or (signed is not None and checksum(text[: signed.start()].encode()) == signed[1])
