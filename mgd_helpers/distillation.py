@@ -11,30 +11,39 @@ from pathlib import Path
 
 import torch
 
+from mgd_helpers.arguments import flag
 from mgd_helpers.data.image_sets import Dataset
 from mgd_helpers.encoding.pipelines import Pipeline
 from mgd_helpers.guidance.factories import Factory
+from mgd_helpers.guidance.options import OPTIONS
 from mgd_helpers.making import make
 from mgd_helpers.runs import resolve
+from mgd_helpers.worth import Worth, kept_or_weighed
 
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """What `distill` did: the folder, its images, how many of them are new, the seconds it took, the manifest."""
+    """What `distill` did: the folder, its images, how many of them are new, the seconds it took, the manifest.
+
+    `worth` says what the set is worth beside real images (`mgd_helpers.worth`); `None` where it was not asked for.
+    """
 
     folder: Path
     images: int
     new: int
     seconds: float
     manifest: dict
+    worth: Worth | None = None
 
     def __str__(self) -> str:
-        return f"{self.images} images in {self.folder} ({self.new} new, {self.seconds:.1f} s)"
+        made = f"{self.images} images in {self.folder} ({self.new} new, {self.seconds:.1f} s)"
+        return f"{made}\n{self.worth}" if self.worth else made
 
     @property
     def labels(self) -> dict[str, int]:
         """The pipeline's label that each class was made with, by the name of the class."""
-        return dict(zip(*(self.manifest["settings"][key] for key in ("classes", "class_labels")), strict=True))
+        settings = self.manifest["settings"]
+        return dict(zip(settings["classes"], settings.get("class_labels", ()), strict=False))
 
 
 def distill(
@@ -53,6 +62,13 @@ def distill(
     set_size: int | Integral = 50,
     batch_size: int | Integral = 32,
     seed: int | Integral = 0,
+    method: str = "diffusion",
+    strength: float | Real | None = None,
+    window: float | Real | None = None,
+    softness: float | Real | None = None,
+    n_neighbors: int | Integral | str | None = None,
+    rank: int | float | Integral | str | None = None,
+    report: bool = True,
 ) -> Report:
     """Distil a data set into `images_per_class` images per class: `out/<class name>/<index>.png`, `out/manifest.json`.
 
@@ -66,6 +82,13 @@ def distill(
     - `"released"`: the rule of its published code;
     - `(targets, cloud, seed) -> guidance`, called for each set with its targets, the latents of its class, and an
       integer of this run and set for guidances that draw. The manifest knows it by its name and a hash of its code.
+
+    `strength`, `window` (it acts while the noise share exceeds this number), `softness`, `n_neighbors` and `rank` are
+    those of the guidance with a name; `None` leaves its own. They are settings where they are given.
+
+    `method` may also be one without a denoiser, as what any set must beat: `"nearest-real"` (the real images nearest to
+    the targets: on pixels, or on the latents of a `pipeline` that is given), `"random-real"`, `"herding"`,
+    `"k-center"`, `"decoded-targets"`, and `"round-trip"` (random real images through the autoencoder).
 
     `pipeline` is a class-conditional pipeline, or what `load_pipeline` takes. `class_labels` are its labels of the
     classes: a mapping from class names to labels, or to names in `pipe.labels`, or a list in the order of
@@ -81,10 +104,13 @@ def distill(
     one gray level. Class names that are no safe folders become such
     (`mgd_helpers.data.class_names`); the manifest has the true ones.
 
+    A `report` follows in seconds, and stays in the folder: whether as many random real images would do better, and what
+    then may help.
+
     Raises `ValueError` before any work where something does not fit, where `out` holds images of other settings, and
     where another run is at work there; nothing of others is overwritten.
     """
-    started = time.perf_counter()
+    started, report = time.perf_counter(), flag("report", report)
     run = resolve(
         data,
         images_per_class=images_per_class,
@@ -100,6 +126,10 @@ def distill(
         set_size=set_size,
         batch_size=batch_size,
         seed=seed,
+        method=method,
+        options=dict(zip(OPTIONS, (strength, window, softness, n_neighbors, rank), strict=True)),
     )
     manifest, new = make(run)
-    return Report(run.out, len(run.files), new, time.perf_counter() - started, manifest)
+    seconds = time.perf_counter() - started
+    worth = kept_or_weighed(run.out, run.data, manifest, pipe=run.pipe, seed=run.settings["seed"]) if report else None
+    return Report(run.out, len(run.files), new, seconds, manifest, worth)

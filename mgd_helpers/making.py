@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from mgd_helpers.data.images import png
 from mgd_helpers.data.lock import locked
 from mgd_helpers.encoding.latents import encode
 from mgd_helpers.manifest import adopt, check_settings
+from mgd_helpers.methods import DIFFUSION, WITH_TARGETS, Picks, pick
 from mgd_helpers.progress import progress
 from mgd_helpers.runs import Batch, Run
 from mgd_helpers.sampling import sample
@@ -40,8 +41,14 @@ def make(run: Run) -> tuple[dict, int]:
             _warn(run, lacking)
             clouds = _encode(run, lacking)
             targets = _cluster(run, clouds)
-            manifest = _record(run, manifest, lacking, targets)
-            new = _sample_and_write(run, manifest, run.plan(lacking), clouds, targets)
+            if run.method == DIFFUSION:
+                manifest = _record(run, manifest, lacking, targets)
+                images_of = functools.partial(_sample_batch, run, clouds=clouds, targets=targets)
+            else:
+                picks = pick(run.data, run.settings, clouds, clouds, targets, getattr(run.pipe, "vae", None))
+                manifest = _record(run, manifest, lacking, picks)
+                images_of = functools.partial(_picked, picks)
+            new = _sample_and_write(run, manifest, run.plan(lacking), images_of)
     return manifest, new
 
 
@@ -74,21 +81,25 @@ def _encode(run: Run, lacking: Iterable[tuple[int, int]]) -> dict[int, torch.Ten
     train, labels = run.data.train, sorted({label for label, _ in lacking})
     if run.latents is not None:
         return {label: run.latents[train.rows_of(label).to(run.latents.device)] for label in labels}
+    if run.method != DIFFUSION and (run.pipe is None or run.method not in WITH_TARGETS):
+        return {label: train.of_class(label) for label in labels}
     shown = progress(labels, f"encode {run.data.name}", unit="class")
     return {label: encode(run.pipe.vae, train.of_class(label)) for label in shown}
 
 
 def _cluster(run: Run, clouds: dict[int, torch.Tensor]) -> dict[int, Targets]:
     """The targets of each class. Trees grow one by one: in step they would depend on what else lacks, by rounding."""
+    if run.method not in (DIFFUSION, *WITH_TARGETS):
+        return {}
     count, seed = run.settings["images_per_class"], run.settings["seed"]
     pick = {key: run.settings[key] for key in ("images_per_class", "strategy", "representative")}
     shown = progress(clouds.items(), f"cluster {run.data.name}", unit="class")
     return {label: pick_targets(bisect(cloud, n_leaves=count, seed=seed), **pick) for label, cloud in shown}
 
 
-def _record(run: Run, before: dict, lacking: Iterable[tuple[int, int]], targets: dict[int, Targets]) -> dict:
+def _record(run: Run, before: dict, lacking: Iterable[tuple[int, int]], targets: Mapping[int, Targets | Picks]) -> dict:
     """The manifest to go on with: what is known of earlier images stays, those that lack are listed anew."""
-    labels = dict(zip(run.data.class_names, run.settings["class_labels"], strict=True))
+    labels = dict(zip(run.data.class_names, run.settings.get("class_labels", ()), strict=False))
     new: dict[str, Any] = {
         "settings": run.settings,
         "note": run.note,
@@ -110,21 +121,20 @@ def _record(run: Run, before: dict, lacking: Iterable[tuple[int, int]], targets:
             "node": targets[label].nodes[index],
             "members": rows[label][targets[label].members[index]].tolist(),
             "generator": [run.settings["seed"], label, index],
-            "guidance": run.settings["guidance"],
+            "guidance": run.settings.get("guidance"),
         }
     return manifest | {"complete": False, "images": [known[file] for file in run.files.values()]}
 
 
-def _sample_and_write(
-    run: Run, manifest: dict, plan: list[Batch], clouds: dict[int, torch.Tensor], targets: dict[int, Targets]
-) -> int:
+def _sample_and_write(run: Run, manifest: dict, plan: list[Batch], images_of: Callable[[Batch], torch.Tensor]) -> int:
     """Make the batches; write the images that lack, and what made them. Nothing is written before the first batch."""
-    entry, records = maker(str(run.pipe.device), images=0), {image["file"]: image for image in manifest["images"]}
+    device = getattr(run.pipe, "device", run.data.train.images.device)
+    entry, records = maker(str(device), images=0), {image["file"]: image for image in manifest["images"]}
     remove_parts(run.out)
     due = 0.0
     try:
         for batch in progress(plan, f"distill {run.data.name}", unit="batch"):
-            images = _sample_batch(run, batch, clouds, targets)
+            images = images_of(batch)
             if not entry["images"]:
                 manifest["made_by"].append(entry)
                 write_manifest(run.out, manifest)  # whose images these are, before there are any
@@ -161,3 +171,9 @@ def _sample_batch(run: Run, batch: Batch, clouds: dict[int, torch.Tensor], targe
         guidance_scale=settings["guidance_scale"],
         batch_size=run.batch_size,
     )
+
+
+def _picked(picks: dict[int, Picks], batch: Batch) -> torch.Tensor:
+    """The images of a batch, each in its place; blank are those of classes that lack none."""
+    blank = torch.zeros_like(next(iter(picks.values())).images[0])
+    return torch.stack([picks[label].images[index] if label in picks else blank for label, index in batch.keys])

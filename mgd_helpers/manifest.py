@@ -34,6 +34,8 @@ def check_settings(out: Path, before: Any, settings: dict) -> None:
             "origin. Remove that file, or choose another folder."
         )
     before, settings = before["settings"], json.loads(json.dumps(settings))
+    given = [key for key, value in before.items() if value is not None and key not in YOUNG]
+    settings = dict.fromkeys(given) | settings  # what is a setting only where it is given differs where it is left out
     changed = [key for key in settings if not _agree(key, before, settings)]
     if changed:
         raise ValueError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,10 +20,12 @@ from mgd_helpers.data.datasets import load_data
 from mgd_helpers.data.files import check_folder, tensor_hash
 from mgd_helpers.data.image_sets import Dataset
 from mgd_helpers.encoding.compatibility import check_images, check_latents, check_pipeline, labels_of, train_steps
-from mgd_helpers.encoding.pipelines import LatentPipeline, load_pipeline, weights_hash
+from mgd_helpers.encoding.pipelines import load_pipeline, weights_hash
 from mgd_helpers.guidance import steering
 from mgd_helpers.guidance.factories import GUIDANCES, Factory
+from mgd_helpers.guidance.options import given_options, with_options
 from mgd_helpers.manifest import code_of, data_hash, describe, plain
+from mgd_helpers.methods import DIFFUSION, METHODS, prepare, takes_pipeline
 from mgd_helpers.provenance import package_versions
 
 LARGEST_SCALE = 100  # of classifier-free guidance; images are noise long before
@@ -43,17 +45,25 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """Everything that decides about the images (`settings`), and what makes them; `note` is for the manifest."""
+    """Everything that decides about the images (`settings`), and what makes them; `note` is for the manifest.
+
+    A method that needs no pipeline has none, and its `factory` answers with no guidance.
+    """
 
     data: Dataset
     out: Path
-    pipe: LatentPipeline
+    pipe: Any
     pipeline: str
     factory: Factory
     latents: torch.Tensor | None
     settings: dict
     note: str
     batch_size: int
+
+    @property
+    def method(self) -> str:
+        """How the images are made: by diffusion, or as `methods` says."""
+        return self.settings.get("method", DIFFUSION)
 
     @cached_property
     def files(self) -> dict[tuple[int, int], str]:
@@ -72,7 +82,7 @@ class Run:
         A guidance sees the images of a set together, so that a set is never cut, whatever the batch.
         """
         count, classes, lacking = self.settings["images_per_class"], range(len(self.data.class_names)), set(lacking)
-        parts = _evenly(count, math.ceil(count / self.settings["set_size"]))
+        parts = _evenly(count, math.ceil(count / self.settings.get("set_size", count)))
         batches = []
         for part, (low, high) in enumerate(parts):
             together = max(1, self.batch_size // (high - low))
@@ -98,6 +108,8 @@ def resolve(
     set_size: Any,
     batch_size: Any,
     seed: Any,
+    method: Any = DIFFUSION,
+    options: Mapping[str, Any] | None = None,
 ) -> Run:
     """The arguments of `distill`, checked one by one and against each other."""
     numbers = {
@@ -111,10 +123,17 @@ def resolve(
         "strategy": one_of("strategy", strategy, STRATEGIES),
         "representative": one_of("representative", representative, REPRESENTATIVES),
     }
-    factory = guidance if callable(guidance) else _named(guidance)
+    one_of("method", method, METHODS)
     out = check_folder("out", out)
     data = data if isinstance(data, Dataset) else load_data(data)
     _check_counts(data, numbers["images_per_class"])
+    given = given_options(options or {}, points=int(data.train.labels.bincount().min()))
+    factory = _factory(guidance, given, method)
+    if method != DIFFUSION:
+        if takes_pipeline(method, pipeline):
+            pipeline = _own_pipeline(data.name) if pipeline is None else pipeline
+        pipe, name, latents, settings = prepare(method, data, pipeline, latents, numbers | words)
+        return Run(data, out, pipe, name, GUIDANCES["none"], latents, settings, data.note, batch_size)
     pipe, name, settings = _pipeline(data, pipeline, class_labels, guidance_scale)
     numbers["steps"] = whole("steps", steps, at_least=1, at_most=train_steps(pipe))
     if latents is None:
@@ -128,6 +147,7 @@ def resolve(
         "classes": list(data.class_names),
         "guidance": describe(guidance) if callable(guidance) else guidance,
         "guidance_code": code,
+        **given,
         "latents": None if latents is None else tensor_hash(latents),
         "package": package_versions()["mgd-helpers"],
         **numbers,
@@ -143,9 +163,14 @@ def _evenly(total: int, parts: int) -> list[tuple[int, int]]:
     return list(itertools.pairwise(total * part // parts for part in range(parts + 1)))
 
 
-def _named(guidance: Any) -> Factory:
+def _factory(guidance: Any, given: dict, method: str) -> Factory:
+    if given and (callable(guidance) or method != DIFFUSION):
+        whose = "a guidance of your own: bind it with functools.partial" if callable(guidance) else f"method={method!r}"
+        raise ValueError(f"{', '.join(given)} must be left out with {whose}; got {next(iter(given.values()))!r}.")
+    if callable(guidance):
+        return guidance
     or_else = ", or a factory (targets, cloud, seed) -> guidance"
-    return GUIDANCES[one_of("guidance", guidance, GUIDANCES, or_else=or_else)]
+    return with_options(one_of("guidance", guidance, GUIDANCES, or_else=or_else), given)
 
 
 def _check_counts(data: Dataset, images_per_class: int) -> None:

@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 import hashlib
 import json
 from datetime import datetime
@@ -53,7 +54,7 @@ EXPECTED = set(IN_ORDER)
 def test_the_folder_holds_one_sub_folder_per_class_and_a_manifest(run, waves):
     report = run()
     assert set(files(report.folder)) == EXPECTED
-    assert {path.name for path in report.folder.iterdir()} == {"zero", "one", "manifest.json"}
+    assert {path.name for path in report.folder.iterdir()} == {"zero", "one", "manifest.json", "report.json"}
     assert (report.images, report.new) == (6, 6)
     assert "6 images in" in str(report)
     with Image.open(report.folder / "zero/00000.png") as image:
@@ -468,3 +469,22 @@ def test_a_set_without_a_pipeline_is_refused_with_the_remedy(run, waves, tmp_pat
         run(pipeline=None)
     assert not (tmp_path / "set").exists()
     assert run(data=tiny_imagenet, class_labels=[3, 4]).new == 6  # the remedy
+
+
+def test_options_of_a_guidance_are_those_of_its_factory_and_settings_where_they_are_given(run, tmp_path):
+    plain = files(run(guidance="mode").folder)
+    by_hand = files(
+        run(guidance=functools.partial(GUIDANCES["mode"], strength=9.0, above=0.0), out=tmp_path / "b").folder
+    )
+    report = run(guidance="mode", strength=9, window=0, out=tmp_path / "c")
+    assert files(report.folder) == by_hand != plain
+    assert {report.manifest["settings"][name] for name in ("strength", "window")} == {9.0, 0.0}
+    for changed in ({}, {"strength": 8}):
+        with pytest.raises(ValueError, match=r"of the same settings; in .* strength.* differ"):
+            run(guidance="mode", window=0, out=tmp_path / "c", **changed)
+
+
+@pytest.mark.parametrize("guidance", ["none", mode])
+def test_an_option_that_a_guidance_does_not_have_is_refused(run, guidance):
+    with pytest.raises(ValueError, match=r"strength must be left out with .*; got 1"):
+        run(guidance=guidance, strength=1)

@@ -11,7 +11,7 @@ def test_a_run_is_made_once_and_tells_how_many_images_are_new(waves, tiny, tmp_p
     defaults = {name: value.default for name, value in inspect.signature(distill).parameters.items()}
     options = defaults | {"images_per_class": 2, "guidance": "none", "pipeline": tiny, "steps": 2, "out": tmp_path}
     options = {name: options[name] for name in inspect.signature(resolve).parameters if name in options}
-    options.pop("data")
+    del options["data"], options["method"]
     run = resolve(waves, **options)
     manifest, new = make(run)
     assert (manifest["complete"], new) == (True, 4)

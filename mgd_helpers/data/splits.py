@@ -1,33 +1,33 @@
-"""Rows held back for testing, class by class, where a data set has no test split of its own."""
+"""A held-out part of data that come without one: of each class the same share, drawn by a seed."""
 
 from __future__ import annotations
 
-from numbers import Integral, Real
-from typing import Any
+from numbers import Real
 
 import torch
 
 from mgd_helpers import arguments, seeding
 from mgd_helpers._shapes import Int, Tensor
 
+SHARE = 0.2  # that is held out, unless told otherwise
+
 
 def split_rows(
-    labels: Any, share: float | Real, seed: int | Integral = 0
-) -> tuple[Int[Tensor, " train"], Int[Tensor, " held"]]:
-    """The rows to train on and those held back, both ascending: of each class the `share`, rounded, drawn by `seed`.
+    labels: Int[Tensor, " n"], share: float | Real, seed: int
+) -> tuple[Int[Tensor, " k"], Int[Tensor, " m"]]:
+    """Rows that stay for training, and rows that are held out, each ascending; no class depends on another one.
 
-    A class of two images or more has at least one on either side; the only image of a class is trained on. What is
-    drawn in a class does not depend on the others.
+    Of each class `share` is held out, rounded, but at least one image where it has two, and never all of them.
 
-    >>> train, held = split_rows([0, 0, 0, 0, 0, 1, 1, 2], 0.2)
-    >>> len(train), len(held)
-    (6, 2)
+    >>> import torch
+    >>> kept, held_out = split_rows(torch.tensor([0, 0, 0, 0, 1, 1, 2]), 0.25, seed=0)
+    >>> len(kept), len(held_out)
+    (5, 2)
     """
-    share, seed = arguments.number("share", share, above=0, below=1), arguments.whole("seed", seed, at_least=0)
-    labels = torch.as_tensor(labels)
-    held = torch.zeros(len(labels), dtype=torch.bool)
+    share = arguments.number("split", share, above=0, below=1)
+    held_out = torch.zeros(len(labels), dtype=torch.bool)
     for label in labels.unique().tolist():
-        rows = (labels == label).nonzero()[:, 0]
-        count = min(max(1, round(share * len(rows))), len(rows) - 1)
-        held[rows[torch.randperm(len(rows), generator=seeding.generator(seed, label))[:count]]] = True
-    return (~held).nonzero()[:, 0], held.nonzero()[:, 0]
+        rows = (labels.cpu() == label).nonzero()[:, 0]
+        count = min(max(round(share * len(rows)), 1), len(rows) - 1)
+        held_out[rows[torch.randperm(len(rows), generator=seeding.generator(seed, label))[:count]]] = True
+    return (~held_out).nonzero()[:, 0].to(labels.device), held_out.nonzero()[:, 0].to(labels.device)

@@ -11,10 +11,9 @@ from mgd_helpers import arguments
 from mgd_helpers.data.catalog import PROFILES
 from mgd_helpers.data.datasets import load_data
 from mgd_helpers.data.image_sets import Dataset
-from mgd_helpers.data.splits import split_rows
+from mgd_helpers.data.splits import SHARE, split_rows
 
 SIZE = 32  # pixels: what a folder is read at by default
-SHARE = 0.2  # of each class, held back by default
 
 
 def read_material(
@@ -38,7 +37,7 @@ def read_material(
         return data, ""
     if len(data.test):
         return data, f"Held out were the {len(data.test):,} images of the data's own test split."
-    train, held = split_rows(data.train.labels, split or SHARE)
+    train, held = split_rows(data.train.labels, split or SHARE, seed=0)
     if not len(held):
         held, told = train, "No class has a second image to hold back: the figures are those of the training images."
     else:

@@ -32,7 +32,7 @@ def test_a_test_split_that_is_there_stays(waves, tmp_path):
 
 def test_where_there_is_none_the_rows_of_split_rows_are_held_back(waves, tmp_path):
     data, _ = read_material(without_test(waves), tmp_path)
-    train, held = split_rows(waves.train.labels, 0.2)
+    train, held = split_rows(waves.train.labels, 0.2, seed=0)
     assert torch.equal(data.train.images, waves.train.images[train])
     assert torch.equal(data.test.images, waves.train.images[held])
 
