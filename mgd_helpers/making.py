@@ -7,10 +7,11 @@ paired.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from mgd_helpers.data.records import (
     write_manifest,
 )
 from mgd_helpers.encoding.latents import encode
+from mgd_helpers.guidance.factories import Factory
 from mgd_helpers.manifest import adopt, check_settings
 from mgd_helpers.methods import DIFFUSION, WITH_TARGETS, Picks, pick
 from mgd_helpers.progress import progress
@@ -69,6 +71,16 @@ def make(run: Run, *, command: str = "") -> tuple[dict, int]:
         with locked(run.out):
             dress(run.out, manifest)
     return manifest, new
+
+
+def rehearse(run: Run, batches: list[Batch], factories: Iterable[Factory]) -> Iterator[torch.Tensor]:
+    """The images of some batches under one guidance after the other; nothing is written."""
+    keys = [key for batch in batches for key in batch.wanted]
+    clouds = _encode(run, keys)
+    targets = _cluster(run, clouds)
+    for factory in factories:
+        under = dataclasses.replace(run, factory=factory)
+        yield torch.cat([_sample_batch(under, batch, clouds, targets) for batch in batches])
 
 
 def _what_lacks(run: Run) -> tuple[dict, dict[tuple[int, int], str]]:
@@ -129,6 +141,9 @@ def _record(run: Run, before: dict, lacking: Iterable[tuple[int, int]], targets:
         "made_by": [],
     }
     manifest = {"labels": labels} | before if before else new
+    guidance = run.settings.get("guidance")
+    if run.chosen:
+        manifest["chosen"], guidance = run.chosen, run.chosen["guidance"]
     adopt(run.out, manifest)
     vouched = Counter(image.get("made_by") for image in manifest["images"])
     for number, entry in enumerate(manifest["made_by"]):  # a run that was killed had no time to count
@@ -144,7 +159,7 @@ def _record(run: Run, before: dict, lacking: Iterable[tuple[int, int]], targets:
             "node": targets[label].nodes[index],
             "members": rows[label][targets[label].members[index]].tolist(),
             "generator": [run.settings["seed"], label, index],
-            "guidance": run.settings.get("guidance"),
+            "guidance": guidance,
         }
     return manifest | {"complete": False, "images": [known[file] for file in run.files.values()]}
 
