@@ -76,11 +76,11 @@ def make(run: Run, *, command: str = "") -> tuple[dict, int]:
 def rehearse(run: Run, batches: list[Batch], factories: Iterable[Factory]) -> Iterator[torch.Tensor]:
     """The images of some batches under one guidance after the other; nothing is written."""
     keys = [key for batch in batches for key in batch.wanted]
-    clouds = _encode(run, keys)
-    targets = _cluster(run, clouds)
+    clouds = encode_classes(run, keys)
+    targets = cluster_classes(run, clouds)
     for factory in factories:
         under = dataclasses.replace(run, factory=factory)
-        yield torch.cat([_sample_batch(under, batch, clouds, targets) for batch in batches])
+        yield torch.cat([sample_batch(under, batch, clouds, targets) for batch in batches])
 
 
 def _what_lacks(run: Run) -> tuple[dict, dict[tuple[int, int], str]]:

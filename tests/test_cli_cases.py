@@ -174,7 +174,7 @@ CASES = [
     ("evaluate ok --against split --seed -1", 2, "--seed must"),
     ("evaluate ok --against split --device gpu", 2, "--device must be a device"),
     ("evaluate ok --against split --device cuda:7", 2, "--device must be a device"),
-    ("evaluate ok --against split --students 0 --no-baselines", 0, "tested on 6 images of split"),
+    ("evaluate ok --against split --students 0", 0, "tested on 6 images of split"),
     ("evaluate empty --against split --students 0", 2, "empty"),
     ("evaluate other --against split --students 0", 2, "class zero"),
     ("audit nowhere --against split", 2, "nowhere"),
