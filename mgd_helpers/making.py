@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,22 @@ import torch
 from mgd_helpers import seeding
 from mgd_helpers.clustering.bisecting import bisect
 from mgd_helpers.clustering.targets import Targets, pick_targets
+from mgd_helpers.data.cards import dress, is_dressed
 from mgd_helpers.data.files import check_folder, checksum, remove_parts, write
-from mgd_helpers.data.folders import MISSING, NOT_MADE, check_unused, faults, maker, read_manifest, write_manifest
 from mgd_helpers.data.images import png
 from mgd_helpers.data.lock import locked
+from mgd_helpers.data.records import (
+    MISSING,
+    NOT_MADE,
+    RUN,
+    add_record,
+    check_inside,
+    check_unused,
+    faults,
+    maker,
+    read_manifest,
+    write_manifest,
+)
 from mgd_helpers.encoding.latents import encode
 from mgd_helpers.guidance.factories import Factory
 from mgd_helpers.manifest import adopt, check_settings
@@ -33,8 +45,11 @@ from mgd_helpers.runs import Batch, Run
 from mgd_helpers.sampling import sample
 
 
-def make(run: Run) -> tuple[dict, int]:
-    """Make the images that lack in the folder of a run; its manifest, and how many images are new."""
+def make(run: Run, *, command: str = "") -> tuple[dict, int]:
+    """Make the images that lack in the folder of a run; its manifest, and how many images are new.
+
+    `command` is the call that makes them, for the record.
+    """
     manifest, lacking = _what_lacks(run)
     new = 0
     if lacking or not manifest["complete"]:
@@ -50,7 +65,11 @@ def make(run: Run) -> tuple[dict, int]:
                 picks = pick(run.data, run.settings, clouds, clouds, targets, getattr(run.pipe, "vae", None))
                 manifest = _record(run, manifest, lacking, picks)
                 images_of = functools.partial(_picked, picks)
+            manifest["command"] = command
             new = _sample_and_write(run, manifest, run.plan(lacking), images_of)
+    elif (run.out / RUN).exists() and not is_dressed(run.out, manifest):
+        with locked(run.out):
+            dress(run.out, manifest)
     return manifest, new
 
 
@@ -67,6 +86,7 @@ def rehearse(run: Run, batches: list[Batch], factories: Iterable[Factory]) -> It
 def _what_lacks(run: Run) -> tuple[dict, dict[tuple[int, int], str]]:
     """The manifest of the folder, empty where there is none, and which images lack there, with the reason."""
     manifest = read_manifest(run.out)
+    check_inside(run.out, run.files.values())
     if manifest is None:
         check_unused(run.out)
         return {}, dict.fromkeys(run.files, NOT_MADE)
@@ -125,6 +145,9 @@ def _record(run: Run, before: dict, lacking: Iterable[tuple[int, int]], targets:
     if run.chosen:
         manifest["chosen"], guidance = run.chosen, run.chosen["guidance"]
     adopt(run.out, manifest)
+    vouched = Counter(image.get("made_by") for image in manifest["images"])
+    for number, entry in enumerate(manifest["made_by"]):  # a run that was killed had no time to count
+        entry["images"] = max(entry["images"], vouched[number])
     known = {image["file"]: image for image in manifest["images"]}
     rows = {label: run.data.train.rows_of(label).cpu() for label in targets}
     for label, index in lacking:
@@ -146,7 +169,6 @@ def _sample_and_write(run: Run, manifest: dict, plan: list[Batch], images_of: Ca
     device = getattr(run.pipe, "device", run.data.train.images.device)
     entry, records = maker(str(device), images=0), {image["file"]: image for image in manifest["images"]}
     remove_parts(run.out)
-    due = 0.0
     try:
         for batch in progress(plan, f"distill {run.data.name}", unit="batch"):
             images = images_of(batch)
@@ -157,9 +179,9 @@ def _sample_and_write(run: Run, manifest: dict, plan: list[Batch], images_of: Ca
                 content, file = png(images[batch.keys.index(key)]), run.files[key]
                 write(run.out / file, functools.partial(Path.write_bytes, data=content))
                 records[file] |= {"sha256": checksum(content), "made_by": len(manifest["made_by"]) - 1}
+                add_record(run.out, records[file])
                 entry["images"] += 1
-            if time.perf_counter() > due:  # of many images it is long: at most a twentieth of the time
-                due = time.perf_counter() + 20 * write_manifest(run.out, manifest)
+        dress(run.out, manifest)
         manifest["complete"] = True
     finally:
         if entry["images"] or manifest["complete"]:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from mgd_helpers.data.fingerprints import data_hash
-from mgd_helpers.data.folders import is_record, read_manifest
 from mgd_helpers.data.image_sets import Dataset
+from mgd_helpers.data.records import is_record, read_manifest
 from mgd_helpers.encoding.pipelines import PRETRAINED
 
 

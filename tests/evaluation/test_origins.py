@@ -78,3 +78,10 @@ def test_the_autoencoder_of_a_shipped_pipeline_has_its_row_unasked(tmp_path):
     folder = distill("digits", images_per_class=1, out=tmp_path, method="decoded-targets", report=False).folder
     table = evaluate({"set": folder}, against=data, students=0)
     assert list(table.index) == ["set", "random real", "herding", "through autoencoder"]
+
+
+def test_an_unfinished_folder_names_what_is_missing_and_the_call_that_goes_on(made, waves):
+    folder = made(waves)
+    (folder / "one/00000.png").unlink()
+    with pytest.raises(ValueError, match=r"missing: one/00000.png. Repeat the call that made it: .*random-real"):
+        evaluate(folder, against=waves, students=0)
