@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from mgd_helpers.data.files import bytes_of, checksum, tensor_hash
-from mgd_helpers.data.image_sets import Dataset
+from mgd_helpers.data.files import checksum, tensor_hash
+from mgd_helpers.data.fingerprints import data_hash as data_hash
 from mgd_helpers.data.records import faults, is_record, record_of
 
 # settings that manifests of earlier versions lack
@@ -92,14 +92,6 @@ def code_of(thing: Callable) -> tuple[str, list[str]]:
 def plain(value: Any) -> str | int | float | bool | None:
     """A value as JSON can hold it."""
     return value if isinstance(value, str | int | float | bool | None) else str(value)
-
-
-def data_hash(data: Dataset) -> str:
-    """SHA-256 of the training split: a name alone does not say which images a run was made from."""
-    digest = hashlib.sha256()
-    for block in (*data.train.images.split(1000), data.train.labels):
-        digest.update(bytes_of(block))
-    return digest.hexdigest()
 
 
 def _agree(key: str, before: dict, settings: dict) -> bool:

@@ -55,9 +55,10 @@ def _read_listed(
     if lacking or damaged or foreign:
         kinds = (("missing", lacking), ("damaged", damaged), ("not of this run", foreign))
         said = "; ".join(f"{kind}: {', '.join(some[:3])}{_rest(some)}" for kind, some in kinds if some)
+        again = f": {manifest['command']}" if manifest.get("command") else " with the same settings"
         raise ValueError(
             f"folder {str(folder)!r} must hold the {len(records)} images of its manifest and no others; {said}. Repeat "
-            f"the call that made it with the same settings, take out other images, or take out "
+            f"the call that made it{again}, take out other images, or take out "
             f"{record_of(folder)} to read all images there."
         )
     rows = first_rows([names.index(image["class"]) for image in records], per_class)
