@@ -57,7 +57,8 @@ def metadata(manifest: dict) -> bytes:
     lines = []
     for image in manifest["images"]:
         line = {"file_name": image["file"], "label": image["class"], "label_id": names[image["class"]]}
-        line |= {key: image[key] for key in ("index", "node", "members", "guidance", "sha256") if key in image}
+        more = {key: image.get(key) for key in ("index", "node", "members", "guidance", "sha256")}
+        line |= {key: value for key, value in more.items() if value is not None}
         lines.append(json.dumps(line, ensure_ascii=False).encode(errors="replace") + b"\n")
     return b"".join(lines)
 

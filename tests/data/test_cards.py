@@ -54,6 +54,12 @@ def test_without_a_class_called_as_a_split_the_folder_alone_is_enough(tmp_path, 
         assert read["label"] == ["zero"] * 6 + ["one"] * 6  # and no contact sheet among them
 
 
+def test_metadata_leaves_out_what_a_method_does_not_know():
+    manifest = manifest_with()
+    manifest["images"][0] |= {"node": None, "guidance": None}
+    assert not {"node", "guidance"} & set(json.loads(metadata(manifest)))
+
+
 def test_metadata_says_where_an_image_comes_from():
     (line,) = metadata(manifest_with()).splitlines()
     assert json.loads(line) == {
