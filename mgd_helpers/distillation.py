@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from mgd_helpers.arguments import flag
+from mgd_helpers.choosing import choose
 from mgd_helpers.data.image_sets import Dataset
 from mgd_helpers.encoding.pipelines import Pipeline
 from mgd_helpers.guidance.factories import Factory
@@ -80,6 +81,7 @@ def distill(
     - `"mode"`: straight at the target; `"mgd3"`: the same as published, with a DDPM scheduler and 50 steps;
     - `"manifold"`: to the target along the tangent space, ManifoldGD (of a class with few images, all are neighbors);
     - `"released"`: the rule of its published code;
+    - `"auto"`: the one of these that teaches a quick student best, on a held-back part of the training images;
     - `(targets, cloud, seed) -> guidance`, called for each set with its targets, the latents of its class, and an
       integer of this run and set for guidances that draw. The manifest knows it by its name and a hash of its code.
 
@@ -129,7 +131,7 @@ def distill(
         method=method,
         options=dict(zip(OPTIONS, (strength, window, softness, n_neighbors, rank), strict=True)),
     )
-    manifest, new = make(run)
+    manifest, new = make(choose(run))
     seconds = time.perf_counter() - started
     worth = kept_or_weighed(run.out, run.data, manifest, pipe=run.pipe, seed=run.settings["seed"]) if report else None
     return Report(run.out, len(run.files), new, seconds, manifest, worth)

@@ -7,10 +7,11 @@ paired.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from mgd_helpers.data.folders import MISSING, NOT_MADE, check_unused, faults, ma
 from mgd_helpers.data.images import png
 from mgd_helpers.data.lock import locked
 from mgd_helpers.encoding.latents import encode
+from mgd_helpers.guidance.factories import Factory
 from mgd_helpers.manifest import adopt, check_settings
 from mgd_helpers.methods import DIFFUSION, WITH_TARGETS, Picks, pick
 from mgd_helpers.progress import progress
@@ -50,6 +52,16 @@ def make(run: Run) -> tuple[dict, int]:
                 images_of = functools.partial(_picked, picks)
             new = _sample_and_write(run, manifest, run.plan(lacking), images_of)
     return manifest, new
+
+
+def rehearse(run: Run, batches: list[Batch], factories: Iterable[Factory]) -> Iterator[torch.Tensor]:
+    """The images of some batches under one guidance after the other; nothing is written."""
+    keys = [key for batch in batches for key in batch.wanted]
+    clouds = _encode(run, keys)
+    targets = _cluster(run, clouds)
+    for factory in factories:
+        under = dataclasses.replace(run, factory=factory)
+        yield torch.cat([_sample_batch(under, batch, clouds, targets) for batch in batches])
 
 
 def _what_lacks(run: Run) -> tuple[dict, dict[tuple[int, int], str]]:
@@ -109,6 +121,9 @@ def _record(run: Run, before: dict, lacking: Iterable[tuple[int, int]], targets:
         "made_by": [],
     }
     manifest = {"labels": labels} | before if before else new
+    guidance = run.settings.get("guidance")
+    if run.chosen:
+        manifest["chosen"], guidance = run.chosen, run.chosen["guidance"]
     adopt(run.out, manifest)
     known = {image["file"]: image for image in manifest["images"]}
     rows = {label: run.data.train.rows_of(label).cpu() for label in targets}
@@ -121,7 +136,7 @@ def _record(run: Run, before: dict, lacking: Iterable[tuple[int, int]], targets:
             "node": targets[label].nodes[index],
             "members": rows[label][targets[label].members[index]].tolist(),
             "generator": [run.settings["seed"], label, index],
-            "guidance": run.settings.get("guidance"),
+            "guidance": guidance,
         }
     return manifest | {"complete": False, "images": [known[file] for file in run.files.values()]}
 

@@ -28,6 +28,7 @@ from mgd_helpers.manifest import code_of, data_hash, describe, plain
 from mgd_helpers.methods import DIFFUSION, METHODS, prepare, takes_pipeline
 from mgd_helpers.provenance import package_versions
 
+AUTO = "auto"  # the guidance that is chosen by trying
 LARGEST_SCALE = 100  # of classifier-free guidance; images are noise long before
 
 
@@ -59,6 +60,7 @@ class Run:
     settings: dict
     note: str
     batch_size: int
+    chosen: dict | None = None  # by `choosing`, of the guidances that it tried
 
     @property
     def method(self) -> str:
@@ -170,7 +172,13 @@ def _factory(guidance: Any, given: dict, method: str) -> Factory:
     if callable(guidance):
         return guidance
     or_else = ", or a factory (targets, cloud, seed) -> guidance"
-    return with_options(one_of("guidance", guidance, GUIDANCES, or_else=or_else), given)
+    one_of("guidance", guidance, [*GUIDANCES, AUTO], or_else=or_else)
+    if guidance == AUTO and given:
+        raise ValueError(
+            f"{', '.join(given)} must be left out with guidance='auto', which tries its own; got "
+            f"{next(iter(given.values()))!r}."
+        )
+    return GUIDANCES["none"] if guidance == AUTO else with_options(guidance, given)
 
 
 def _check_counts(data: Dataset, images_per_class: int) -> None:

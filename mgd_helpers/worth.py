@@ -54,6 +54,7 @@ class Worth:
     known_error: float | None
     guidance: str
     method: str
+    chosen: tuple[str, ...] = ()
     tried: tuple[str, ...] = ()
 
     @property
@@ -72,6 +73,7 @@ class Worth:
         width = max(len(name) for name, _ in rows)
         lines = [f"Is it worth it? Accuracy of 1-nearest neighbour on {self.tested_on}:"]
         lines += [f"  {name:{width}}  {value}" for name, value in rows]
+        lines += self.chosen
         return "\n".join([*lines, *self.sentences()])
 
     def sentences(self) -> list[str]:
@@ -125,6 +127,7 @@ def weigh(folder: Path, data: Dataset, manifest: dict, *, pipe: Any = None, seed
         known_error=known,
         guidance=str(settings.get("guidance", "")),
         method=settings.get("method", DIFFUSION),
+        chosen=_chosen(manifest.get("chosen")),
         tried=tuple(tried),
     )
 
@@ -135,7 +138,8 @@ def kept_or_weighed(folder: Path, data: Dataset, manifest: dict, *, pipe: Any = 
     try:
         before = json.loads((folder / REPORT).read_text(encoding="utf-8"))
         if before["of"] == of:
-            return Worth(**before["worth"] | {"tried": tuple(before["worth"]["tried"])})
+            lists = {key: tuple(before["worth"][key]) for key in ("chosen", "tried")}
+            return Worth(**before["worth"] | lists)
     except (OSError, ValueError, TypeError, KeyError):
         pass  # none, or another's
     worth = weigh(folder, data, manifest, pipe=pipe, seed=seed)
@@ -147,3 +151,16 @@ def kept_or_weighed(folder: Path, data: Dataset, manifest: dict, *, pipe: Any = 
     except OSError as error:  # the images are there, and complete
         warnings.warn(f"the report could not be kept in {str(folder)!r}: {error}", stacklevel=3)
     return worth
+
+
+def _chosen(chosen: dict | None) -> tuple[str, ...]:
+    """The guidances that were tried, as lines of the report."""
+    if not chosen:
+        return ()
+
+    def called(row: dict) -> str:
+        options = ", ".join(f"{name} {value:g}" for name, value in row["options"].items())
+        return f"{row['guidance']} ({options})" if options else row["guidance"]
+
+    rows = [f"  {called(row):20} {row['student']:.3f}" for row in chosen["tried"]]
+    return (f"Chosen was the guidance {called(chosen)}, by students on {chosen['on']}:", *rows)

@@ -1,4 +1,4 @@
-"""Train a shipped pipeline from scratch, by `mgd_helpers.training.train`, measure it, and write its model card.
+"""Train a shipped pipeline from scratch, by `mgd_helpers.training`, measure it, and write its model card.
 
 Writes `mgd_helpers/pretrained/<name>/` (safetensors, model card, metrics.json) and keeps checkpoints and the log in
 `build/train/<name>/`; a second call resumes where the first one stopped. Only the training images are used for
@@ -15,8 +15,10 @@ import torch
 
 import mgd_helpers as mgd
 from mgd_helpers.lab import plots
-from mgd_helpers.provenance import hardware, package_versions
 from mgd_helpers.training import SETTINGS
+from mgd_helpers.training.crew import crew_for
+from mgd_helpers.training.own_pipeline import build
+from mgd_helpers.training.report import machine
 from mgd_helpers.training.resumable import log
 from tools.training.card import card
 from tools.training.measures import measure
@@ -33,7 +35,7 @@ def make_pipeline(name: str, *, out: Path | None = None, work: Path | None = Non
     out = out or ROOT / "mgd_helpers" / "pretrained" / name
     work = work or ROOT / "build" / "train" / name
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    trained = mgd.training.train(data, out, settings=settings, device=device, work=work)
+    trained = build(data, out, settings=settings, work=work, crew=crew_for(torch.device(device)))
     pipe = mgd.load_pipeline(out, device="cpu")  # what is measured is what was written
     metrics, samples = measure(pipe, settings, data)
     seconds = {"vae_seconds": trained.vae_seconds, "dit_seconds": trained.dit_seconds}
@@ -45,10 +47,3 @@ def make_pipeline(name: str, *, out: Path | None = None, work: Path | None = Non
     (out / "README.md").write_text(card(name, settings, pipe, metrics))
     log(work, json.dumps(metrics))
     return out
-
-
-def machine(device: str) -> str:
-    """What a pipeline was trained on, in one line."""
-    found, versions = hardware(device), package_versions()
-    where = found.get("gpu", f"{found['processor']}, {found['threads']} threads")
-    return f"{where}; Python {versions['python']}, torch {versions['torch']}, diffusers {versions['diffusers']}"

@@ -1,13 +1,14 @@
-"""Data in, a folder with a stock pipeline out: train the autoencoder, encode, train the denoiser, save.
+"""Data in, a folder with a stock pipeline out: train the autoencoder, encode, train the denoiser, save, measure.
 
 Checkpoints, the log and the settings lie in `training/` inside the folder, so that a second call goes on.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from contextlib import nullcontext
+from dataclasses import replace
+from numbers import Integral, Real
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -15,42 +16,54 @@ from typing import Any
 import torch
 
 from mgd_helpers import arguments
-from mgd_helpers.data.files import check_folder, checksum, tensor_hash, write
+from mgd_helpers.data.files import check_folder
 from mgd_helpers.data.image_sets import Dataset
 from mgd_helpers.data.lock import locked
 from mgd_helpers.encoding.callers import NULL_CLASS
 from mgd_helpers.encoding.latents import encode
+from mgd_helpers.progress import tell
 from mgd_helpers.training.architectures import make_scheduler
+from mgd_helpers.training.crew import Crew, crew_for
+from mgd_helpers.training.material import read_material
+from mgd_helpers.training.planning import plan
+from mgd_helpers.training.record import described, record, recorded
+from mgd_helpers.training.report import Trained, write_report
 from mgd_helpers.training.resumable import log
-from mgd_helpers.training.settings import Settings, settings_for
-from mgd_helpers.training.stages import train_dit, train_vae
+from mgd_helpers.training.settings import Settings, fit_to_side, settings_for
+from mgd_helpers.training.stages import check_side, train_dit, train_vae
 
-
-@dataclass(frozen=True)
-class Trained:
-    """What `train` did: the folder with the pipeline, and the seconds that both trainings took, all calls together."""
-
-    folder: Path
-    vae_seconds: float
-    dit_seconds: float
-
-    def __str__(self) -> str:
-        return f"pipeline in {self.folder} (autoencoder {self.vae_seconds:.0f} s, denoiser {self.dit_seconds:.0f} s)"
+MOST = 3  # times the usual steps, at most, where the minutes are given
 
 
 def train(
-    data: Dataset,
+    data: Dataset | str | PathLike,
     out: str | PathLike,
     *,
+    size: int | Integral | None = None,
+    minutes: float | Real | None = None,
+    channels: int | None = None,
+    split: float | Real | None = None,
     settings: Settings | None = None,
     device: str | torch.device | None = None,
+    precision: str | None = None,
+    seed: int | Integral | None = None,
     work: str | PathLike | None = None,
 ) -> Trained:
     """Train a class-conditional pipeline on small images, and save it in the folder `out`; `load_pipeline` reads it.
 
-    Only the training split is used. `settings` are by default those of `training.settings_for(data)`, which made the
-    shipped pipelines: half an hour on one core for the digits, one to two hours for larger sets. `device` defaults to
-    CUDA where there is one. Training runs in float32.
+    `data` is what `load_data` gives or reads; a folder is read at `size` pixels, by default 32, gray or in color by
+    `channels`. Only the training split is used. Where there is no other, the share `split` of each class, by default
+    0.2, is held back (`data.splits.split_rows`, seed 0). On the held-out images the pipeline is measured: beside it lie
+    `metrics.json`, a model card that says whether it is good enough to distil with (`README.md`), a
+    `contact_sheet.png`, and `mgd.json`, by which `distill` knows its size and scale.
+
+    `minutes` are split between the two networks: a probe times their steps here, and the steps that fit are kept for
+    later calls. Networks that would have too few are made smaller. Without `minutes`, all steps of `settings` are
+    taken. These are by default those of `training.settings_for(data)`, which made the shipped pipelines: half an hour
+    on one core for the digits, one to two hours for larger sets. `seed` is by default that of the settings, 0.
+
+    `device` defaults to CUDA where there is one, and `precision` to `"no"`, float32; `"bf16"`, and on a GPU `"fp16"`,
+    are those of `accelerate`. Under `torchrun` or `accelerate launch` each process takes a part of every batch.
 
     A second call with the same arguments goes on where the first was stopped. Checkpoints and log lie in `work`, by
     default `out/training`: delete them when the pipeline is good.
@@ -58,26 +71,69 @@ def train(
     Raises `ValueError` before any work for data without training images, with more than 1000 classes, or of a size that
     does not fit; and where the folder holds the training of other data or settings, or another process is at work.
     """
-    settings = settings or settings_for(data)
     device = arguments.device("device", device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    if minutes is not None:
+        minutes = arguments.number("minutes", minutes, above=0, remedy="Ten are few, and sixty many.")
+    out = check_folder("out", out)
+    work = out / "training" if work is None else check_folder("work", work)
+    data, told = read_material(data, out, size=size, channels=channels, split=split)
+    asked = settings or fit_to_side(settings_for(data), data.train.images.shape[-1])
+    if settings is None and minutes is not None:
+        asked = replace(asked, vae_steps=MOST * asked.vae_steps, dit_steps=MOST * asked.dit_steps)
+    if seed is not None:
+        asked = replace(asked, seed=arguments.whole("seed", seed, at_least=0))
+    crew = crew_for(device, precision)
+    done = build(data, out, settings=asked, work=work, crew=crew, minutes=minutes, smaller=settings is None)
+    if not crew.is_main:
+        return done
+    with locked(work, name="work"):
+        return replace(done, metrics=write_report(data, done, crew=crew, told=told))
+
+
+def build(
+    data: Dataset,
+    out: Path,
+    *,
+    settings: Settings,
+    work: Path,
+    crew: Crew,
+    minutes: float | None = None,
+    smaller: bool = False,
+) -> Trained:
+    """The training itself, without a look at what became of it; `smaller` networks may be taken to keep to `minutes`.
+
+    Raises `ValueError` as `train` does.
+    """
     if not len(data.train) or len(data.class_names) > NULL_CLASS:
         raise ValueError(
             f"data must have training images, and at most {NULL_CLASS} classes; got {len(data.train)} images, "
             f"{len(data.class_names)} classes. Load a set with a training split, or take some of its classes."
         )
-    out = check_folder("out", out)
-    work = out / "training" if work is None else check_folder("work", work)
-    with locked(work, name="work"):
-        _same_training(work, data, settings, device)
-        images, labels = data.train.images.to(device), data.train.labels.to(device)
-        vae, vae_seconds = train_vae(images, settings, work=work)
+    check_side(data.train.images, settings)
+    with locked(work, name="work") if crew.is_main else nullcontext():
+        now = described(data, settings, crew, minutes)
+        known = recorded(work, now)
+        if known is None and minutes is not None:
+            settings = plan(data, minutes, settings=settings, crew=crew, smaller=smaller)
+        crew.wait()  # all have looked before the first one writes
+        if crew.is_main:
+            record(work, now, known or settings)
+            if minutes is not None:
+                steps = f"{settings.vae_steps} steps of the autoencoder, {settings.dit_steps} of the denoiser"
+                tell(f"In {minutes:g} minutes: {steps}.")
+        crew.wait()
+        settings = recorded(work, now) or settings
+        images, labels = data.train.images.to(crew.device), data.train.labels.to(crew.device)
+        vae, vae_seconds = train_vae(images, settings, work=work, crew=crew)
         latents = encode(vae, images)
-        log(work, f"latents: mean {latents.mean():.4f}, std {latents.std():.4f}")
         scheduler = make_scheduler()
-        dit, dit_seconds = train_dit(latents, labels, settings, alphas=scheduler.alphas_cumprod, work=work)
-        pipe = make_pipeline(dit, vae, scheduler, data.class_names)
-        pipe.to("cpu", getattr(torch, settings.stored_as)).save_pretrained(out, safe_serialization=True)
-    return Trained(out, vae_seconds, dit_seconds)
+        if crew.is_main:
+            log(work, f"latents: mean {latents.mean():.4f}, std {latents.std():.4f}")
+        dit, dit_seconds = train_dit(latents, labels, settings, alphas=scheduler.alphas_cumprod, work=work, crew=crew)
+        if crew.is_main:
+            pipe = make_pipeline(dit, vae, scheduler, data.class_names)
+            pipe.to("cpu", getattr(torch, settings.stored_as)).save_pretrained(out, safe_serialization=True)
+    return Trained(out, vae_seconds, dit_seconds, settings)
 
 
 def make_pipeline(dit: Any, vae: Any, scheduler: Any, class_names: Sequence[str]) -> Any:
@@ -89,22 +145,3 @@ def make_pipeline(dit: Any, vae: Any, scheduler: Any, class_names: Sequence[str]
     pipe.register_to_config(id2label=names)  # or save_pretrained forgets them
     pipe.set_progress_bar_config(disable=True)
     return pipe
-
-
-def _same_training(work: Path, data: Dataset, settings: Settings, device: torch.device) -> None:
-    """Write down what is trained here, or raise where something else was."""
-    images, labels = data.train.images, data.train.labels
-    seen = checksum((tensor_hash(images) + tensor_hash(labels)).encode())
-    now = {"images": list(images.shape), "data": seen, "device": device.type} | asdict(settings)
-    now = json.loads(json.dumps(now))  # tuples become lists, as in the file
-    file = work / "settings.json"
-    before = json.loads(file.read_text(encoding="utf-8")) if file.exists() else now
-    other = [
-        f"{key} was {before.get(key)!r} and is {value!r}" for key, value in now.items() if before.get(key) != value
-    ]
-    if other:
-        raise ValueError(
-            f"work must be a folder for this training; {str(work)!r} holds one of other data or settings "
-            f"({'; '.join(other[:3])}). Choose another folder, or delete it."
-        )
-    write(file, lambda part: part.write_text(json.dumps(now, indent=1) + "\n", encoding="utf-8"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mgd_helpers.data.image_sets import Dataset
 
@@ -85,3 +85,27 @@ def settings_for(data: Dataset) -> Settings:
     if data.train.images.shape[1] > 1:
         return SETTINGS["cifar10"]
     return SETTINGS["digits" if len(data.train) < FEW else "fashion_mnist"]
+
+
+def small_settings(settings: Settings) -> Settings:
+    """The same with smaller networks, for a machine or a time that cannot train those asked for."""
+    return replace(
+        settings,
+        vae_channels=tuple(max(8, width // 2) for width in settings.vae_channels),
+        vae_batch=min(32, settings.vae_batch),
+        layers=max(1, settings.layers - 2),
+        head_dim=max(8, settings.head_dim // 16 * 8),
+        dit_batch=min(64, settings.dit_batch),
+    )
+
+
+def fit_to_side(settings: Settings, side: int) -> Settings:
+    """The same for images of this side: the autoencoder halves them until latents are at most 16 wide.
+
+    >>> fit_to_side(SETTINGS["digits"], 128).vae_channels
+    (16, 32, 32, 32)
+    """
+    widths = settings.vae_channels
+    while side // 2 ** (len(widths) - 1) > 16:
+        widths = (*widths, widths[-1])
+    return replace(settings, vae_channels=widths)

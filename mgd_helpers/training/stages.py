@@ -11,9 +11,12 @@ import torch
 from mgd_helpers._shapes import Float, Int, Tensor
 from mgd_helpers.encoding.latents import encode
 from mgd_helpers.training.architectures import make_dit, make_vae
+from mgd_helpers.training.crew import ALONE, Crew
 from mgd_helpers.training.losses import autoencoder_loss, hide, noise_loss
 from mgd_helpers.training.resumable import Watch, run
 from mgd_helpers.training.settings import Settings
+
+LossOf = Callable[[Any, torch.Generator], Tensor]
 
 
 def train_vae(
@@ -23,6 +26,7 @@ def train_vae(
     work: str | Path,
     loss: Callable[..., Tensor] = autoencoder_loss,
     watch: Watch | None = None,
+    crew: Crew = ALONE,
 ) -> tuple[Any, float]:
     """Train the autoencoder on images in [-1, 1], on their device; returns it, with white latents, and the seconds.
 
@@ -31,33 +35,53 @@ def train_vae(
 
     Raises `ValueError` for images that are not square, or of a side that latents and patches do not divide.
     """
-    channels, height, width = images.shape[1:]
-    factor = 2 ** (len(settings.vae_channels) - 1)
-    if height != width or height % (2 * factor):
-        raise ValueError(
-            f"images must be square, with a side that is a multiple of {2 * factor}; got {height}x{width}. Load them "
-            "at such a size: load_data(…, image_size=32)."
-        )
-    latent = (settings.vae_batch, settings.latent_channels, height // factor, width // factor)
-
-    def loss_of(vae: Any, generator: torch.Generator) -> Tensor:
-        rows = torch.randint(len(images), (settings.vae_batch,), generator=generator, device=images.device)
-        noise = torch.randn(latent, generator=generator, device=images.device)
-        return loss(vae, images[rows], noise, settings.kl_weight)
-
+    side = check_side(images, settings)
     vae, seconds = run(
         "vae",
-        _seeded(settings.seed, lambda: make_vae(settings, channels, height)).to(images.device),
-        loss_of,
+        seeded(settings.seed, lambda: make_vae(settings, images.shape[1], side)).to(images.device),
+        vae_loss_of(images, settings, loss=loss, crew=crew),
         steps=settings.vae_steps,
         learning_rate=2 * settings.learning_rate,
         ema_decay=min(0.99, settings.ema_decay),
         seed=settings.seed,
         work=_made(work),
         watch=watch,
+        crew=crew,
     )
     whiten_channels(vae, images)
     return vae, seconds
+
+
+def check_side(images: Float[Tensor, "n c h w"], settings: Settings) -> int:
+    """The side of square images that latents and patches divide; for others the `ValueError` that says which do."""
+    height, width = images.shape[2:]
+    least = 2 ** len(settings.vae_channels)
+    if height != width or height % least:
+        fits = least * max(1, round(min(height, width) / least))
+        raise ValueError(
+            f"images must be square, with a side that is a multiple of {least}; got {height}x{width}. Load them at "
+            f"such a size: load_data(…, image_size={fits}), or train(…, size={fits})."
+        )
+    return height
+
+
+def vae_loss_of(
+    images: Float[Tensor, "n c h w"],
+    settings: Settings,
+    *,
+    loss: Callable[..., Tensor] = autoencoder_loss,
+    crew: Crew = ALONE,
+) -> LossOf:
+    """What one step of the autoencoder makes small, on a batch that it draws."""
+    batch, mine, factor = settings.vae_batch, crew.rows(settings.vae_batch), 2 ** (len(settings.vae_channels) - 1)
+    latent = (batch, settings.latent_channels, images.shape[2] // factor, images.shape[3] // factor)
+
+    def loss_of(vae: Any, generator: torch.Generator) -> Tensor:
+        rows = torch.randint(len(images), (batch,), generator=generator, device=images.device)
+        noise = torch.randn(latent, generator=generator, device=images.device)
+        return crew.weight(batch) * loss(vae, images[rows[mine]], noise[mine], settings.kl_weight)
+
+    return loss_of
 
 
 @torch.no_grad()
@@ -89,13 +113,39 @@ def train_dit(
     loss: Callable[..., Tensor] = noise_loss,
     hide: Callable[..., Tensor] = hide,
     watch: Watch | None = None,
+    crew: Crew = ALONE,
 ) -> tuple[Any, float]:
     """Train the denoiser on latents and the labels 0 to 999 of their classes; returns it and the seconds.
 
     It predicts the noise. `alphas` are the `alphas_cumprod` of its scheduler. In a share of the rows, `label_drop`, the
     class is hidden, so that classifier-free guidance works. `work`, `loss`, `hide` and `watch` are as for `train_vae`.
     """
-    device, batch = latents.device, settings.dit_batch
+    return run(
+        "dit",
+        seeded(settings.seed + 1, lambda: make_dit(settings, latents.shape[-1])).to(latents.device),
+        dit_loss_of(latents, labels, settings, alphas=alphas, loss=loss, hide=hide, crew=crew),
+        steps=settings.dit_steps,
+        learning_rate=settings.learning_rate,
+        ema_decay=settings.ema_decay,
+        seed=settings.seed + 1,
+        work=_made(work),
+        watch=watch,
+        crew=crew,
+    )
+
+
+def dit_loss_of(
+    latents: Float[Tensor, "n c h w"],
+    labels: Int[Tensor, " n"],
+    settings: Settings,
+    *,
+    alphas: Float[Tensor, " levels"],
+    loss: Callable[..., Tensor] = noise_loss,
+    hide: Callable[..., Tensor] = hide,
+    crew: Crew = ALONE,
+) -> LossOf:
+    """What one step of the denoiser makes small, on a batch that it draws."""
+    device, batch, mine = latents.device, settings.dit_batch, crew.rows(settings.dit_batch)
     alphas = alphas.to(device)
 
     def loss_of(dit: Any, generator: torch.Generator) -> Tensor:
@@ -106,22 +156,12 @@ def train_dit(
         clean = latents[rows]
         noise = torch.randn(clean.shape, generator=generator, device=device)
         classes = hide(labels[rows], torch.rand(batch, generator=generator, device=device), settings.label_drop)
-        return loss(dit, clean, classes, timesteps, noise, alphas)
+        return crew.weight(batch) * loss(dit, clean[mine], classes[mine], timesteps[mine], noise[mine], alphas)
 
-    return run(
-        "dit",
-        _seeded(settings.seed + 1, lambda: make_dit(settings, latents.shape[-1])).to(device),
-        loss_of,
-        steps=settings.dit_steps,
-        learning_rate=settings.learning_rate,
-        ema_decay=settings.ema_decay,
-        seed=settings.seed + 1,
-        work=_made(work),
-        watch=watch,
-    )
+    return loss_of
 
 
-def _seeded(seed: int, make: Callable[[], Any]) -> Any:
+def seeded(seed: int, make: Callable[[], Any]) -> Any:
     """A network with the first weights of a seed; random numbers outside go on as if nothing had happened."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -10,7 +10,7 @@ import torch
 def settings():
     from mgd_helpers.training import SETTINGS
 
-    small = {"vae_channels": (8, 8), "layers": 1, "heads": 2, "head_dim": 4}
+    small = {"vae_channels": (8, 8), "layers": 1, "heads": 2, "head_dim": 4, "sampling_steps": 2}
     return replace(SETTINGS["digits"], vae_steps=4, vae_batch=4, dit_steps=4, dit_batch=4, ema_decay=0.5, **small)
 
 

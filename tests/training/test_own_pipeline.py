@@ -53,3 +53,29 @@ def test_data_that_cannot_be_learned_are_refused_before_any_work(settings, waves
         (tmp_path / "file").touch()
         mgd.train(waves, tmp_path / "file", settings=settings)
     assert not (tmp_path / "out").exists()
+
+
+def test_the_minutes_are_planned_once_and_a_folder_is_read_at_a_size(settings, waves, tmp_path, monkeypatch):
+    from mgd_helpers.training import own_pipeline
+
+    monkeypatch.setattr(own_pipeline, "settings_for", lambda data: replace(settings, dit_steps=2, vae_steps=2))
+    folder = mgd.write_images(tmp_path / "waves", waves.train, class_names=("zero", "one"))
+    asked = {"size": 16, "minutes": 1.0, "device": "cpu", "seed": 4}
+    done = mgd.train(folder, tmp_path / "out", **asked)
+    assert (done.settings.vae_steps, done.settings.dit_steps, done.settings.seed) == (6, 6, 4)
+    assert done.metrics["held_out"] == "Held out were 2 of 12 images, 20% of each class."
+    assert mgd.load_pipeline(done.folder, device="cpu").transformer.config.sample_size == 8
+    monkeypatch.setattr(own_pipeline, "plan", None)  # it is not asked again
+    (done.folder / "model_index.json").unlink()
+    assert mgd.train(folder, tmp_path / "out", **asked) == done
+    with pytest.raises(ValueError, match=r"minutes was 1\.0 and is 2\.0"):
+        mgd.train(folder, tmp_path / "out", **asked | {"minutes": 2.0})
+
+
+def test_sizes_that_do_not_fit_are_refused_with_one_that_does(settings, waves, tmp_path):
+    folder = mgd.write_images(tmp_path / "waves", waves.train, class_names=("zero", "one"))
+    with pytest.raises(ValueError, match=r"multiple of 4; got 30x30\. .* or train\(…, size=3[02]\)"):
+        mgd.train(folder, tmp_path / "out", size=30, settings=settings)
+    with pytest.raises(ValueError, match="minutes must be a number > 0; got 0"):
+        mgd.train(folder, tmp_path / "out", minutes=0.0)
+    assert not (tmp_path / "out").exists()

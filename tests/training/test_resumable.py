@@ -66,3 +66,14 @@ def test_the_average_follows_the_weights_by_its_decay(tmp_path, weights):
 def test_a_loss_that_is_not_finite_ends_the_training(tmp_path):
     with pytest.raises(ValueError, match="the loss of layer must stay finite; got nan at step 1"):
         trained(tmp_path, steps=5, spoil=math.nan)
+
+
+def test_no_more_than_a_while_is_lost_however_slow_the_steps(tmp_path, weights, monkeypatch):
+    from mgd_helpers.training import resumable
+
+    monkeypatch.setattr(resumable, "EVERY", 0.0)
+    whole = trained(tmp_path / "whole", steps=9)
+    with pytest.raises(KeyboardInterrupt):
+        trained(tmp_path / "cut", steps=9, stop_at=6)
+    assert torch.load(tmp_path / "cut" / "layer.pt", weights_only=True)["step"] == 5
+    assert torch.equal(weights(trained(tmp_path / "cut", steps=9)), weights(whole))

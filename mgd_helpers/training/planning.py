@@ -1,0 +1,83 @@
+"""How many steps fit into the minutes given: a few steps of either network are timed, and the time is shared out.
+
+steps of a network = its share of the seconds / seconds of a step, at most as many as are worth while
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from mgd_helpers.data.image_sets import Dataset
+from mgd_helpers.training.architectures import make_dit, make_scheduler, make_vae
+from mgd_helpers.training.crew import Crew
+from mgd_helpers.training.resumable import Descent
+from mgd_helpers.training.settings import Settings, small_settings
+from mgd_helpers.training.stages import LossOf, dit_loss_of, seeded, vae_loss_of
+
+VAE_SHARE = 0.4, 0.6  # of the seconds of training: the usual, and the most where it would have too few steps
+FIGURES = (0.2, 90.0)  # kept for reading, saving and the figures: a share of all seconds, and no more than so many
+ENOUGH = (400, 1500)  # steps of either network below which a smaller one comes further
+UNTIMED, TIMED = 3, 8  # steps of the probe: the first ones fetch memory
+
+
+def plan(data: Dataset, minutes: float, *, settings: Settings, crew: Crew, smaller: bool) -> Settings:
+    """`settings` with the steps of both networks that fit into `minutes` on this device, at most those they have.
+
+    With `smaller`, smaller networks take the place of those that would have too few steps. Takes a few seconds.
+    """
+    total = 60 * minutes
+    seconds = total - min(FIGURES[0] * total, FIGURES[1])
+    for one in (settings, small_settings(settings)) if smaller else (settings,):
+        speed = seconds_per_step(data, one, crew=crew)
+        steps = share_out(seconds, speed, most=(one.vae_steps, one.dit_steps))
+        if steps[0] >= min(ENOUGH[0], one.vae_steps) and steps[1] >= min(ENOUGH[1], one.dit_steps):
+            break
+    # An average over more steps than there are would keep the weights of the start
+    decay = min(one.ema_decay, max(0.5, 1 - 8 / steps[1]))
+    return replace(one, vae_steps=steps[0], dit_steps=steps[1], ema_decay=decay)
+
+
+def share_out(seconds: float, speed: tuple[float, float], *, most: tuple[int, int]) -> tuple[int, int]:
+    """Steps of autoencoder and denoiser in so many seconds, from the seconds of one step of each; one at the least.
+
+    The autoencoder has two fifths of the time, and up to three where it would otherwise have too few steps. Time that
+    one of them has no use for goes to the other.
+
+    >>> share_out(200.0, (0.1, 0.2), most=(1000, 1000)), share_out(200.0, (0.1, 0.2), most=(500, 1000))
+    ((800, 600), (500, 750))
+    """
+    most_vae, most_dit = (count * one for count, one in zip(most, speed, strict=True))  # seconds
+    usual, more = (share * seconds for share in VAE_SHARE)
+    vae = min(most_vae, max(usual, min(more, ENOUGH[0] * speed[0])))
+    dit = min(most_dit, seconds - vae)
+    vae = min(most_vae, seconds - dit)
+    return max(1, int(vae / speed[0] + 1e-6)), max(1, int(dit / speed[1] + 1e-6))
+
+
+def seconds_per_step(data: Dataset, settings: Settings, *, crew: Crew) -> tuple[float, float]:
+    """Seconds that a step of the autoencoder and of the denoiser take here."""
+    few = data.train.take(range(min(len(data.train), 4 * settings.vae_batch))).to(crew.device)
+    images, side = few.images, few.images.shape[-1] // 2 ** (len(settings.vae_channels) - 1)
+    latents = torch.zeros(len(few), settings.latent_channels, side, side, device=crew.device)
+    vae = seeded(0, lambda: make_vae(settings, images.shape[1], images.shape[-1]))
+    dit = seeded(0, lambda: make_dit(settings, side))
+    alphas = make_scheduler().alphas_cumprod
+    return (
+        _timed(vae, vae_loss_of(images, settings, crew=crew), settings, crew),
+        _timed(dit, dit_loss_of(latents, few.labels, settings, alphas=alphas, crew=crew), settings, crew),
+    )
+
+
+def _timed(network: Any, loss_of: LossOf, settings: Settings, crew: Crew) -> float:
+    network = network.to(crew.device).train()
+    descent = Descent(network, steps=1000, learning_rate=1e-5, ema_decay=settings.ema_decay, crew=crew)
+    generator = torch.Generator(crew.device).manual_seed(0)
+    for step in range(UNTIMED + TIMED):  # as many in every process: they wait for each other
+        if step == UNTIMED:
+            begun = time.perf_counter()
+        descent.step(loss_of, generator)
+    return (time.perf_counter() - begun) / TIMED
