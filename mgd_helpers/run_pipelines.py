@@ -17,7 +17,7 @@ from mgd_helpers.data.datasets import load_data
 from mgd_helpers.data.image_sets import Dataset
 from mgd_helpers.encoding.class_maps import prompts_of
 from mgd_helpers.encoding.compatibility import labels_of
-from mgd_helpers.encoding.kinds import CLASSES, TEXT, image_shape, kind_of, own_guidance_scale
+from mgd_helpers.encoding.kinds import CLASSES, TEXT, encoder_dtype, image_shape, kind_of, own_guidance_scale
 from mgd_helpers.encoding.pipelines import PRETRAINED, load_pipeline, weights_hash
 from mgd_helpers.guidance import steering
 from mgd_helpers.manifest import describe, plain
@@ -79,12 +79,12 @@ def read_for(data: Any, pipeline: Any) -> tuple[Dataset, Any]:
     return load_data(data, image_size=one_side, channels=None if named else channels), pipe
 
 
-def choose(data: Dataset, pipeline: Any, pipe: Any, *, from_folder: bool) -> tuple[Any, str, Profile | None]:
+def choose(data: Dataset, pipeline: Any, pipe: Any, *, at_hand: bool) -> tuple[Any, str, Profile | None]:
     """The pipeline, its name for the record, and the profile whose own one it is; `pipe` is what was loaded of it.
 
     Raises `ValueError` where none is given, and the data have none of their own.
     """
-    profile = None if from_folder else PROFILES.get(data.name)
+    profile = PROFILES.get(data.name) if at_hand else None
     if pipeline is None:
         if profile is None:
             raise ValueError(
@@ -94,8 +94,10 @@ def choose(data: Dataset, pipeline: Any, pipe: Any, *, from_folder: bool) -> tup
         pipeline = profile.pipeline or profile.name  # the name of a set without one is refused with its remedy
         pipe = load_pipeline(pipeline)
     by_name = isinstance(pipeline, str | Path)
-    own = profile is not None and profile.pipeline and (
-        str(pipeline) in (profile.name, profile.pipeline) if by_name else _is_from(pipe, profile.pipeline)
+    own = (
+        profile is not None
+        and profile.pipeline
+        and (str(pipeline) in (profile.name, profile.pipeline) if by_name else _is_from(pipe, profile.pipeline))
     )
     return pipe, str(pipeline) if by_name else describe(pipe), profile if own else None
 
@@ -125,15 +127,20 @@ def describe_pipeline(
         )
     if guidance_scale is not None:
         guidance_scale = number("guidance_scale", guidance_scale, at_least=0, at_most=LARGEST_SCALE)
-    dtype = pipe.vae.dtype if kind.latent else getattr(getattr(pipe, "unet", None), "dtype", "float32")
     return {
         **_asked(pipe, data, class_labels, class_map, prompt, known),
         "scheduler": type(pipe.scheduler).__name__,
         "scheduler_config": {key: plain(value) for key, value in sorted(pipe.scheduler.config.items())},
         "guidance_scale": guidance_scale,
         "weights": weights_hash(pipe),
-        "encoder_dtype": str(dtype).removeprefix("torch."),
+        "encoder_dtype": encoder_dtype(pipe),
     }
+
+
+def asked_for(settings: Mapping[str, Any]) -> dict[str, int | str]:
+    """The label or prompt of each class that has one, by its name, as the settings of a run tell it."""
+    asked = settings.get(CLASSES) or settings.get("prompts") or ()
+    return dict(zip(settings["classes"], asked, strict=False))
 
 
 def _asked(

@@ -40,7 +40,7 @@ def names_of(pipe: Any, known: Mapping[str, int]) -> dict[str, set[int]]:
     found: dict[str, set[int]] = {}
     for name, label in known.items():
         found.setdefault(as_word(name), set()).add(label)
-    if known.get("tench") == 0 and len(set(known.values())) == len(imagenet()):
+    if known.get("tench") == 0 and max(known.values()) == len(imagenet()) - 1:
         for label, (number, names) in enumerate(imagenet().items()):
             for name in (number, *names):
                 found.setdefault(as_word(name), set()).add(label)

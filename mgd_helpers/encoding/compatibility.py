@@ -115,7 +115,7 @@ def latent_shape(pipe: Pipeline) -> tuple[int, int, int] | None:
     return (channels, size, size) if isinstance(size, int) else (channels, *size)
 
 
-def check_images(pipe: Pipeline, images: Tensor) -> None:
+def check_images(pipe: Any, images: Tensor) -> None:
     """Raise `ValueError` for images whose latents would not have the shape that the pipeline denoises."""
     shape, (channels, height, width) = image_shape(pipe), images.shape[1:]
     wanted = pipe.vae.config.in_channels if kind_of(pipe).latent else shape and shape[0]

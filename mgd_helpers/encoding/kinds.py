@@ -129,3 +129,9 @@ def as_denoised(pipe: Any, latents: Float[Tensor, "n ..."]) -> Float[Tensor, "n 
 def denoiser_config(pipe: Any) -> Any:
     """The configuration of the pipeline's denoiser, whatever that is called; `None` where it has none."""
     return getattr(getattr(pipe, "transformer", None) or getattr(pipe, "unet", None), "config", None)
+
+
+def encoder_dtype(pipe: Any) -> str:
+    """The type of the numbers that images are encoded in, or denoised in where there is no autoencoder."""
+    network = getattr(pipe, "vae", None) or getattr(pipe, "unet", None) or getattr(pipe, "transformer", None)
+    return str(getattr(network, "dtype", "float32")).removeprefix("torch.")
