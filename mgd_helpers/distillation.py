@@ -13,6 +13,8 @@ import torch
 
 from mgd_helpers.arguments import flag
 from mgd_helpers.choosing import choose
+from mgd_helpers.commands import call_of
+from mgd_helpers.data.cards import write_card
 from mgd_helpers.data.image_sets import Dataset
 from mgd_helpers.encoding.pipelines import Pipeline
 from mgd_helpers.guidance.factories import Factory
@@ -73,7 +75,7 @@ def distill(
     prompt: str | PathLike | Mapping[str, str] | None = None,
     report: bool = True,
 ) -> Report:
-    """Distil a data set into `images_per_class` images per class: `out/<class name>/<index>.png`, `out/manifest.json`.
+    """Distil a data set into `images_per_class` images per class: `out/<class name>/<index>.png`, and their record.
 
     `data` is a name, a folder or a `Dataset`. `guidance` is one of these names, or a factory of your own:
 
@@ -121,7 +123,7 @@ def distill(
     Raises `ValueError` before any work where something does not fit, where `out` holds images of other settings, and
     where another run is at work there; nothing of others is overwritten.
     """
-    started, report = time.perf_counter(), flag("report", report)
+    given, started, report = dict(locals()), time.perf_counter(), flag("report", report)
     run = resolve(
         data,
         images_per_class=images_per_class,
@@ -142,7 +144,9 @@ def distill(
         prompt=prompt,
         options=dict(zip(OPTIONS, (strength, window, softness, n_neighbors, rank), strict=True)),
     )
-    manifest, new = make(choose(run))
+    manifest, new = make(choose(run), command=call_of(distill, given))
     seconds = time.perf_counter() - started
     worth = kept_or_weighed(run.out, run.data, manifest, pipe=run.pipe, seed=run.settings["seed"]) if report else None
+    if worth is not None:
+        write_card(run.out, manifest)
     return Report(run.out, len(run.files), new, seconds, manifest, worth)
