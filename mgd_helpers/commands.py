@@ -1,6 +1,6 @@
 """A call of this package, written down: as the command that makes the same again, or as Python where a shell cannot.
 
-Only arguments that differ from their defaults stand in it.
+Only arguments that differ from their defaults stand in it. A shell gives the first one by its place, others by name.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def call_of(function: Callable, given: Mapping[str, Any]) -> str:
     positional = [name for name, one in parameters.items() if one.kind is one.POSITIONAL_OR_KEYWORD and name in asked]
     if all(value is not None for value in plain.values()):
         words = ["mgd", function.__name__.replace("_", "-")]
-        options = [word for name in asked if name not in positional for word in _option(name, plain[name])]
-        return shlex.join(words + [str(plain[name]) for name in positional] + options)
+        options = [word for name in asked if name not in positional[:1] for word in _option(name, plain[name])]
+        return shlex.join(words + [str(plain[name]) for name in positional[:1]] + options)
     shown = {name: name if plain[name] is None else repr(plain[name]) for name in asked}
     words = [shown[name] if name in positional else f"{name}={shown[name]}" for name in asked]
     return f"mgd.{function.__name__}({', '.join(words)})"

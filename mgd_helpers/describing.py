@@ -114,11 +114,14 @@ def _plain(folder: Path) -> Description:
 
 
 def _pipeline(folder: Path) -> Description:
-    index, facts = _json(folder / "model_index.json"), _json(folder / "mgd.json")
+    index, facts, work = (_json(folder / name) for name in ("model_index.json", "mgd.json", "training/settings.json"))
+    found = _json(folder / "metrics.json").get("verdict")
     made = [f"class: {index['_class_name']}, diffusers {index.get('_diffusers_version')}"] if index else []
     names = index.get("id2label")
     made += [f"classes: {len(names)}: {_few(list(map(str, names.values())), ', ')}"] if isinstance(names, dict) else []
-    made += [f"{key}: {value if isinstance(value, str) else json.dumps(value)}" for key, value in facts.items()]
+    shown = {key: value for key, value in facts.items() if key != "command"}
+    made += [f"{key}: {value if isinstance(value, str) else json.dumps(value)}" for key, value in shown.items()]
+    made += [f"{found.get('headline')} {found.get('advice')}"] if isinstance(found, dict) else []
     parts = [key for key, value in index.items() if isinstance(value, list) and len(value) == 2 and value[0]]
     missing, damaged, weights = [], [], {}
     for part in parts:
@@ -138,7 +141,7 @@ def _pipeline(folder: Path) -> Description:
         missing=tuple(missing),
         damaged=tuple(damaged),
         finished=bool(index),
-        command=str(facts.get("command", "")),
+        command=with_option(str(facts.get("command") or work.get("command") or ""), "--out", str(folder)),
     )
 
 

@@ -56,11 +56,11 @@ def make(run: Run, *, command: str = "") -> tuple[dict, int]:
         with locked(run.out):
             manifest, lacking = _what_lacks(run)  # again: another run may just have ended
             _warn(run, lacking)
-            clouds = _encode(run, lacking)
-            targets = _cluster(run, clouds)
+            clouds = encode_classes(run, lacking)
+            targets = cluster_classes(run, clouds)
             if run.method == DIFFUSION:
                 manifest = _record(run, manifest, lacking, targets)
-                images_of = functools.partial(_sample_batch, run, clouds=clouds, targets=targets)
+                images_of = functools.partial(sample_batch, run, clouds=clouds, targets=targets)
             else:
                 picks = pick(run.data, run.settings, clouds, clouds, targets, getattr(run.pipe, "vae", None))
                 manifest = _record(run, manifest, lacking, picks)
@@ -76,11 +76,11 @@ def make(run: Run, *, command: str = "") -> tuple[dict, int]:
 def rehearse(run: Run, batches: list[Batch], factories: Iterable[Factory]) -> Iterator[torch.Tensor]:
     """The images of some batches under one guidance after the other; nothing is written."""
     keys = [key for batch in batches for key in batch.wanted]
-    clouds = _encode(run, keys)
-    targets = _cluster(run, clouds)
+    clouds = encode_classes(run, keys)
+    targets = cluster_classes(run, clouds)
     for factory in factories:
         under = dataclasses.replace(run, factory=factory)
-        yield torch.cat([_sample_batch(under, batch, clouds, targets) for batch in batches])
+        yield torch.cat([sample_batch(under, batch, clouds, targets) for batch in batches])
 
 
 def _what_lacks(run: Run) -> tuple[dict, dict[tuple[int, int], str]]:
@@ -108,7 +108,7 @@ def _warn(run: Run, lacking: dict[tuple[int, int], str]) -> None:
         )
 
 
-def _encode(run: Run, lacking: Iterable[tuple[int, int]]) -> dict[int, torch.Tensor]:
+def encode_classes(run: Run, lacking: Iterable[tuple[int, int]]) -> dict[int, torch.Tensor]:
     """The latents of each class that lacks an image: class by class, so that they do not depend on what else lacks."""
     train, labels = run.data.train, sorted({label for label, _ in lacking})
     if run.latents is not None:
@@ -119,7 +119,7 @@ def _encode(run: Run, lacking: Iterable[tuple[int, int]]) -> dict[int, torch.Ten
     return {label: encode(run.pipe.vae, train.of_class(label)) for label in shown}
 
 
-def _cluster(run: Run, clouds: dict[int, torch.Tensor]) -> dict[int, Targets]:
+def cluster_classes(run: Run, clouds: dict[int, torch.Tensor]) -> dict[int, Targets]:
     """The targets of each class. Trees grow one by one: in step they would depend on what else lacks, by rounding."""
     if run.method not in (DIFFUSION, *WITH_TARGETS):
         return {}
@@ -189,7 +189,7 @@ def _sample_and_write(run: Run, manifest: dict, plan: list[Batch], images_of: Ca
     return entry["images"]
 
 
-def _sample_batch(run: Run, batch: Batch, clouds: dict[int, torch.Tensor], targets: dict[int, Targets]) -> torch.Tensor:
+def sample_batch(run: Run, batch: Batch, clouds: dict[int, torch.Tensor], targets: dict[int, Targets]) -> torch.Tensor:
     """All images of a batch, each in its place; guided are the sets that lack one, in full."""
     settings = run.settings
     guidances: dict[int, Any] = {}

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable
+from typing import Any
+
+PATIENCE = 30  # seconds between two lines of progress, where there is no terminal to move a bar in
 
 
 def progress(
@@ -11,11 +15,13 @@ def progress(
 ) -> Iterable:
     """`iterable` under a progress bar that shows up after one second; silent where CI or MGD_QUIET is set.
 
-    Of `total` the first `initial` are done already.
+    In a log, where no bar can move, it is a line now and then. Of `total` the first `initial` are done already.
     """
     from tqdm.auto import tqdm
 
-    options = {"desc": description, "unit": unit, "total": total, "initial": initial}
+    options: dict[str, Any] = {"desc": description, "unit": unit, "total": total, "initial": initial}
+    if _is_a_log():
+        return tqdm(iterable, **options, disable=is_quiet(), delay=PATIENCE, mininterval=PATIENCE, file=_Lines())
     return tqdm(iterable, **options, disable=is_quiet(), delay=1, leave=False)
 
 
@@ -30,3 +36,19 @@ def tell(line: str) -> None:
 def is_quiet() -> bool:
     """Whether progress bars stay silent: in CI, or where MGD_QUIET is set."""
     return any(os.environ.get(name, "0") not in ("", "0", "false") for name in ("CI", "MGD_QUIET"))
+
+
+def _is_a_log() -> bool:
+    """Whether stderr is a file or a pipe, and no notebook shows widgets instead."""
+    return "ipykernel" not in sys.modules and not sys.stderr.isatty()
+
+
+class _Lines:
+    """What tqdm writes, each state of its bar as a line of its own."""
+
+    def write(self, text: str) -> None:
+        if line := text.strip("\r\n\x1b[A "):
+            print(line, file=sys.stderr)
+
+    def flush(self) -> None:
+        sys.stderr.flush()

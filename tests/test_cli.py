@@ -40,7 +40,8 @@ def test_evaluate_prints_one_row_per_folder(digits, tmp_path, capsys):
             folder.mkdir(parents=True)
             image = digits.train.of_class(digit)[0, 0]
             Image.fromarray(((image + 1) * 127.5).round().byte().numpy()).save(folder / "0.png")
-    main(["evaluate", str(tmp_path / "a"), str(tmp_path / "b"), "--against", "digits", "--students", "0"])
+    sets = [str(tmp_path / "a"), str(tmp_path / "b")]
+    main(["evaluate", *sets, "--against", "digits", "--students", "0", "--no-baselines"])
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["images", "student", "student_sd", "nearest_neighbor", "mmd_pixels"]
     assert [line.split()[0] for line in lines[1:3]] == [str(tmp_path / "a"), str(tmp_path / "b")]
@@ -168,9 +169,7 @@ def test_an_interruption_says_how_to_go_on(command, tmp_path, capsys, monkeypatc
 
 
 def test_the_version_is_told(capsys):
-    with pytest.raises(SystemExit) as end:
-        main(["--version"])
-    assert end.value.code == 0
+    main(["--version"])
     assert capsys.readouterr().out == f"mgd {version('mgd-helpers')}\n"
 
 
@@ -179,19 +178,19 @@ def test_wrong_usage_ends_with_status_2(arguments, capsys):
     with pytest.raises(SystemExit) as end:
         main(arguments)
     assert end.value.code == 2
-    assert "usage: mgd" in capsys.readouterr().err
+    assert capsys.readouterr().err.startswith(" ".join(["mgd", *arguments[:1]]).rstrip() + ": ")
 
 
 def test_every_guidance_can_be_chosen(capsys):
-    with pytest.raises(SystemExit):
-        main(["distill", "--help"])
-    assert "{" + ",".join(sorted(GUIDANCES)) + "}" in capsys.readouterr().out
+    main(["distill", "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert ", ".join(GUIDANCES) in told
 
 
 @pytest.mark.slow
 def test_the_package_runs_as_a_module():
     result = subprocess.run([sys.executable, "-m", "mgd_helpers", "--help"], capture_output=True, text=True, check=True)
-    assert result.stdout.startswith("usage: mgd")
+    assert result.stdout.lstrip().startswith("Usage: mgd")
 
 
 @pytest.mark.slow

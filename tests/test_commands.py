@@ -40,6 +40,14 @@ def test_a_call_is_written_down_with_what_differs_from_the_defaults(more, comman
     assert call_of(distill, GIVEN | more) == command
 
 
+def test_the_first_argument_alone_stands_without_its_name():
+    def train(data, out, *, minutes=None):
+        return None
+
+    assert call_of(train, {"data": "a", "out": "b", "minutes": 5}) == "mgd train a --out b --minutes 5"
+    assert call_of(train, {"data": [object()], "out": "b"}) == "mgd.train(data, 'b')"
+
+
 def test_the_words_of_a_command_are_those_that_were_given():
     names = ["a b", "it's", "$HOME", '"', "ä", "*", "--x"]
     for name in names:

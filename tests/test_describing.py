@@ -130,11 +130,19 @@ def test_folders_of_any_method_and_of_none(folder, tmp_path, waves):
 
 def test_a_pipeline_says_its_parts_classes_and_facts_and_what_is_broken(tiny, tmp_path):
     tiny.save_pretrained(tmp_path)
-    (tmp_path / "mgd.json").write_text(json.dumps({"image_size": 16, "trained_on": "waves"}))
+    (tmp_path / "mgd.json").write_text(json.dumps({"image_size": 16, "trained_on": "waves", "command": "mgd train a"}))
+    (tmp_path / "metrics.json").write_text(json.dumps({"verdict": {"headline": "Good enough.", "advice": "Go on."}}))
     found = describe_folder(tmp_path)
     assert (found.kind, found.is_whole) == ("a pipeline", True)
     assert {"vae, bytes of weights", "transformer, bytes of weights"} == set(found.holds)
-    for words in ("class: DiTPipeline", "image_size: 16", "trained_on: waves", "classes: 2: zero, one"):
+    for words in (
+        "class: DiTPipeline",
+        "image_size: 16",
+        "trained_on: waves",
+        "classes: 2: zero, one",
+        "Good enough. Go on.",
+        "again: mgd train a",
+    ):
         assert words in str(found)
     weights = next((tmp_path / "vae").glob("*.safetensors"))
     weights.write_bytes(weights.read_bytes()[:100])
@@ -149,6 +157,7 @@ def test_a_pipeline_says_its_parts_classes_and_facts_and_what_is_broken(tiny, tm
 
 def test_a_training_that_was_stopped_is_no_pipeline_yet(tmp_path):
     (tmp_path / "training").mkdir()
-    (tmp_path / "training/settings.json").write_text("{}")
+    (tmp_path / "training/settings.json").write_text('{"command": "mgd train photos --out there"}')
     found = describe_folder(tmp_path)
     assert (found.kind, found.finished) == ("the training of a pipeline", False)
+    assert str(found).endswith(f"not finished\ngo on: mgd train photos --out {tmp_path}")

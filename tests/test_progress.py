@@ -32,3 +32,16 @@ def test_a_line_is_told_on_the_standard_output_and_silenced_with_the_bars(monkey
     monkeypatch.setenv("MGD_QUIET", quiet)
     tell("one line")
     assert capsys.readouterr() == (said, "")
+
+
+def test_a_log_gets_a_line_now_and_then(monkeypatch, capsys):
+    from mgd_helpers import progress as module
+
+    monkeypatch.delenv("MGD_QUIET", raising=False)
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setattr(module, "_is_a_log", lambda: True)
+    monkeypatch.setattr(module, "PATIENCE", 0)
+    assert list(module.progress(range(3), "count", total=3)) == [0, 1, 2]
+    lines = capsys.readouterr().err.splitlines()
+    assert lines and all(line.startswith("count") and "/3" in line for line in lines)
+    assert "\r" not in "".join(lines)

@@ -103,7 +103,7 @@ def test_only_what_lacks_is_written(run, lacking):
 
 
 def test_batches_hold_whole_sets_and_do_not_depend_on_what_lacks(run, monkeypatch):
-    calls = spy(monkeypatch, "_sample_batch")
+    calls = spy(monkeypatch, "sample_batch")
     folder = run(images_per_class=2).folder
     first = [batch.keys for _, batch, *_ in calls]
     assert first == [[(0, 0), (0, 1)], [(1, 0), (1, 1), (2, 0), (2, 1)]]  # of three sets of two, four fit
@@ -114,7 +114,7 @@ def test_batches_hold_whole_sets_and_do_not_depend_on_what_lacks(run, monkeypatc
 
 
 def test_more_images_than_a_set_holds_are_several_sets_as_even_as_can_be(run, monkeypatch):
-    calls, seeds = spy(monkeypatch, "_sample_batch"), {}
+    calls, seeds = spy(monkeypatch, "sample_batch"), {}
 
     def factory(targets, cloud, seed):
         seeds.setdefault(cloud.sum().item(), []).append((seed, len(targets.nodes)))

@@ -104,6 +104,7 @@ def card(manifest: dict, *, report: str = "") -> str:
         f'["{METADATA}", "*/*.png"]}})\n```\n\n`{METADATA}` gives each image its class and where it comes from, '
         "`manifest.jsonl` also its checksum and what made it; `run.json` has all settings and versions.",
         _table("## Classes", ("class", "label of the pipeline", "images"), _classes(manifest, counts)),
+        _table("## Guidances tried", ("guidance", "options", "accuracy of a quick student"), _tried(manifest)),
         _table("## Settings", ("setting", "value"), _settings(manifest)),
         "## Licence\n\nWhat licence these images have depends on those of the data and of the pipeline that they were "
         "made from. Look both up before you pass the images on.",
@@ -147,6 +148,14 @@ def _classes(manifest: dict, counts: Counter) -> list[tuple]:
     return rows[:LISTED] + ([(f"… and {len(rest)} others", "", sum(row[2] for row in rest))] if rest else [])
 
 
+def _tried(manifest: dict) -> list[tuple]:
+    """What `guidance="auto"` has tried, the one that it chose first."""
+    chosen = manifest.get("chosen") or {}
+    rows = [(row["guidance"], row.get("options", {}), row.get("student")) for row in chosen.get("tried", ())]
+    best = (chosen.get("guidance"), chosen.get("options", {}))
+    return [(f"{row[0]} (chosen)" if row[:2] == best else row[0], *row[1:]) for row in rows]
+
+
 def _settings(manifest: dict) -> list[tuple]:
     apart = ("classes", "class_labels", "scheduler_config")
     rows = [(key, value) for key, value in manifest["settings"].items() if key not in apart and value is not None]
@@ -166,7 +175,7 @@ def _table(title: str, head: tuple, rows: list[tuple]) -> str:
 
 
 def _cell(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
+    text = value if isinstance(value, str) else f"{value:.4g}" if isinstance(value, float) else json.dumps(value)
     return " ".join(text.split()).replace("|", "\\|")
 
 

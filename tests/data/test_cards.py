@@ -18,6 +18,13 @@ def folder(tmp_path):
     return write_images(tmp_path / "set", ImageSet(images, torch.arange(10) % 5), class_names=NAMES)
 
 
+TRIED = [
+    {"guidance": "none", "options": {}, "student": 0.3},
+    {"guidance": "mode", "options": {"strength": 1.0}, "student": 0.88},
+]
+CHOSEN = {"guidance": "mode", "options": {"strength": 1.0}, "tried": TRIED}
+
+
 def manifest_with(**changes):
     settings = {"data": "waves", "classes": ["a"], "class_labels": [3], "guidance": "mode", "steps": 5, "latents": None}
     made = {"versions": {"torch": "2"}, "device": "cpu", "date": "today", "images": 1}
@@ -93,6 +100,7 @@ def test_the_head_of_a_card_is_yaml_and_long_tables_end(classes):
         ),
         ({"command": "mgd distill digits --out 'my set'"}, ["```bash\nmgd distill digits --out 'my set'\n```"]),
         ({"command": "mgd.distill(data, out='a')"}, ["```python\nmgd.distill(data, out='a')\n```"]),
+        ({"chosen": CHOSEN}, ['| mode (chosen) | {"strength": 1.0} | 0.88 |', "| none | {} | 0.3 |"]),
         ({"note": "a | b"}, ["| note | a \\| b |"]),
     ],
 )
