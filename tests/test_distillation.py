@@ -342,7 +342,7 @@ class Unconditional:
         ({"class_labels": [0]}, "class_labels must be one per class, 2; got 1"),
         (
             {"pipeline": Unconditional()},
-            r"pipeline must be latent and class-conditional .* got Unconditional. Steer .* mgd.steer",
+            r"pipeline must be one of diffusers that makes images from noise, .* got Unconditional",
         ),
     ],
 )
