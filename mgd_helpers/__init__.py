@@ -33,6 +33,7 @@ from mgd_helpers.guidance import (
     window,
 )
 from mgd_helpers.lab import setup
+from mgd_helpers.preview import preview
 from mgd_helpers.sampling import sample
 from mgd_helpers.students import Recipe
 from mgd_helpers.tangent import TangentSpace, local_tangent
@@ -72,6 +73,7 @@ __all__ = [
     "measure",
     "paired_difference",
     "pick_targets",
+    "preview",
     "sample",
     "setup",
     "steer",

@@ -15,8 +15,8 @@ import torch
 from mgd_helpers import seeding
 from mgd_helpers._shapes import Tensor
 from mgd_helpers.appraising import SIDE, small
-from mgd_helpers.data.folders import is_record, read_manifest
 from mgd_helpers.data.image_sets import Dataset, ImageSet
+from mgd_helpers.data.records import is_record, read_manifest
 from mgd_helpers.data.splits import SHARE, split_rows
 from mgd_helpers.evaluation.tables import nearest_neighbor_accuracy, student_accuracies
 from mgd_helpers.guidance.factories import GUIDANCES

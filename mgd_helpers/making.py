@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,53 +20,74 @@ import torch
 from mgd_helpers import seeding
 from mgd_helpers.clustering.bisecting import bisect
 from mgd_helpers.clustering.targets import Targets, pick_targets
+from mgd_helpers.data.cards import dress, is_dressed
 from mgd_helpers.data.files import check_folder, checksum, remove_parts, write
-from mgd_helpers.data.folders import MISSING, NOT_MADE, check_unused, faults, maker, read_manifest, write_manifest
 from mgd_helpers.data.images import png
 from mgd_helpers.data.lock import locked
+from mgd_helpers.data.records import (
+    MISSING,
+    NOT_MADE,
+    RUN,
+    add_record,
+    check_inside,
+    check_unused,
+    faults,
+    maker,
+    read_manifest,
+    write_manifest,
+)
 from mgd_helpers.encoding.latents import encode
 from mgd_helpers.guidance.factories import Factory
 from mgd_helpers.manifest import adopt, check_settings
 from mgd_helpers.methods import DIFFUSION, WITH_TARGETS, Picks, pick
 from mgd_helpers.progress import progress
+from mgd_helpers.run_pipelines import asked_for
 from mgd_helpers.runs import Batch, Run
 from mgd_helpers.sampling import sample
 
 
-def make(run: Run) -> tuple[dict, int]:
-    """Make the images that lack in the folder of a run; its manifest, and how many images are new."""
+def make(run: Run, *, command: str = "") -> tuple[dict, int]:
+    """Make the images that lack in the folder of a run; its manifest, and how many images are new.
+
+    `command` is the call that makes them, for the record.
+    """
     manifest, lacking = _what_lacks(run)
     new = 0
     if lacking or not manifest["complete"]:
         with locked(run.out):
             manifest, lacking = _what_lacks(run)  # again: another run may just have ended
             _warn(run, lacking)
-            clouds = _encode(run, lacking)
-            targets = _cluster(run, clouds)
+            clouds = encode_classes(run, lacking)
+            targets = cluster_classes(run, clouds)
             if run.method == DIFFUSION:
                 manifest = _record(run, manifest, lacking, targets)
-                images_of = functools.partial(_sample_batch, run, clouds=clouds, targets=targets)
+                images_of = functools.partial(sample_batch, run, clouds=clouds, targets=targets)
             else:
                 picks = pick(run.data, run.settings, clouds, clouds, targets, getattr(run.pipe, "vae", None))
                 manifest = _record(run, manifest, lacking, picks)
                 images_of = functools.partial(_picked, picks)
+            manifest["command"] = command
             new = _sample_and_write(run, manifest, run.plan(lacking), images_of)
+    elif (run.out / RUN).exists() and not is_dressed(run.out, manifest):
+        with locked(run.out):
+            dress(run.out, manifest)
     return manifest, new
 
 
 def rehearse(run: Run, batches: list[Batch], factories: Iterable[Factory]) -> Iterator[torch.Tensor]:
     """The images of some batches under one guidance after the other; nothing is written."""
     keys = [key for batch in batches for key in batch.wanted]
-    clouds = _encode(run, keys)
-    targets = _cluster(run, clouds)
+    clouds = encode_classes(run, keys)
+    targets = cluster_classes(run, clouds)
     for factory in factories:
         under = dataclasses.replace(run, factory=factory)
-        yield torch.cat([_sample_batch(under, batch, clouds, targets) for batch in batches])
+        yield torch.cat([sample_batch(under, batch, clouds, targets) for batch in batches])
 
 
 def _what_lacks(run: Run) -> tuple[dict, dict[tuple[int, int], str]]:
     """The manifest of the folder, empty where there is none, and which images lack there, with the reason."""
     manifest = read_manifest(run.out)
+    check_inside(run.out, run.files.values())
     if manifest is None:
         check_unused(run.out)
         return {}, dict.fromkeys(run.files, NOT_MADE)
@@ -88,7 +109,7 @@ def _warn(run: Run, lacking: dict[tuple[int, int], str]) -> None:
         )
 
 
-def _encode(run: Run, lacking: Iterable[tuple[int, int]]) -> dict[int, torch.Tensor]:
+def encode_classes(run: Run, lacking: Iterable[tuple[int, int]]) -> dict[int, torch.Tensor]:
     """The latents of each class that lacks an image: class by class, so that they do not depend on what else lacks."""
     train, labels = run.data.train, sorted({label for label, _ in lacking})
     if run.latents is not None:
@@ -99,7 +120,7 @@ def _encode(run: Run, lacking: Iterable[tuple[int, int]]) -> dict[int, torch.Ten
     return {label: encode(run.pipe.vae, train.of_class(label)) for label in shown}
 
 
-def _cluster(run: Run, clouds: dict[int, torch.Tensor]) -> dict[int, Targets]:
+def cluster_classes(run: Run, clouds: dict[int, torch.Tensor]) -> dict[int, Targets]:
     """The targets of each class. Trees grow one by one: in step they would depend on what else lacks, by rounding."""
     if run.method not in (DIFFUSION, *WITH_TARGETS):
         return {}
@@ -111,7 +132,7 @@ def _cluster(run: Run, clouds: dict[int, torch.Tensor]) -> dict[int, Targets]:
 
 def _record(run: Run, before: dict, lacking: Iterable[tuple[int, int]], targets: Mapping[int, Targets | Picks]) -> dict:
     """The manifest to go on with: what is known of earlier images stays, those that lack are listed anew."""
-    labels = dict(zip(run.data.class_names, run.settings.get("class_labels", ()), strict=False))
+    labels = asked_for(run.settings)
     new: dict[str, Any] = {
         "settings": run.settings,
         "note": run.note,
@@ -125,6 +146,9 @@ def _record(run: Run, before: dict, lacking: Iterable[tuple[int, int]], targets:
     if run.chosen:
         manifest["chosen"], guidance = run.chosen, run.chosen["guidance"]
     adopt(run.out, manifest)
+    vouched = Counter(image.get("made_by") for image in manifest["images"])
+    for number, entry in enumerate(manifest["made_by"]):  # a run that was killed had no time to count
+        entry["images"] = max(entry["images"], vouched[number])
     known = {image["file"]: image for image in manifest["images"]}
     rows = {label: run.data.train.rows_of(label).cpu() for label in targets}
     for label, index in lacking:
@@ -146,7 +170,6 @@ def _sample_and_write(run: Run, manifest: dict, plan: list[Batch], images_of: Ca
     device = getattr(run.pipe, "device", run.data.train.images.device)
     entry, records = maker(str(device), images=0), {image["file"]: image for image in manifest["images"]}
     remove_parts(run.out)
-    due = 0.0
     try:
         for batch in progress(plan, f"distill {run.data.name}", unit="batch"):
             images = images_of(batch)
@@ -157,9 +180,9 @@ def _sample_and_write(run: Run, manifest: dict, plan: list[Batch], images_of: Ca
                 content, file = png(images[batch.keys.index(key)]), run.files[key]
                 write(run.out / file, functools.partial(Path.write_bytes, data=content))
                 records[file] |= {"sha256": checksum(content), "made_by": len(manifest["made_by"]) - 1}
+                add_record(run.out, records[file])
                 entry["images"] += 1
-            if time.perf_counter() > due:  # of many images it is long: at most a twentieth of the time
-                due = time.perf_counter() + 20 * write_manifest(run.out, manifest)
+        dress(run.out, manifest)
         manifest["complete"] = True
     finally:
         if entry["images"] or manifest["complete"]:
@@ -167,7 +190,7 @@ def _sample_and_write(run: Run, manifest: dict, plan: list[Batch], images_of: Ca
     return entry["images"]
 
 
-def _sample_batch(run: Run, batch: Batch, clouds: dict[int, torch.Tensor], targets: dict[int, Targets]) -> torch.Tensor:
+def sample_batch(run: Run, batch: Batch, clouds: dict[int, torch.Tensor], targets: dict[int, Targets]) -> torch.Tensor:
     """All images of a batch, each in its place; guided are the sets that lack one, in full."""
     settings = run.settings
     guidances: dict[int, Any] = {}

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from mgd_helpers.data.files import bytes_of, checksum, tensor_hash
-from mgd_helpers.data.folders import MANIFEST, faults, is_record
-from mgd_helpers.data.image_sets import Dataset
+from mgd_helpers.data.files import checksum, tensor_hash
+from mgd_helpers.data.fingerprints import data_hash as data_hash
+from mgd_helpers.data.records import faults, is_record, record_of
 
 # settings that manifests of earlier versions lack
 YOUNG = ("latents", "guidance_code", "package", "encoder_dtype", "set_size")
@@ -30,8 +30,8 @@ def check_settings(out: Path, before: Any, settings: dict) -> None:
     """Raise `ValueError` where `before`, the manifest of `out`, is no record of a run, or one of other settings."""
     if not is_record(before):
         raise ValueError(
-            f"out must be a folder of distill; {str(out)!r} holds a {MANIFEST} without settings, which is of another "
-            "origin. Remove that file, or choose another folder."
+            f"out must be a folder of distill; {str(out)!r} holds a {record_of(out)} without settings, which is of "
+            "another origin. Remove that file, or choose another folder."
         )
     before, settings = before["settings"], json.loads(json.dumps(settings))
     given = [key for key, value in before.items() if value is not None and key not in YOUNG]
@@ -92,14 +92,6 @@ def code_of(thing: Callable) -> tuple[str, list[str]]:
 def plain(value: Any) -> str | int | float | bool | None:
     """A value as JSON can hold it."""
     return value if isinstance(value, str | int | float | bool | None) else str(value)
-
-
-def data_hash(data: Dataset) -> str:
-    """SHA-256 of the training split: a name alone does not say which images a run was made from."""
-    digest = hashlib.sha256()
-    for block in (*data.train.images.split(1000), data.train.labels):
-        digest.update(bytes_of(block))
-    return digest.hexdigest()
 
 
 def _agree(key: str, before: dict, settings: dict) -> bool:

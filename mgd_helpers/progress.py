@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-import time
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterable
+from typing import Any
 
-EVERY = 30.0  # seconds from line to line, where there is no terminal for a bar
+PATIENCE = 30  # seconds between two lines of progress, where there is no terminal to move a bar in
 
 
 def progress(
@@ -15,27 +15,14 @@ def progress(
 ) -> Iterable:
     """`iterable` under a progress bar that shows up after one second; silent where CI or MGD_QUIET is set.
 
-    Of `total` the first `initial` are done already. Where nobody sees a bar, in a file or a pipe, a line is written
-    every half a minute.
+    In a log, where no bar can move, it is a line now and then. Of `total` the first `initial` are done already.
     """
-    if not is_quiet() and not sys.stderr.isatty() and "ipykernel" not in sys.modules:
-        count = len(iterable) if total is None and isinstance(iterable, Sized) else total
-        return _with_lines(iterable, description, unit, count, initial)
     from tqdm.auto import tqdm
 
-    options = {"desc": description, "unit": unit, "total": total, "initial": initial}
+    options: dict[str, Any] = {"desc": description, "unit": unit, "total": total, "initial": initial}
+    if _is_a_log():
+        return tqdm(iterable, **options, disable=is_quiet(), delay=PATIENCE, mininterval=PATIENCE, file=_Lines())
     return tqdm(iterable, **options, disable=is_quiet(), delay=1, leave=False)
-
-
-def _with_lines(iterable: Iterable, description: str, unit: str, total: int | None, initial: int) -> Iterator:
-    begun = told = time.monotonic()
-    for done, item in enumerate(iterable, initial + 1):
-        yield item
-        now = time.monotonic()
-        if now - told >= EVERY:
-            told, rate = now, (done - initial) / (now - begun)
-            left = "" if total is None else f" of {total}, {(total - done) / rate / 60:.1f} minutes left"
-            print(f"{description}: {unit} {done}{left}, {rate:.3g} a second", file=sys.stderr, flush=True)
 
 
 def tell(line: str) -> None:
@@ -49,3 +36,19 @@ def tell(line: str) -> None:
 def is_quiet() -> bool:
     """Whether progress bars stay silent: in CI, or where MGD_QUIET is set."""
     return any(os.environ.get(name, "0") not in ("", "0", "false") for name in ("CI", "MGD_QUIET"))
+
+
+def _is_a_log() -> bool:
+    """Whether stderr is a file or a pipe, and no notebook shows widgets instead."""
+    return "ipykernel" not in sys.modules and not sys.stderr.isatty()
+
+
+class _Lines:
+    """What tqdm writes, each state of its bar as a line of its own."""
+
+    def write(self, text: str) -> None:
+        if line := text.strip("\r\n\x1b[A "):
+            print(line, file=sys.stderr)
+
+    def flush(self) -> None:
+        sys.stderr.flush()

@@ -2,13 +2,32 @@
 
 import json
 
-from mgd_helpers.data.folders import MANIFEST
+from mgd_helpers.data.records import MANIFEST, RECORDS, RUN, read_manifest
+
+# what lies in a folder beside its classes
+BESIDE = {"run.json", "manifest.jsonl", "metadata.jsonl", "contact_sheet.png", "README.md"}
 
 
 def edit(folder, change):
-    manifest = json.loads((folder / MANIFEST).read_text())
+    """Change the record of a folder, as a person with an editor might."""
+    manifest = read_manifest(folder)
     change(manifest)
-    (folder / MANIFEST).write_text(json.dumps(manifest))
+    images = manifest.pop("images", None)
+    (folder / RUN).write_text(json.dumps(manifest))
+    (folder / RECORDS).write_text("".join(f"{json.dumps(image)}\n" for image in images or ()))
+    if images is None:
+        (folder / RECORDS).unlink()
+
+
+def as_one_file(folder, change=lambda manifest: None):
+    """Make the record of a folder that of an earlier version, which had one file, and nothing beside it."""
+    manifest = read_manifest(folder)
+    manifest.pop("command", None)
+    change(manifest)
+    for file in folder.iterdir():
+        if file.is_file():
+            file.unlink()
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1))
 
 
 def flip(path):

@@ -28,7 +28,7 @@ def test_distill_writes_the_folder_and_says_so(data, tiny, tmp_path, capsys):
     arguments = ["--images-per-class", "2", "--out", str(out), "--pipeline", str(tmp_path / "pipe")]
     main(["distill", data, *arguments, "--guidance", "mode", "--steps", "3", "--batch-size", "2", "--seed", "7"])
     assert capsys.readouterr().out.startswith(f"4 images in {out} (4 new")
-    settings = json.loads((out / "manifest.json").read_text())["settings"]
+    settings = json.loads((out / "run.json").read_text())["settings"]
     assert (settings["seed"], settings["steps"], settings["guidance"]) == (7, 3, "mode")
 
 
@@ -40,7 +40,8 @@ def test_evaluate_prints_one_row_per_folder(digits, tmp_path, capsys):
             folder.mkdir(parents=True)
             image = digits.train.of_class(digit)[0, 0]
             Image.fromarray(((image + 1) * 127.5).round().byte().numpy()).save(folder / "0.png")
-    main(["evaluate", str(tmp_path / "a"), str(tmp_path / "b"), "--against", "digits", "--students", "0"])
+    sets = [str(tmp_path / "a"), str(tmp_path / "b")]
+    main(["evaluate", *sets, "--against", "digits", "--students", "0", "--no-baselines"])
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["images", "student", "student_sd", "nearest_neighbor", "mmd_pixels"]
     assert [line.split()[0] for line in lines[1:3]] == [str(tmp_path / "a"), str(tmp_path / "b")]
@@ -168,9 +169,7 @@ def test_an_interruption_says_how_to_go_on(command, tmp_path, capsys, monkeypatc
 
 
 def test_the_version_is_told(capsys):
-    with pytest.raises(SystemExit) as end:
-        main(["--version"])
-    assert end.value.code == 0
+    main(["--version"])
     assert capsys.readouterr().out == f"mgd {version('mgd-helpers')}\n"
 
 
@@ -179,19 +178,19 @@ def test_wrong_usage_ends_with_status_2(arguments, capsys):
     with pytest.raises(SystemExit) as end:
         main(arguments)
     assert end.value.code == 2
-    assert "usage: mgd" in capsys.readouterr().err
+    assert capsys.readouterr().err.startswith(" ".join(["mgd", *arguments[:1]]).rstrip() + ": ")
 
 
 def test_every_guidance_can_be_chosen(capsys):
-    with pytest.raises(SystemExit):
-        main(["distill", "--help"])
-    assert "{" + ",".join(sorted(GUIDANCES)) + "}" in capsys.readouterr().out
+    main(["distill", "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert ", ".join(GUIDANCES) in told
 
 
 @pytest.mark.slow
 def test_the_package_runs_as_a_module():
     result = subprocess.run([sys.executable, "-m", "mgd_helpers", "--help"], capture_output=True, text=True, check=True)
-    assert result.stdout.startswith("usage: mgd")
+    assert result.stdout.lstrip().startswith("Usage: mgd")
 
 
 @pytest.mark.slow
@@ -201,7 +200,7 @@ def test_warnings_are_one_line_without_code(data, tiny, tmp_path):
     arguments = ["distill", data, "--images-per-class", "1", "--out", str(out), "--pipeline", str(tmp_path / "pipe")]
     arguments += ["--steps", "2", "--guidance", "none"]
     main(arguments)
-    next(out.rglob("*.png")).write_bytes(b"")
+    next(out.glob("*/*.png")).write_bytes(b"")
     command = [sys.executable, "-m", "mgd_helpers", *arguments]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stderr.splitlines()
     assert next(line for line in told if "damaged" in line).startswith("mgd distill: 1 images in")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tiny as kinds
 import torch
+from damage import BESIDE
 from PIL import Image
 
 from mgd_helpers.clustering.bisecting import bisect
@@ -18,6 +19,7 @@ from mgd_helpers.clustering.targets import pick_targets
 from mgd_helpers.data.catalog import PROFILES
 from mgd_helpers.data.datasets import load_data
 from mgd_helpers.data.image_sets import Dataset, ImageSet
+from mgd_helpers.data.records import read_manifest
 from mgd_helpers.distillation import distill
 from mgd_helpers.encoding.latents import encode
 from mgd_helpers.encoding.pipelines import weights_hash
@@ -44,7 +46,7 @@ def run(waves, tiny, tmp_path):
 
 
 def files(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.png")}
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.glob("*/*.png")}
 
 
 IN_ORDER = [f"{name}/{index:05d}.png" for name in ("zero", "one") for index in range(3)]
@@ -54,7 +56,8 @@ EXPECTED = set(IN_ORDER)
 def test_the_folder_holds_one_sub_folder_per_class_and_a_manifest(run, waves):
     report = run()
     assert set(files(report.folder)) == EXPECTED
-    assert {path.name for path in report.folder.iterdir()} == {"zero", "one", "manifest.json", "report.json"}
+    assert {path.name for path in report.folder.iterdir()} == {"zero", "one", "report.json", *BESIDE}
+    assert str(report.worth).splitlines()[1] in (report.folder / "README.md").read_text()
     assert (report.images, report.new) == (6, 6)
     assert "6 images in" in str(report)
     with Image.open(report.folder / "zero/00000.png") as image:
@@ -64,7 +67,7 @@ def test_the_folder_holds_one_sub_folder_per_class_and_a_manifest(run, waves):
 
 def test_the_manifest_says_how_each_image_was_made(run, waves, tiny):
     report = run(seed=5)
-    manifest = json.loads((report.folder / "manifest.json").read_text())
+    manifest = read_manifest(report.folder)
     assert manifest == report.manifest
     assert manifest["complete"] is True
     assert manifest["settings"] | {"scheduler_config": None, "data_hash": None, "guidance_code": None} == {
@@ -218,11 +221,11 @@ def test_an_interrupted_run_goes_on_where_it_stopped(run, tiny, tmp_path, monkey
         run(batch_size=1)
     folder = tmp_path / "set"
     assert len(files(folder)) == 3
-    assert json.loads((folder / "manifest.json").read_text())["complete"] is False
+    assert json.loads((folder / "run.json").read_text())["complete"] is False
     report = run(batch_size=1)
     assert report.new == 3
     assert files(folder) == whole
-    assert json.loads((folder / "manifest.json").read_text())["complete"] is True
+    assert json.loads((folder / "run.json").read_text())["complete"] is True
 
 
 def test_a_file_that_exists_is_whole(run, tmp_path, monkeypatch):
@@ -258,13 +261,13 @@ def test_a_file_that_exists_is_whole(run, tmp_path, monkeypatch):
 )
 def test_other_settings_never_go_into_the_same_folder(run, options, changed):
     folder = run().folder
-    before, manifest = files(folder), (folder / "manifest.json").read_bytes()
+    before, record = files(folder), [(folder / name).read_bytes() for name in ("run.json", "manifest.jsonl")]
     with pytest.raises(
         ValueError, match=rf"out must be a folder of the same settings; in .* {changed}.* differ .*Choose another"
     ):
         run(**options)
     assert files(folder) == before
-    assert (folder / "manifest.json").read_bytes() == manifest
+    assert [(folder / name).read_bytes() for name in ("run.json", "manifest.jsonl")] == record
 
 
 def test_a_folder_with_other_files_is_refused_and_left_alone(run, tmp_path):
@@ -338,7 +341,7 @@ class Unconditional:
         ({"class_labels": [0]}, "class_labels must be one per class, 2; got 1"),
         (
             {"pipeline": Unconditional()},
-            r"pipeline must be latent and class-conditional .* got Unconditional. Steer .* mgd.steer",
+            r"pipeline must be one of diffusers that makes images from noise, .* got Unconditional",
         ),
     ],
 )

@@ -2,15 +2,15 @@
 
 import dataclasses
 import io
-import json
 import shutil
 import threading
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from damage import DAMAGE, TORN, edit
+from damage import BESIDE, DAMAGE, TORN, as_one_file
 from PIL import Image
 
 from mgd_helpers import distillation
@@ -18,6 +18,7 @@ from mgd_helpers import making as steps
 from mgd_helpers.data.datasets import read_generated
 from mgd_helpers.data.image_sets import Dataset, ImageSet
 from mgd_helpers.data.lock import locked
+from mgd_helpers.data.records import read_manifest
 from mgd_helpers.distillation import distill
 from mgd_helpers.encoding.latents import encode
 from mgd_helpers.guidance.pulls import ModePull
@@ -55,11 +56,11 @@ def run(three, tiny, tmp_path):
 
 
 def files(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.png") if path.is_file()}
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.glob("*/*.png") if path.is_file()}
 
 
 def manifest_of(folder):
-    return json.loads((folder / "manifest.json").read_text())
+    return read_manifest(folder)
 
 
 def spy(monkeypatch, name):
@@ -96,13 +97,13 @@ def test_only_what_lacks_is_written(run, lacking):
     folder = run().folder
     for name in PATTERNS[lacking]:
         (folder / f"{name}.png").unlink()
-    times = {path: path.stat().st_mtime_ns for path in folder.rglob("*.png")}
+    times = {path: path.stat().st_mtime_ns for path in folder.glob("*/*.png")}
     run()
     assert {path: path.stat().st_mtime_ns for path in times} == times
 
 
 def test_batches_hold_whole_sets_and_do_not_depend_on_what_lacks(run, monkeypatch):
-    calls = spy(monkeypatch, "_sample_batch")
+    calls = spy(monkeypatch, "sample_batch")
     folder = run(images_per_class=2).folder
     first = [batch.keys for _, batch, *_ in calls]
     assert first == [[(0, 0), (0, 1)], [(1, 0), (1, 1), (2, 0), (2, 1)]]  # of three sets of two, four fit
@@ -113,7 +114,7 @@ def test_batches_hold_whole_sets_and_do_not_depend_on_what_lacks(run, monkeypatc
 
 
 def test_more_images_than_a_set_holds_are_several_sets_as_even_as_can_be(run, monkeypatch):
-    calls, seeds = spy(monkeypatch, "_sample_batch"), {}
+    calls, seeds = spy(monkeypatch, "sample_batch"), {}
 
     def factory(targets, cloud, seed):
         seeds.setdefault(cloud.sum().item(), []).append((seed, len(targets.nodes)))
@@ -133,9 +134,7 @@ def test_more_images_than_a_set_holds_are_several_sets_as_even_as_can_be(run, mo
 
 def test_a_folder_from_before_there_were_sets_goes_on(run):
     folder = run().folder
-    manifest = manifest_of(folder)
-    del manifest["settings"]["set_size"]
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    as_one_file(folder, lambda manifest: manifest["settings"].pop("set_size"))
     (folder / "b/00001.png").unlink()
     assert run().new == 1
 
@@ -160,16 +159,16 @@ def test_only_classes_that_lack_an_image_are_encoded_clustered_and_guided(run, t
 
 def test_a_finished_folder_is_recognised_without_work(run, monkeypatch):
     folder = run().folder
-    before = (folder / "manifest.json").read_bytes()
+    before = (folder / "run.json").read_bytes()
     for name in ("encode", "bisect", "locked", "write_manifest"):
         monkeypatch.setattr(steps, name, None)
     assert run().new == 0
-    assert (folder / "manifest.json").read_bytes() == before
+    assert (folder / "run.json").read_bytes() == before
 
 
 def test_every_call_that_makes_images_is_recorded_and_no_other(run, monkeypatch):
     first = run().manifest["made_by"]
-    monkeypatch.setattr("mgd_helpers.data.folders.package_versions", lambda: {"torch": "99"})
+    monkeypatch.setattr("mgd_helpers.data.records.package_versions", lambda: {"torch": "99"})
     assert run().manifest["made_by"] == first
     folder = run().folder
     (folder / "a/00001.png").unlink()
@@ -216,20 +215,28 @@ def test_an_unfinished_folder_is_not_evaluated(run, three):
 
 
 @pytest.mark.parametrize("how", TORN)
-def test_a_torn_manifest_is_named(run, how):
+@pytest.mark.parametrize("file", ["run.json", "manifest.jsonl", "manifest.json"])
+def test_a_torn_manifest_is_named(run, file, how):
     folder = run().folder
-    TORN[how](folder / "manifest.json")
+    if file == "manifest.json":
+        as_one_file(folder)
+    if (file, how) == ("manifest.jsonl", "empty"):
+        return  # a list of no images
+    TORN[how](folder / file)
     before = files(folder)
-    with pytest.raises(ValueError, match=r"manifest.json' must be a manifest .*cannot be read.*choose another folder"):
+    with pytest.raises(ValueError, match=rf"{file}' must be a manifest .*cannot be read.*choose another folder"):
         run()
     assert files(folder) == before
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", "5", '"text"', '{"images": []}'])
-def test_a_manifest_of_others_is_named(run, content):
+@pytest.mark.parametrize("file", ["run.json", "manifest.json"])
+def test_a_manifest_of_others_is_named(run, file, content):
     folder = run().folder
-    (folder / "manifest.json").write_text(content)
-    with pytest.raises(ValueError, match=r"holds a manifest.json without settings.*choose another folder"):
+    as_one_file(folder)
+    (folder / "manifest.json").rename(folder / file)
+    (folder / file).write_text(content)
+    with pytest.raises(ValueError, match=rf"holds a {file} without settings.*choose another folder"):
         run()
 
 
@@ -254,7 +261,7 @@ def as_before(manifest):
 def test_a_folder_of_the_version_before_is_read_and_goes_on(run, three):
     folder = run().folder
     whole, versions = files(folder), manifest_of(folder)["made_by"][0]["versions"]
-    edit(folder, as_before)
+    as_one_file(folder, as_before)
     assert len(read_generated(folder, three)) == 15
     assert run().new == 0
     (folder / "a/00003.png").unlink()
@@ -297,12 +304,12 @@ def test_a_finished_folder_may_be_asked_for_while_it_is_locked(run):
         assert run().new == 0
 
 
-@pytest.mark.parametrize("left", [".manifest.json.part", ".manifest.json.0123456789ab.part"])
+@pytest.mark.parametrize("left", [".run.json.part", ".manifest.jsonl.0123456789ab.part"])
 def test_what_a_full_disk_left_is_taken_away(run, tmp_path, left):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / left).write_text("{")
     assert run().new == 15
-    assert {path.name for path in (tmp_path / "set").iterdir()} == {"a", "b", "c", "manifest.json"}
+    assert {path.name for path in (tmp_path / "set").iterdir()} == {"a", "b", "c", "report.json", *BESIDE}
 
 
 def nan_guidance(targets, cloud, seed):
@@ -358,7 +365,7 @@ def test_strange_names_stay_inside_and_come_back(run, three, tmp_path):
     names = ("../x", "Cat", "cat")
     data = Dataset("strange", three.train, three.test, names)
     report = run(data=data)
-    assert {path.parent.parent for path in tmp_path.rglob("*.png")} == {tmp_path / "set"}
+    assert {path.parent.parent for path in tmp_path.rglob("0*.png")} == {tmp_path / "set"}
     assert len(files(report.folder)) == report.images == 15
     assert report.labels == {"../x": 0, "Cat": 1, "cat": 1}
     assert [image["class"] for image in report.manifest["images"]] == [name for name in names for _ in range(5)]
@@ -408,3 +415,97 @@ def test_images_written_before_a_failure_are_vouched_for(run, monkeypatch, tmp_p
     manifest = manifest_of(tmp_path / "set")
     assert (manifest["complete"], manifest["made_by"][0]["images"]) == (False, 2)
     assert run().new == 13
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.fixture
+def kill(monkeypatch):
+    """After so many files and lines nothing more is written, as if the process had been killed."""
+
+    def after(count):
+        done, replace, add = [], Path.replace, steps.add_record
+
+        def dying(original):
+            def step(*rows):
+                if len(done) >= count:
+                    raise Killed
+                done.append(rows)
+                return original(*rows)
+
+            return step
+
+        monkeypatch.setattr(Path, "replace", dying(replace))
+        monkeypatch.setattr(steps, "add_record", dying(add))
+        return done
+
+    return after
+
+
+STATES = {"nothing": range(15), "a part": range(0, 11, 2), "an earlier version": range(1, 11, 2)}
+
+
+@pytest.mark.parametrize(("before", "count"), [(state, count) for state, counts in STATES.items() for count in counts])
+def test_killed_between_any_two_writes_the_same_call_ends_in_the_same_folder(
+    run, tmp_path, monkeypatch, kill, count, before
+):
+    options = {"data": two(), "images_per_class": 2, "class_labels": [0, 1], "steps": 1, "guidance": "none"}
+    folder = run(**options).folder
+    whole, listed = files(folder), [image["file"] for image in manifest_of(folder)["images"]]
+    if before == "nothing":
+        shutil.rmtree(folder)
+    else:
+        (folder / "b/00000.png").unlink()
+    if before == "an earlier version":
+        as_one_file(folder)
+    done = kill(count)
+    try:
+        run(**options)
+    except Killed:
+        assert len(done) == count
+    monkeypatch.undo()
+    manifest = run(**options).manifest
+    assert files(folder) == whole
+    assert manifest == manifest_of(folder)
+    assert (manifest["complete"], [image["file"] for image in manifest["images"]]) == (True, listed)
+    assert {path.name for path in folder.iterdir()} == {"a", "b", "report.json", *BESIDE}
+    assert sum(entry["images"] for entry in manifest["made_by"]) >= 4
+    assert run(**options).new == 0
+
+
+def two():
+    images = torch.rand(4, 1, 16, 16, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    part = ImageSet(images, torch.arange(4) % 2)
+    return Dataset("two", part, part.take([]), ("a", "b"))
+
+
+def test_what_is_shown_beside_the_images_comes_back(run):
+    folder = run().folder
+    beside = {name: (folder / name).read_bytes() for name in BESIDE}
+    for name in ("metadata.jsonl", "contact_sheet.png", "README.md"):
+        (folder / name).unlink()
+        assert run().new == 0
+        (folder / name).write_bytes(b"")
+        assert run().new == 0
+        assert {name: (folder / name).read_bytes() for name in BESIDE} == beside
+
+
+def test_without_the_list_of_images_they_are_made_again(run):
+    folder = run().folder
+    whole = files(folder)
+    (folder / "manifest.jsonl").unlink()
+    assert run().new == 15
+    assert files(folder) == whole
+
+
+def test_a_class_that_is_a_link_to_elsewhere_is_refused_before_any_work(run, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    folder = run().folder
+    shutil.rmtree(folder / "b")
+    (folder / "b").symlink_to(tmp_path / "elsewhere")
+    monkeypatch.setattr(steps, "encode", None)
+    with pytest.raises(ValueError, match="out must hold folders of its own"):
+        run()
+    assert not list((tmp_path / "elsewhere").iterdir())

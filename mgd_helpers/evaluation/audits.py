@@ -9,6 +9,7 @@ import dataclasses
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import torch
 from mgd_helpers import arguments
 from mgd_helpers._shapes import Tensor
 from mgd_helpers.data.image_sets import Dataset, ImageSet
+from mgd_helpers.data.splits import SHARE
 from mgd_helpers.evaluation.copies import find_copies
 from mgd_helpers.evaluation.fidelity import NamedFeatures, name_and_function
 from mgd_helpers.evaluation.intervals import Interval
@@ -33,7 +35,8 @@ class Audit:
     `held_out_median` and `held_out_low` are the means of the same over draws of as many held-out images, with the range
     of 95 % of the draws. `nearer_share` of the generated images lie nearer than `near`, as 5 % of fresh images would.
     `near_duplicates` are pairs (generated row, training row) below `duplicate`, `repeats` such pairs within the set.
-    `membership_auc` compares `members` training images with the held-out ones; NaN where no student was trained.
+    `membership_auc` compares `members` training images with the held-out ones; NaN where no student was trained. `note`
+    says what else counts: that a set was made from other data, or that the test images were held out for this.
     """
 
     images: int
@@ -53,6 +56,7 @@ class Audit:
     members: int
     membership_auc: float
     membership_auc_interval: Interval
+    note: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """The fields by name, for a table or for JSON."""
@@ -73,7 +77,7 @@ class Audit:
         if not math.isnan(self.membership_auc):
             area = value(self.membership_auc, self.membership_auc_interval)
             lines.append(f"  membership AUC ({self.members} members): {area}; 0.5 is chance")
-        return "\n".join(lines)
+        return "\n".join([*lines, self.note] if self.note else lines)
 
 
 def audit(
@@ -87,6 +91,7 @@ def audit(
     rounds: int = 200,
     seed: int = 0,
     device: str | torch.device | None = None,
+    split: float | Real | None = SHARE,
 ) -> Audit:
     """Ask whether `generated` memorises the training split of `against`; its test split says what chance would give.
 
@@ -110,12 +115,14 @@ def audit(
     It is chance only if members and test images are alike in all but membership: rows chosen for being typical, such as
     medoids, or another mix of classes, move it without any leak.
 
+    Data without a test split are split: `split` is the share of each class that is held out, `None` for no such thing.
+
     Raises `ValueError` without a test split, where that lacks a class of `generated`, and for images that do not fit.
     """
     students, seed = arguments.whole("students", students, at_least=0), arguments.whole("seed", seed, at_least=0)
     rounds, recipe = arguments.whole("rounds", rounds, at_least=1), checked_recipe(recipe)
     name, _ = name_and_function(features)
-    reading = read_sets({"generated": generated}, against=against, device=device, every_class=False)
+    reading = read_sets({"generated": generated}, against=against, device=device, every_class=False, split=split)
     data = dataclasses.replace(reading.data, train=reading.data.train.to(reading.device))
     images, rows = reading.sets["generated"], read_rows("members", members, of=len(data.train))
     if missing := sorted(set(images.labels.tolist()) - set(data.test.labels.tolist())):
@@ -133,4 +140,5 @@ def audit(
         members=len(rows),
         membership_auc=area,
         membership_auc_interval=interval,
+        note=reading.note,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from mgd_helpers import arguments
 from mgd_helpers._shapes import Int, Tensor
 from mgd_helpers.data.datasets import load_data, read_generated
 from mgd_helpers.data.image_sets import Dataset, ImageSet, image_set
+from mgd_helpers.data.splits import split_rows
+from mgd_helpers.evaluation.origins import origin_notes, record_of
 
 Source = str | Path | ImageSet
 
@@ -21,30 +23,36 @@ Source = str | Path | ImageSet
 class Reading:
     """`sets` by name and the `data` they are measured against, float32 and on one `device`, without gradients.
 
-    The training images stay where they lie; whoever needs them moves them. `note` is what a table has to say.
+    The training images stay where they lie; whoever needs them moves them. `note` is what a table has to say, and
+    `records` what the folders among the sets say of themselves.
     """
 
     sets: dict[str, ImageSet]
     data: Dataset
     device: torch.device
     note: str
+    records: dict[str, dict] = field(default_factory=dict)
 
 
-def read_sets(generated: Any, *, against: Any, device: Any = None, every_class: bool = True) -> Reading:
+def read_sets(
+    generated: Any, *, against: Any, device: Any = None, every_class: bool = True, split: Any = None
+) -> Reading:
     """Open one set (a `Source`), or several {name: set}, and the data; refuse what does not fit before any work.
 
     A set is an `ImageSet`, or a folder with one sub-folder per class (`data.read_generated`); one without a name is
     called by its folder, or `generated`. `against` is whatever `load_data` reads, or a `Dataset`, with a test split.
+    Of data without a test split `split` is the share that is held out, drawn class by class (`data.splits`, seed 0).
     `device` is by default that of the test images. With `every_class` a set must hold all classes of the data.
 
     Raises `ValueError` for anything else: no images, another size, unknown labels, a folder of `distill` that lacks
-    images. That a set *is* the test split is said in `note`.
+    images. That a set *is* the test split is said in `note`, and that it was made from other data.
 
     >>> data = load_data("digits")
     >>> read_sets({"all": data.train}, against=data).sets["all"].images.shape
     torch.Size([1500, 1, 32, 32])
     """
-    data = _data(against)
+    whole = _data(against, split)
+    data, split_note = _with_test(whole, split)
     device = data.test.images.device if device is None else arguments.device("device", device)
     if not isinstance(generated, Mapping):
         generated = {str(generated) if isinstance(generated, str | Path) else "generated": generated}
@@ -53,11 +61,13 @@ def read_sets(generated: Any, *, against: Any, device: Any = None, every_class: 
     sets = {name: _set(name, source, data) for name, source in generated.items()}
     for name, images in sets.items():
         _check_fits(name, images, data, every_class)
+    records = {name: record_of(source) for name, source in generated.items()}
+    said = origin_notes(records, data, whole)
     data = replace(data, train=_plain(data.train), test=_plain(data.test).to(device))
     sets = {name: _plain(images).to(device) for name, images in sets.items()}
     copies = [name for name, images in sets.items() if torch.equal(images.images, data.test.images)]
     note = [f"{', '.join(map(repr, copies))} is the test split itself, and its scores no measure."] if copies else []
-    return Reading(sets, data, device, " ".join([data.note, *note] if data.note else note))
+    return Reading(sets, data, device, " ".join(filter(None, [data.note, split_note, *said, *note])), records)
 
 
 def read_rows(name: str, rows: Any, *, of: int) -> Int[Tensor, " k"]:
@@ -81,7 +91,7 @@ def read_rows(name: str, rows: Any, *, of: int) -> Int[Tensor, " k"]:
     return found
 
 
-def _data(against: Any) -> Dataset:
+def _data(against: Any, split: Any) -> Dataset:
     if isinstance(against, ImageSet):
         raise ValueError(
             "against must be a Dataset, a data set by name or a folder; got an ImageSet. "
@@ -91,9 +101,21 @@ def _data(against: Any) -> Dataset:
         data = against if isinstance(against, Dataset) else load_data(against)
     except ValueError as error:
         raise ValueError(f"against: {error}") from error
-    if len(data.test) == 0:
-        raise ValueError(f"against must have a test split; {data.name!r} has none. Pass a Dataset with .test filled.")
+    if len(data.test) == 0 and split is None:
+        raise ValueError(
+            f"against must have a test split; {data.name!r} has none. Pass a Dataset with .test filled, or split=0.2, "
+            "which holds out a part of its images."
+        )
     return data
+
+
+def _with_test(data: Dataset, split: Any) -> tuple[Dataset, str]:
+    """The data with a test split, which is a part of them where they have none, and a sentence that says so."""
+    if len(data.test):
+        return data, ""
+    kept, held_out = split_rows(data.train.labels, split, seed=0)
+    note = f"{data.name!r} has no test split: {len(held_out)} of its {len(data.train)} images are held out for it."
+    return replace(data, train=data.train.take(kept), test=data.train.take(held_out)), note
 
 
 def _set(name: str, source: Any, data: Dataset) -> ImageSet:

@@ -6,8 +6,9 @@ Rows are paired: every set is learnt by students of the same seeds. The accuracy
 from __future__ import annotations
 
 import inspect
-import numbers
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,12 @@ import torch
 from mgd_helpers import arguments, seeding
 from mgd_helpers._shapes import Float, Int, Tensor
 from mgd_helpers.data.image_sets import Dataset, ImageSet, image_set
+from mgd_helpers.data.splits import SHARE
+from mgd_helpers.encoding.pipelines import Pipeline
 from mgd_helpers.evaluation import fidelity, precision_recall
+from mgd_helpers.evaluation.baseline_rows import baseline_sets
 from mgd_helpers.evaluation.fidelity import NamedFeatures, feature_rows, name_and_function
+from mgd_helpers.evaluation.origins import pipeline_of
 from mgd_helpers.evaluation.reading import Reading, Source, read_sets
 from mgd_helpers.linalg import nearest, two_sets
 from mgd_helpers.students.recipes import Recipe, checked_recipe
@@ -41,12 +46,20 @@ def evaluate(
     metrics: Metrics | None = None,
     recipe: Recipe = Recipe(),  # noqa: B008  (frozen)
     device: str | torch.device | None = None,
+    baselines: bool = True,
+    pipeline: str | Path | Pipeline | None = None,
+    split: float | Real | None = SHARE,
 ) -> pandas.DataFrame:
-    """Compare one set, or several by name, with the real data set `against`; one row per set.
+    """Compare one set, or several by name, with the real data set `against`; one row per set, and some of real images.
 
     A set is a folder with one sub-folder per class (made by any method; sub-folders are matched by class name), or an
     `ImageSet`. `features` (name, function of images) are pixels by default, and are asked for 500 images at a time.
     `recipe` says how the students are trained, `device` where all is computed: by default where the test images lie.
+
+    With `baselines` the table has rows of real images, as many of each class as the sets have: `random real`, `herding`
+    and `through autoencoder`, which are the random real images encoded and decoded by `pipeline`. That is by default
+    the one that a folder's record names, if it is shipped or lies on this machine. Of data without a test split a share
+    is held out, `split` of each class, which the note says; `None` refuses such data.
 
     Columns: `images`; `student`, the mean accuracy of `students` ConvNet-3 on the held-out test split; `student_sd`,
     its standard deviation over their seeds; `student_<seed>`, the accuracy of each, `student_0` and so on;
@@ -55,24 +68,31 @@ def evaluate(
     training images for the real ones, take the place of MMD. The single accuracies of several sets are what
     `paired.paired_difference` compares.
 
-    `attrs` of the table say what it was made with: `against`, the data set; `test_images`, how many; and its `note`.
+    `attrs` of the table say what it was made with: `against`, the data set; `test_images`, how many; and its `note`,
+    which also says where a set was made from other data, or is the test split itself.
 
     >>> from mgd_helpers.data import load_data
-    >>> table = evaluate(load_data("digits").train, against="digits", students=0)
+    >>> table = evaluate({"all": load_data("digits").train}, against="digits", students=0, baselines=False)
     >>> table.round(2)["nearest_neighbor"].item(), table.attrs["test_images"]
     (0.99, 297)
     """
     students, seed = arguments.whole("students", students, at_least=0), arguments.whole("seed", seed, at_least=0)
     recipe, (name, function) = checked_recipe(recipe), name_and_function(features)
     metrics = _functions({f"mmd_{name}": fidelity.mmd} if metrics is None else metrics)
-    reading = read_sets(generated, against=against, device=device)
+    baselines = arguments.flag("baselines", baselines)
+    reading = read_sets(generated, against=against, device=device, split=split)
+    sets, said = dict(reading.sets), ""
+    if baselines:
+        pipeline = pipeline_of(reading.records) if pipeline is None else pipeline
+        beside, said = baseline_sets(reading, pipeline=pipeline, seed=seed)
+        sets |= beside
     data, train = reading.data, reading.data.train
     chosen = torch.randperm(len(train), generator=seeding.generator(0))[:REAL_ROWS].sort().values
     chosen = chosen.to(train.images.device)
     real = ImageSet(train.images[chosen], train.labels[chosen]).to(reading.device)
     real_rows = feature_rows(real.images, function)
     rows: dict[str, dict[str, Any]] = {}
-    for row, images in reading.sets.items():
+    for row, images in sets.items():
         accuracies = student_accuracies(images, data, students=students, seed=seed, recipe=recipe)
         scores = torch.tensor(accuracies)
         rows[row] = {
@@ -83,7 +103,7 @@ def evaluate(
             "nearest_neighbor": nearest_neighbor_accuracy(images, data.test),
         }
         _add(rows[row], metrics, feature_rows(images.images, function), images.labels, real_rows, real.labels)
-    return _table(rows, reading)
+    return _table(rows, replace(reading, note=" ".join(filter(None, [reading.note, said]))))
 
 
 def measure(
@@ -93,12 +113,13 @@ def measure(
     features: NamedFeatures | None = None,
     metrics: Metrics | None = None,
     device: str | torch.device | None = None,
+    split: float | Real | None = SHARE,
 ) -> pandas.DataFrame:
     """Measure how far one set, or several by name, are from the test split of `against`; one row per set, no student.
 
-    Sets are given as to `evaluate`; columns are those of `distances`. `features` (name, function of images) should be
-    a network's, and the caption of the table should say which; without them distances are those of pixels. Compare
-    rows of equally many images only. Needs torchmetrics, and six images per set.
+    Sets and `split` are given as to `evaluate`; columns are those of `distances`. `features` (name, function of images)
+    should be a network's, and the caption of the table should say which; without them distances are those of pixels.
+    Compare rows of equally many images only. Needs torchmetrics, and six images per set.
 
     `metrics` {name: function} are measured instead, whatever they need. A function gets, by keyword, those of four
     things that it names: `generated` and `real`, features [n, d] and [m, d], float32 or float64, on the device; and
@@ -115,7 +136,7 @@ def measure(
     """
     name, function = name_and_function(features)
     metrics = _functions({"distances": distances} if metrics is None else metrics)
-    reading = read_sets(generated, against=against, device=device)
+    reading = read_sets(generated, against=against, device=device, split=split)
     test = reading.data.test
     real = feature_rows(test.images, function)
     rows: dict[str, dict[str, Any]] = {}
@@ -198,7 +219,7 @@ def _add(
         for column, value in columns.items():
             if isinstance(value, Tensor) and value.numel() == 1:
                 value = value.item()
-            if isinstance(value, bool) or not isinstance(value, numbers.Real):
+            if isinstance(value, bool) or not isinstance(value, Real):
                 raise ValueError(f"metrics[{name!r}] must return a number, or a dictionary of them; got {value!r}.")
             if column in row:
                 raise ValueError(

@@ -16,10 +16,12 @@ from typing import Any
 import torch
 
 from mgd_helpers import arguments
+from mgd_helpers.commands import call_of
 from mgd_helpers.data.files import check_folder
 from mgd_helpers.data.image_sets import Dataset
 from mgd_helpers.data.lock import locked
 from mgd_helpers.encoding.callers import NULL_CLASS
+from mgd_helpers.encoding.facts import write_facts
 from mgd_helpers.encoding.latents import encode
 from mgd_helpers.progress import tell
 from mgd_helpers.training.architectures import make_scheduler
@@ -71,6 +73,7 @@ def train(
     Raises `ValueError` before any work for data without training images, with more than 1000 classes, or of a size that
     does not fit; and where the folder holds the training of other data or settings, or another process is at work.
     """
+    command = call_of(train, dict(locals()))
     device = arguments.device("device", device or ("cuda" if torch.cuda.is_available() else "cpu"))
     if minutes is not None:
         minutes = arguments.number("minutes", minutes, above=0, remedy="Ten are few, and sixty many.")
@@ -83,11 +86,14 @@ def train(
     if seed is not None:
         asked = replace(asked, seed=arguments.whole("seed", seed, at_least=0))
     crew = crew_for(device, precision)
-    done = build(data, out, settings=asked, work=work, crew=crew, minutes=minutes, smaller=settings is None)
+    how: dict[str, Any] = {"minutes": minutes, "smaller": settings is None, "command": command}
+    done = build(data, out, settings=asked, work=work, crew=crew, **how)
     if not crew.is_main:
         return done
     with locked(work, name="work"):
-        return replace(done, metrics=write_report(data, done, crew=crew, told=told))
+        metrics = write_report(data, done, crew=crew, told=told)
+        write_facts(out, command=command)
+        return replace(done, metrics=metrics)
 
 
 def build(
@@ -99,8 +105,11 @@ def build(
     crew: Crew,
     minutes: float | None = None,
     smaller: bool = False,
+    command: str = "",
 ) -> Trained:
     """The training itself, without a look at what became of it; `smaller` networks may be taken to keep to `minutes`.
+
+    `command` is the call that goes on with it, for the record.
 
     Raises `ValueError` as `train` does.
     """
@@ -117,7 +126,7 @@ def build(
             settings = plan(data, minutes, settings=settings, crew=crew, smaller=smaller)
         crew.wait()  # all have looked before the first one writes
         if crew.is_main:
-            record(work, now, known or settings)
+            record(work, now, known or settings, command=command)
             if minutes is not None:
                 steps = f"{settings.vae_steps} steps of the autoencoder, {settings.dit_steps} of the denoiser"
                 tell(f"In {minutes:g} minutes: {steps}.")

@@ -46,7 +46,7 @@ def recorded(work: Path, now: dict[str, Any]) -> Settings | None:
     return Settings(**found | {"vae_channels": tuple(found["vae_channels"])})
 
 
-def record(work: Path, now: dict[str, Any], settings: Settings) -> None:
-    """Write down what is trained in a folder, and with which settings."""
-    text = json.dumps(now | asdict(settings), indent=1) + "\n"
+def record(work: Path, now: dict[str, Any], settings: Settings, *, command: str = "") -> None:
+    """Write down what is trained in a folder, with which settings, and by which call."""
+    text = json.dumps(now | asdict(settings) | {"command": command}, indent=1) + "\n"
     write(work / FILE, lambda part: part.write_text(text, encoding="utf-8"))

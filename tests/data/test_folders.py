@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 import torch
-from damage import DAMAGE, TORN, edit
+from damage import DAMAGE, TORN, as_one_file, edit
 from PIL import Image
 
 from mgd_helpers.data.datasets import load_data, read_generated
-from mgd_helpers.data.folders import MANIFEST, check_unused, faults, read_manifest
 from mgd_helpers.data.image_sets import ImageSet
+from mgd_helpers.data.records import RECORDS, RUN, faults, read_manifest
 from mgd_helpers.data.saving import write_images
 
 
@@ -42,10 +42,10 @@ def test_foreign_pictures_are_named(folder, waves):
     (folder / "cat").mkdir()
     for name in ("one/photo.JPG", "cat/0.png"):
         Image.fromarray(np.zeros((16, 16), np.uint8)).save(folder / name)
-    with pytest.raises(ValueError, match=r"; not of this run: cat/0.png, one/photo.JPG\..*take out manifest.json to"):
+    with pytest.raises(ValueError, match=r"; not of this run: cat/0.png, one/photo.JPG\..*take out run.json to"):
         read_generated(folder, waves)
     (folder / "cat/0.png").unlink()
-    (folder / MANIFEST).unlink()
+    (folder / RUN).unlink()
     (folder / "cat").rmdir()
     assert len(read_generated(folder, waves)) == 13
 
@@ -63,7 +63,7 @@ def test_a_manifest_of_an_earlier_version_has_no_checksums(folder, waves):
         for image in manifest["images"]:
             del image["sha256"]
 
-    edit(folder, forget)
+    as_one_file(folder, forget)
     assert len(read_generated(folder, waves)) == 12
     (folder / "one/00001.png").write_bytes(b"half")
     (folder / "one/00002.png").unlink()
@@ -81,14 +81,15 @@ def test_images_that_nobody_has_vouched_for_are_not_made_yet(folder, waves):
 
 @pytest.mark.parametrize("how", TORN)
 def test_a_manifest_that_cannot_be_read_is_named(folder, how):
-    TORN[how](folder / MANIFEST)
-    with pytest.raises(ValueError, match=r"manifest.json' must be a manifest .* cannot be read.*Take it out"):
+    TORN[how](folder / RUN)
+    with pytest.raises(ValueError, match=r"run.json' must be a manifest .* cannot be read.*Take it out"):
         load_data(folder)
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", "5", '{"name": "My page", "icons": []}'])
 def test_manifests_of_others_say_nothing(folder, content):
-    (folder / MANIFEST).write_text(content)
+    (folder / RUN).write_text(content)
+    (folder / RECORDS).unlink()
     assert load_data(folder).class_names == ("one", "zero")
 
 
@@ -101,29 +102,21 @@ def test_a_manifest_does_not_lead_out_of_its_folder(folder, file):
         load_data(folder)
 
 
-@pytest.mark.parametrize("key", ["settings", "images"])
-def test_a_manifest_that_lost_a_part_is_none_of_others(folder, key):
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [("settings", "must name the classes"), ("images", "manifest.jsonl, the list of its images")],
+)
+def test_a_manifest_that_lost_a_part_is_none_of_others(folder, key, words):
     edit(folder, lambda manifest: manifest.pop(key))
-    with pytest.raises(ValueError, match=r"manifest\.json must name the classes"):
+    with pytest.raises(ValueError, match=words):
         load_data(folder)
 
 
 @pytest.mark.parametrize("settings", [None, 5, {}, {"classes": "ab"}, {"classes": [1]}, {"classes": ["zero"]}])
 def test_a_manifest_says_its_classes(folder, settings):
     edit(folder, lambda manifest: manifest.update(settings=settings))
-    with pytest.raises(ValueError, match=r"manifest\.json must name the classes"):
+    with pytest.raises(ValueError, match="must name the classes"):
         load_data(folder)
-
-
-def test_a_folder_with_what_a_killed_run_left_is_unused(tmp_path):
-    check_unused(tmp_path / "new")
-    check_unused(tmp_path)
-    for name in (".lock", ".manifest.json.part", ".manifest.json.0123456789ab.part"):
-        (tmp_path / name).write_text("")
-    check_unused(tmp_path)
-    (tmp_path / "thesis.txt").write_text("")
-    with pytest.raises(ValueError, match=r"out must be a new or empty folder, or one made by the same call; .* other"):
-        check_unused(tmp_path)
 
 
 def test_empty_images_of_a_record_are_none(tmp_path):

@@ -34,7 +34,7 @@ def test_names_come_back_whatever_they_are(waves, tmp_path):
     names = ("../x", "", "a/b", "Cat", "cat", "train", "CON", "10", "2")
     images = ImageSet(waves.train.images[:9], torch.arange(9))
     folder = write_images(tmp_path / "out", images, class_names=names)
-    assert {path.parent.parent for path in tmp_path.rglob("*.png")} == {folder}
+    assert {path.parent.parent for path in tmp_path.glob("**/*/*/*.png")} == {folder}
     found = load_data(folder)
     assert found.class_names == names
     assert torch.equal(found.train.images, on_the_grid(images.images))
@@ -43,7 +43,7 @@ def test_names_come_back_whatever_they_are(waves, tmp_path):
 def test_names_of_splits_come_back(waves, tmp_path):
     folder = write_images(tmp_path, waves.train, class_names=("train", "test"))
     assert load_data(folder).class_names == ("train", "test")
-    (folder / "manifest.json").unlink()
+    (folder / "run.json").unlink()
     assert len(load_data(folder).train) == 12  # and are no splits without it, either
 
 
@@ -73,7 +73,7 @@ def test_other_images_go_elsewhere(waves, tmp_path):
 
 def test_the_manifest_says_what_wrote_it(waves, tmp_path):
     write_images(tmp_path, waves.train, class_names=waves.class_names)
-    (entry,) = json.loads((tmp_path / "manifest.json").read_text())["made_by"]
+    (entry,) = json.loads((tmp_path / "run.json").read_text())["made_by"]
     assert (entry["images"], entry["device"]) == (12, "cpu")
     assert "torch" in entry["versions"]
 

@@ -66,7 +66,7 @@ def test_data_that_cannot_be_audited_are_refused(little):
         ),
     ]:
         with pytest.raises(ValueError, match=words):
-            audit(generated, against=Dataset("it", little.train, test, little.class_names), students=0)
+            audit(generated, against=Dataset("it", little.train, test, little.class_names), students=0, split=None)
     for members in ([], [-1], [1500], [False] * 1500):
         with pytest.raises(ValueError, match="members must be rows of the training split, 0 to 1499, or 1500 booleans"):
             audit(part, against=little, members=members)

@@ -1,3 +1,5 @@
+import inspect
+
 import numpy as np
 import pandas
 import pytest
@@ -6,14 +8,23 @@ from PIL import Image
 
 from mgd_helpers.data.datasets import read_generated
 from mgd_helpers.data.image_sets import Dataset, ImageSet
+from mgd_helpers.evaluation import tables
 from mgd_helpers.evaluation.audits import audit
 from mgd_helpers.evaluation.fidelity import embedding_distance, frechet_distance, mmd
 from mgd_helpers.evaluation.precision_recall import diversity
-from mgd_helpers.evaluation.tables import distances, evaluate, measure, nearest_neighbor_accuracy, student_accuracies
+from mgd_helpers.evaluation.tables import distances, measure, nearest_neighbor_accuracy, student_accuracies
 from mgd_helpers.seeding import generator
 from mgd_helpers.students.training import Recipe, accuracy, train_student
 
 SHORT = Recipe(steps=10, batch_size=4, network="convnet1", width=4)
+
+
+def evaluate(*sets, **options):
+    """Without the rows of real images, which are in test_baseline_rows.py."""
+    return tables.evaluate(*sets, **{"baselines": False} | options)
+
+
+evaluate.__wrapped__ = lambda *sets, **options: inspect.unwrap(tables.evaluate)(*sets, baselines=False, **options)
 
 
 def write_folder(folder, images: ImageSet, names):
@@ -203,7 +214,7 @@ def test_images_of_another_shape_are_refused(waves):
 def test_data_without_a_test_split_are_refused(waves):
     empty = ImageSet(waves.train.images[:0], waves.train.labels[:0])
     with pytest.raises(ValueError, match=r"against must have a test split; 'waves' has none. Pass a Dataset"):
-        evaluate(waves.train, against=Dataset("waves", waves.train, empty, waves.class_names))
+        evaluate(waves.train, against=Dataset("waves", waves.train, empty, waves.class_names), split=None)
 
 
 @pytest.mark.parametrize(
@@ -220,6 +231,7 @@ def test_data_without_a_test_split_are_refused(waves):
         ({"device": "cuda:99"}, "device must be a device of this machine; got 'cuda:99'"),
         ({"recipe": None}, "recipe must be a Recipe; got None"),
         ({"features": torch.mean}, r"features must be a pair \(name, function of images\)"),
+        ({"split": 1.0}, "split must be a number > 0 and < 1; got 1.0"),
         ({"metrics": mmd}, "metrics must be {name: function}; got"),
     ],
 )
@@ -227,6 +239,8 @@ def test_data_without_a_test_split_are_refused(waves):
 def test_settings_that_make_no_sense_are_refused_by_name(waves, unchecked, function, options, message):
     if function is audit and "metrics" in options:
         return
+    if "split" in options:
+        waves = Dataset("waves", waves.train, waves.train.take([]), waves.class_names)
     with pytest.raises(ValueError, match=message):
         unchecked(function)(waves.train, against=waves, **{"students": 1} | options)
 

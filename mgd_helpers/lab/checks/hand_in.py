@@ -15,8 +15,8 @@ import torch
 
 from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.data.datasets import load_data, read_generated
-from mgd_helpers.data.folders import faults, is_record, read_manifest
 from mgd_helpers.data.image_sets import Dataset, ImageSet
+from mgd_helpers.data.records import faults, is_record, read_manifest
 from mgd_helpers.distillation import distill
 from mgd_helpers.evaluation.copies import find_copies, nearest_images
 from mgd_helpers.lab.checks.answers import NotStarted, Slip, told, untouched

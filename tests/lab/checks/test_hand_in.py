@@ -1,10 +1,10 @@
 """The project of lab 10: planted faults are told in a sentence, looks are counted, the interval is the paired one."""
 
-import json
 import shutil
 
 import pytest
 import torch
+from damage import edit
 
 import mgd_helpers as mgd
 from mgd_helpers import paired_difference
@@ -55,10 +55,7 @@ def said(folder, capsys):
 
 def changed(folder, change):
     """Change the manifest of a folder."""
-    file = folder / "manifest.json"
-    manifest = json.loads(file.read_text())
-    change(manifest)
-    file.write_text(json.dumps(manifest))
+    edit(folder, change)
 
 
 def rewritten(tmp_path, images, digits, labels=TEN):
@@ -97,9 +94,10 @@ def test_hints_come_in_three_steps(capsys):
     ],
 )
 def test_a_manifest_that_is_none_is_told(handed, content, sentence, capsys):
-    (handed / "manifest.json").unlink()
+    for name in ("run.json", "manifest.jsonl"):
+        (handed / name).unlink()
     if content:
-        (handed / "manifest.json").write_text(content)
+        (handed / "run.json").write_text(content)
     assert sentence in said(handed, capsys)
 
 

@@ -1,0 +1,60 @@
+"""What a folder's record says of where its images come from, beside the data that they are measured against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mgd_helpers.data.fingerprints import data_hash
+from mgd_helpers.data.image_sets import Dataset
+from mgd_helpers.data.records import is_record, read_manifest
+from mgd_helpers.encoding.pipelines import PRETRAINED
+
+
+def record_of(source: Any) -> dict:
+    """The record in a folder that this package made; empty for other folders, and for what is no folder.
+
+    Raises `ValueError` for a record that cannot be read.
+    """
+    manifest = read_manifest(Path(source)) if isinstance(source, str | Path) and Path(source).is_dir() else None
+    return manifest if manifest is not None and is_record(manifest) else {}
+
+
+def origin_notes(records: Mapping[str, dict], data: Dataset, whole: Dataset) -> list[str]:
+    """A sentence for each set that was made from other images than the training split of `data`, by its hash.
+
+    `whole` is the same as `data`, or what it was split from, whose held-out images such a set has seen.
+    """
+    made_from = {name: record["settings"].get("data_hash") for name, record in records.items() if record}
+    if not any(made_from.values()):
+        return []
+    own = data_hash(data)
+    all_of_it = own if whole is data else data_hash(whole)
+    notes = []
+    for name, found in made_from.items():
+        if found and found not in (own, all_of_it):
+            called = records[name]["settings"].get("data")
+            notes.append(
+                f"{name!r} was made from other images than the training split of {data.name!r}: from "
+                f"{'another version of it' if called == data.name else repr(called)}."
+            )
+        elif found and found != own:
+            notes.append(
+                f"{name!r} was made from all images of {data.name!r}, those held out as well: its scores flatter it. "
+                "For fair ones make it from the same split, load_data(…, split=…)."
+            )
+    return notes
+
+
+def pipeline_of(records: Mapping[str, dict]) -> str | None:
+    """The first pipeline in the records that needs no network: a shipped one, or a folder that is there."""
+    for record in records.values():
+        name = record.get("pipeline")
+        if (
+            isinstance(name, str)
+            and name
+            and any((at / "model_index.json").is_file() for at in (PRETRAINED / name, Path(name)))
+        ):
+            return name
+    return None

@@ -1,0 +1,194 @@
+"""Look before you leap: what a call of `distill` would read, ask of the pipeline, take and lose; nothing is written.
+
+Minutes come from a probe: the run's own steps (encode, cluster, two denoising steps under the guidance) on few images.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import inspect
+import math
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mgd_helpers.data.image_sets import first_rows
+from mgd_helpers.data.images import png
+from mgd_helpers.distillation import distill
+from mgd_helpers.encoding.latents import decode, encode
+from mgd_helpers.guidance.options import OPTIONS
+from mgd_helpers.making import cluster_classes, encode_classes, sample_batch
+from mgd_helpers.methods import DIFFUSION
+from mgd_helpers.runs import Run, resolve
+
+PROBED = 16  # images of each class that the probe encodes, or as many as are made
+TRIPPED = 64  # images whose way through the autoencoder is measured
+PROBE_STEPS = 2
+PATIENCE = 60  # seconds that samples may take
+SHOWN = 20  # classes in the table
+
+
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """What a run would do; `str` of it is a page to read, and a notebook shows its samples.
+
+    `classes` has a row (class, training images, test images, what the pipeline is asked) for each class. `calls` is the
+    number of denoiser calls, `seconds` and `gibibytes` are estimates, NaN where there was no probe. `psnr` is that of
+    the autoencoder on training images, in decibels; NaN where there is none. `samples` [classes, C, H, W] are unguided,
+    or `None` where they would have taken more than a minute; all in [-1, 1].
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    classes: list[tuple[str, int, int, str]]
+    found: str
+    pipeline: str
+    out: Path
+    images: int
+    calls: int
+    seconds: float
+    gibibytes: float
+    psnr: float
+    samples: torch.Tensor | None
+
+    def __str__(self) -> str:
+        channels, height, width = self.shape
+        counts = [sum(row[1] for row in self.classes), sum(row[2] for row in self.classes)]
+        wide = max(len(row[0]) for row in self.classes[:SHOWN])
+        lines = [
+            f"{self.name}: {counts[0]:,} training and {counts[1]:,} test images, {len(self.classes)} classes, "
+            f"{height}x{width}, {'gray' if channels == 1 else 'color'}",
+            *filter(None, [self.found]),
+            f"pipeline: {self.pipeline or 'none'}",
+            *(f"  {name:<{wide}}  {train:>6} + {test} -> {asked}" for name, train, test, asked in self.classes[:SHOWN]),
+            *([f"  and {len(self.classes) - SHOWN} more classes"] if len(self.classes) > SHOWN else []),
+        ]
+        if not math.isnan(self.psnr):
+            lines.append(f"autoencoder: {self.psnr:.1f} dB on these images (below 20 dB it does not know them)")
+        lines.append(f"would make {self.images:,} images in {str(self.out)!r}, with {self.calls:,} denoiser calls")
+        if not math.isnan(self.seconds):
+            lines.append(f"expected: {in_words(self.seconds)} on this machine, {self.gibibytes:.1f} GiB of memory")
+        return "\n".join([*lines, "Nothing was written."])
+
+    def _repr_html_(self) -> str:
+        named = [] if self.samples is None else zip(self.samples, self.classes, strict=True)
+        shown = [
+            f'<figure style="display:inline-block;margin:4px;text-align:center"><img width=96 alt="unguided sample" '
+            f'src="data:image/png;base64,{base64.b64encode(png(image)).decode()}">'
+            f"<figcaption>{html.escape(row[0])}</figcaption></figure>"
+            for image, row in named
+        ]
+        return f"<pre>{html.escape(str(self))}</pre>{''.join(shown)}"
+
+
+def preview(data: Any, **arguments: Any) -> Preview:
+    """Show what `distill` would do with the same arguments: everything is checked, little is tried, nothing is written.
+
+    Images and classes are counted, what was not read is named, and each class is shown with what the pipeline is asked
+    for it. Some images go through the autoencoder and back. Few images take the steps of the run, so that its time and
+    memory can be told; where that is under a minute, one image of each class is sampled without guidance.
+
+    Raises `ValueError` as `distill` does. `out` is `"distilled"` where it is not given.
+    """
+    signature = inspect.signature(distill)
+    given = signature.bind(data, **({"out": "distilled"} | arguments))
+    given.apply_defaults()
+    told = given.arguments
+    options = {name: told.pop(name) for name in OPTIONS}
+    known = inspect.signature(resolve).parameters
+    run = resolve(**{name: value for name, value in told.items() if name in known}, options=options)
+    train, test = run.data.train, run.data.test
+    asked = run.settings.get("class_labels") or [""] * len(run.data.class_names)
+    rows = zip(run.data.class_names, asked, strict=True)
+    classes = [
+        (name, len(train.rows_of(label)), len(test.rows_of(label)), str(what))
+        for label, (name, what) in enumerate(rows)
+    ]
+    plan = run.plan(run.files)
+    steps = run.settings["steps"] if run.method == DIFFUSION else 0
+    seconds, gibibytes, samples = _probe(run) if steps else (math.nan, math.nan, None)
+    return Preview(
+        name=run.data.name,
+        shape=tuple(train.images.shape[1:]),
+        classes=classes,
+        found=getattr(run.data, "found", ""),
+        pipeline=run.pipeline,
+        out=run.out,
+        images=len(run.files),
+        calls=steps * len(plan),
+        seconds=seconds,
+        gibibytes=gibibytes,
+        psnr=_psnr(run),
+        samples=samples,
+    )
+
+
+preview.__signature__ = inspect.signature(distill).replace(return_annotation=Preview)  # type: ignore[attr-defined]
+
+
+def in_words(seconds: float | int) -> str:
+    """A length of time, as one says it.
+
+    >>> in_words(1.2), in_words(300), in_words(9000)
+    ('about 1 second', 'about 5 minutes', 'about 2.5 hours')
+    """
+    for unit, size in (("hour", 3600), ("minute", 60)):
+        if seconds >= 1.5 * size:
+            return f"about {seconds / size:.2g} {unit}s"
+    count = max(1, round(seconds))
+    return f"about {count} second{'s' if count > 1 else ''}"
+
+
+def _probe(run: Run) -> tuple[float, float, torch.Tensor | None]:
+    """Seconds and GiB that the run is expected to take, and one unguided image of each class."""
+    plan, count = run.plan(run.files), run.settings["images_per_class"]
+    labels = {label for label, _ in plan[0].keys}
+    rows = first_rows(run.data.train.labels.tolist(), max(PROBED, count))
+    few = run.data.train.take(rows)
+    small = replace(run, data=replace(run.data, train=few), latents=None)
+    started = time.perf_counter()
+    clouds = encode_classes(small, [(label, 0) for label in labels])
+    encoded = time.perf_counter() - started
+    targets = cluster_classes(small, clouds)
+    started = time.perf_counter()
+    sample_batch(replace(small, settings=run.settings | {"steps": PROBE_STEPS}), plan[0], clouds, targets)
+    sampled = time.perf_counter() - started
+    share = len(run.data.train) / max(1, sum(len(cloud) for cloud in clouds.values()))
+    steps = run.settings["steps"] / PROBE_STEPS
+    seconds = sampled * steps * sum(len(batch.keys) for batch in plan) / len(plan[0].keys)
+    seconds += 0 if run.latents is not None else encoded * share
+    per_image = sampled * steps / len(plan[0].keys)
+    samples = None
+    if per_image * len(run.data.class_names) < PATIENCE:
+        one = replace(small, settings=run.settings | {"images_per_class": 1})
+        unguided = [replace(batch, wanted=[]) for batch in one.plan(one.files)]
+        samples = torch.cat([sample_batch(one, batch, {}, {}) for batch in unguided])
+    return seconds, _peak(run), samples
+
+
+def _psnr(run: Run) -> float:
+    """How near training images come back from the autoencoder, in decibels; NaN where there is none."""
+    vae = getattr(run.pipe, "vae", None)
+    if vae is None:
+        return math.nan
+    images = run.data.train.images
+    some = images[torch.linspace(0, len(images) - 1, min(TRIPPED, len(images))).long()]
+    error = (decode(vae, encode(vae, some)).cpu() - some.cpu()).square().mean().item()
+    return 10 * math.log10(4 / max(error, 1e-12))
+
+
+def _peak(run: Run) -> float:
+    """The most memory that this process has held, in GiB: on the GPU where the pipeline is there."""
+    if getattr(run.pipe.device, "type", "cpu") == "cuda":
+        return torch.cuda.max_memory_allocated(run.pipe.device) / 2**30
+    if sys.platform == "win32":
+        return math.nan
+    import resource
+
+    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return held / (2**30 if sys.platform == "darwin" else 2**20)

@@ -1,0 +1,214 @@
+"""One table of command lines: what was given, the exit status, and words that must be told."""
+
+import shlex
+
+import pytest
+from PIL import Image
+
+from mgd_helpers.cli import main
+
+FOLDERS = {"zero": 3, "one": 3}
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory):
+    """A folder with images, a tiny pipeline, files of options, and a set that is finished."""
+    from mgd_helpers.guidance.toys import tiny_pipeline
+
+    home = tmp_path_factory.mktemp("home")
+    for place, sides in (("data", 16), ("data8", 8), ("other", 16)):
+        for name, count in FOLDERS.items():
+            folder = home / place / (name if place != "other" else f"class {name}")
+            folder.mkdir(parents=True)
+            for index in range(count):
+                Image.new("L", (sides, sides), 40 * index + 10).save(folder / f"{index}.png")
+    for split in ("train", "test"):
+        for name in FOLDERS:
+            folder = home / "split" / split / name
+            folder.mkdir(parents=True)
+            for index in range(3):
+                Image.new("L", (16, 16), 40 * index + 20).save(folder / f"{index}.png")
+    (home / "empty").mkdir()
+    (home / "file").write_text("x")
+    (home / "run.toml").write_text('images_per_class = 1\nguidance = "none"\nsteps = 2\nout = "from_file"\n')
+    (home / "odd.toml").write_text("images_per_clas = 1\n")
+    (home / "broken.toml").write_text("= 1\n")
+    (home / "map.toml").write_text('"class zero" = 0\n"class one" = 1\n')
+    tiny_pipeline().save_pretrained(home / "pipe")
+    return home
+
+
+RUN = "distill data --images-per-class 1 --pipeline pipe --guidance none --steps 2 --no-report"
+# command line, exit status, words
+CASES = [
+    ("", 2, "Missing command"),
+    ("--help", 0, "Commands"),
+    ("--version", 0, "mgd 0"),
+    ("nonsense", 2, "nonsense"),
+    ("--nonsense", 2, "--nonsense"),
+    *(
+        (f"{command} --help", 0, "Exit status")
+        for command in ("distill", "train", "evaluate", "audit", "encode", "info")
+    ),
+    *((f"{command} --nonsense", 2, "--nonsense") for command in ("distill", "train", "evaluate", "audit", "encode")),
+    *((command, 2, "must be given") for command in ("distill", "train", "evaluate", "audit", "encode")),
+    ("info", 2, "Missing argument"),
+    # numbers
+    *(
+        (f"{RUN} --out new {option} {value}", 2, words)
+        for option, name in (
+            ("--steps", "steps"),
+            ("--images-per-class", "images-per-class"),
+            ("--batch-size", "batch-size"),
+            ("--set-size", "set-size"),
+        )
+        for value, words in (
+            ("0", f"--{name} must be a whole number"),
+            ("-3", f"--{name} must be a whole number"),
+            ("2.5", "a valid integer"),
+            ("abc", "a valid integer"),
+            ("''", "a valid integer"),
+            ("1e3", "a valid integer"),
+            ("nan", "a valid integer"),
+        )
+    ),
+    (f"{RUN} --out new --steps 2000", 2, "--steps must be a whole number from 1 to 1000"),
+    (f"{RUN} --out new --seed -1", 2, "--seed must be a whole number"),
+    (f"{RUN} --out new --seed 1.5", 2, "a valid integer"),
+    (f"{RUN} --out new --images-per-class 4", 2, "--images-per-class must not exceed the 3 images"),
+    *(
+        (f"{RUN} --out new --guidance-scale {value}", 2, "--guidance-scale must")
+        for value in ("-1", "nan", "inf", "1e9")
+    ),
+    (f"{RUN} --out new --guidance-scale much", 2, "a valid number"),
+    # words
+    *(
+        (f"{RUN} --out new {option} {value}", 2, words)
+        for option, value, words in (
+            ("--guidance", "manifolds", "Did you mean 'manifold'?"),
+            ("--guidance", "''", "--guidance must be one of"),
+            ("--strategy", "level", "Did you mean 'levels'?"),
+            ("--representative", "centroids", "Did you mean 'centroid'?"),
+            ("--method", "herdin", "Did you mean 'herding'?"),
+            ("--pipeline", "digitz", "Did you mean 'digits'?"),
+            ("--pipeline", "nowhere/at-all", "could not be loaded from the hub"),
+            ("--pipeline", "empty", "a folder with a model_index.json"),
+            ("--pipeline", "file", "must be"),
+        )
+    ),
+    # options of a guidance
+    (f"{RUN} --out new --strength 0.5", 2, "--strength"),
+    (f"{RUN} --out new --guidance mode --strength -1", 2, "strength must"),
+    (f"{RUN} --out new --guidance mode --rank 3", 2, "--rank"),
+    (f"{RUN} --out new --guidance mode --window 2", 2, "must"),
+    # data
+    ("distill nowhere --images-per-class 1 --out new --pipeline pipe", 2, "nowhere"),
+    ("distill digit --images-per-class 1 --out new", 2, "Did you mean 'digits'?"),
+    ("distill empty --images-per-class 1 --out new --pipeline pipe", 2, "empty"),
+    ("distill file --images-per-class 1 --out new --pipeline pipe", 2, "file"),
+    ("distill data --images-per-class 1 --out new", 2, "pipeline must be given"),
+    ("distill data data --images-per-class 1 --out new", 2, "data"),
+    # classes
+    (f"{RUN.replace('data', 'other')} --out new", 2, "class zero"),
+    (f"{RUN} --out new --class-labels zero=0", 2, "--class-labels"),
+    (f"{RUN} --out new --class-labels zero=0 --class-labels one=9999", 2, "--class-labels"),
+    (f"{RUN} --out new --class-labels zero=0 --class-labels two=1", 2, "two"),
+    (f"{RUN} --out new --class-labels nowhere.toml", 2, "nowhere.toml"),
+    (f"{RUN} --out new --class-labels broken.toml", 2, "broken.toml"),
+    (f"{RUN} --out new --class-labels zero", 2, "--class-labels"),
+    (f"{RUN.replace('data', 'other')} --out ok_map --class-labels map.toml", 0, "2 images in ok_map"),
+    (
+        f"{RUN.replace('data', 'other')} --out ok_pairs --class-labels 'class zero=0' --class-labels 'class one=one'",
+        0,
+        "2 im",
+    ),
+    (f"{RUN} --out ok_list --class-labels 1 --class-labels 0", 0, "2 images in ok_list"),
+    # where to
+    (f"{RUN} --out file", 2, "--out must be a folder"),
+    (f"{RUN} --out file/below", 2, "--out must be a folder"),
+    (f"{RUN} --out ''", 2, "--out must be the path of a folder"),
+    (f"{RUN} --out data", 2, "--out must"),
+    (f"{RUN} --out /proc/new", 2, "out must"),
+    # options from a file
+    ("distill data --pipeline pipe --config run.toml --no-report", 0, "2 images in from_file"),
+    ("distill data --pipeline pipe --config run.toml --no-report --out ok_won", 0, "2 images in ok_won"),
+    ("distill data --pipeline pipe --config odd.toml --out new", 2, "Did you mean 'images_per_class'?"),
+    ("distill data --pipeline pipe --config broken.toml --out new", 2, "--config must be a TOML file"),
+    ("distill data --pipeline pipe --config nowhere.toml --out new", 2, "--config must be a TOML file"),
+    ("distill data --pipeline pipe --config empty --out new", 2, "--config must be a TOML file"),
+    # look before you leap
+    (f"{RUN} --out new --dry-run", 0, "Nothing was written."),
+    (f"{RUN} --out new --dry-run", 0, "zero"),
+    (f"{RUN} --out new --dry-run --steps 0", 2, "--steps must be"),
+    (f"{RUN.replace('data', 'other')} --out new --dry-run", 2, "class zero"),
+    # it runs
+    (f"{RUN} --out ok", 0, "2 images in ok (2 new"),
+    (f"{RUN} --out ok", 0, "2 images in ok (0 new"),
+    (f"{RUN} --out ok --seed 3", 2, "seed differ"),
+    *(
+        (f"distill data --images-per-class 1 --out ok_{name} --method {name} --no-report", 0, "(2 new")
+        for name in ("random-real", "herding", "k-center", "nearest-real")
+    ),
+    (f"{RUN} --out new --method herding", 2, "--pipeline must be left out"),
+    # info
+    ("info ok", 0, "ok"),
+    ("info pipe", 0, "pipe"),
+    ("info nowhere", 2, "nowhere"),
+    ("info file", 2, "file"),
+    ("info data", 0, "zero"),
+    # encode
+    ("encode data --pipeline pipe --out latents.safetensors", 0, "latents of 6 images"),
+    ("encode data8 --pipeline pipe --out new", 2, "--image-size 16"),
+    ("encode data8 --pipeline pipe --image-size 16 --out latents8.safetensors", 0, "latents of 6 images"),
+    ("encode data --pipeline pipe --out empty", 2, "--out must be a file"),
+    ("encode data --pipeline nowhere --out new", 2, "nowhere"),
+    ("encode nowhere --pipeline pipe --out new", 2, "nowhere"),
+    (f"{RUN} --out ok_latents --latents latents.safetensors", 0, "2 images in ok_latents"),
+    (f"{RUN} --out new --latents file", 2, "--latents must be a file that mgd encode wrote"),
+    (f"{RUN} --out new --latents nowhere", 2, "--latents must be a file that mgd encode wrote"),
+    # evaluate and audit
+    ("evaluate nowhere --against split", 2, "nowhere"),
+    ("evaluate ok --against nowhere", 2, "nowhere"),
+    ("evaluate ok --against split --students -1", 2, "--students must"),
+    ("evaluate ok --against split --students x", 2, "a valid integer"),
+    ("evaluate ok --against split --seed -1", 2, "--seed must"),
+    ("evaluate ok --against split --device gpu", 2, "--device must be a device"),
+    ("evaluate ok --against split --device cuda:7", 2, "--device must be a device"),
+    ("evaluate ok --against split --students 0", 0, "tested on 6 images of split"),
+    ("evaluate empty --against split --students 0", 2, "empty"),
+    ("evaluate other --against split --students 0", 2, "class zero"),
+    ("audit nowhere --against split", 2, "nowhere"),
+    ("audit ok --against nowhere", 2, "nowhere"),
+    ("audit ok --against split --rounds 0", 2, "--rounds must"),
+    ("audit ok --against split --rounds x", 2, "a valid integer"),
+    ("audit ok --against split --students 0", 0, "distance to the nearest training image"),
+    # train
+    ("train nowhere --out new", 2, "nowhere"),
+    ("train data --out file", 2, "--out must be a folder"),
+    ("train data --out new --device gpu", 2, "--device must be a device"),
+    ("train data --out new --minutes 0", 2, "--minutes must"),
+    ("train data --out new --minutes x", 2, "a valid number"),
+    ("train data --out new --size 17", 2, "--size"),
+    ("train data --out new --precision int4", 2, "--precision must be one of"),
+]
+
+
+@pytest.mark.parametrize(("line", "status", "words"), CASES, ids=lambda value: None)
+def test_a_command_line_ends_as_it_should(line, status, words, home, monkeypatch, capsys):
+    monkeypatch.chdir(home)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    ended = 0
+    try:
+        main(shlex.split(line))
+    except SystemExit as end:
+        ended = end.code
+    told = capsys.readouterr()
+    assert ended == status, told
+    assert words in " ".join((told.err if status else told.out).split()), told
+    assert not (home / "new").exists(), "a call that is refused leaves nothing behind"
+    if status == 2:
+        assert told.err.count("\n") == 1 and told.err.startswith("mgd")
+
+
+def test_there_are_many_cases():
+    assert len(CASES) >= 120

@@ -1,0 +1,69 @@
+import inspect
+import math
+
+import pytest
+import torch
+
+import mgd_helpers as mgd
+from mgd_helpers.preview import in_words, preview
+
+
+@pytest.fixture(scope="module")
+def shown(waves, tmp_path_factory):
+    from mgd_helpers.guidance.toys import tiny_pipeline
+
+    out = tmp_path_factory.mktemp("preview") / "out"
+    return preview(waves, images_per_class=3, out=out, pipeline=tiny_pipeline(), steps=4, batch_size=4)
+
+
+def test_it_takes_what_distill_takes():
+    assert list(inspect.signature(preview).parameters) == list(inspect.signature(mgd.distill).parameters)
+
+
+def test_it_counts_what_the_run_does(shown, waves, tmp_path):
+    assert [row[:3] for row in shown.classes] == [("zero", 6, 2), ("one", 6, 2)]
+    assert shown.images == 6
+    assert shown.calls == 8, "two batches of four steps"
+    assert shown.shape == (1, 16, 16)
+
+
+def test_it_writes_nothing(shown):
+    assert not shown.out.exists()
+    assert str(shown).endswith("Nothing was written.")
+
+
+def test_time_memory_and_loss_are_told(shown):
+    assert 0 < shown.seconds < 600 and shown.gibibytes > 0
+    assert 0 < shown.psnr < 40, "the tiny autoencoder has random weights"
+    assert "dB" in str(shown) and "about " in str(shown)
+
+
+def test_samples_are_unguided_images_one_of_each_class(shown, waves, tmp_path):
+    from mgd_helpers.guidance.toys import tiny_pipeline
+
+    assert shown.samples.shape == (2, 1, 16, 16)
+    pipe = tiny_pipeline()
+    alone = mgd.sample(pipe, [0, 1], seed=0, steps=4)
+    assert torch.allclose(shown.samples, alone, atol=2e-2)
+    assert shown._repr_html_().count("<img") == 2
+
+
+def test_what_distill_refuses_is_refused(waves, tiny, tmp_path):
+    with pytest.raises(ValueError, match="images_per_class"):
+        preview(waves, images_per_class=7, out=tmp_path / "out", pipeline=tiny)
+    with pytest.raises(TypeError, match="imagess"):
+        preview(waves, images_per_class=1, imagess=7)
+
+
+def test_a_set_without_a_denoiser_has_no_probe(waves, tmp_path):
+    found = preview(waves, images_per_class=2, out=tmp_path / "out", method="herding")
+    assert math.isnan(found.seconds) and math.isnan(found.psnr) and found.calls == 0
+    assert "expected" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.1, "about 1 second"), (40, "about 40 seconds"), (100, "about 1.7 minutes"), (7200, "about 2 hours")],
+)
+def test_lengths_of_time_are_said_as_one_says_them(seconds, words):
+    assert in_words(seconds) == words
