@@ -74,6 +74,7 @@ def distill(
     class_map: str | PathLike | Mapping[str, int | str] | None = None,
     prompt: str | PathLike | Mapping[str, str] | None = None,
     report: bool = True,
+    split: float | Real | None = None,
 ) -> Report:
     """Distil a data set into `images_per_class` images per class: `out/<class name>/<index>.png`, and their record.
 
@@ -118,7 +119,8 @@ def distill(
     (`mgd_helpers.data.class_names`); the manifest has the true ones.
 
     A `report` follows in seconds, and stays in the folder: whether as many random real images would do better, and what
-    then may help.
+    then may help. Of data without a test split hold out the share `split` of each class for it, for instance 0.2:
+    `evaluate` holds out the same images.
 
     Raises `ValueError` before any work where something does not fit, where `out` holds images of other settings, and
     where another run is at work there; nothing of others is overwritten.
@@ -143,6 +145,7 @@ def distill(
         class_map=class_map,
         prompt=prompt,
         options=dict(zip(OPTIONS, (strength, window, softness, n_neighbors, rank), strict=True)),
+        split=split,
     )
     manifest, new = make(choose(run), command=call_of(distill, given))
     seconds = time.perf_counter() - started
