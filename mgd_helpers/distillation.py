@@ -20,6 +20,7 @@ from mgd_helpers.encoding.pipelines import Pipeline
 from mgd_helpers.guidance.factories import Factory
 from mgd_helpers.guidance.options import OPTIONS
 from mgd_helpers.making import make
+from mgd_helpers.run_pipelines import asked_for
 from mgd_helpers.runs import resolve
 from mgd_helpers.worth import Worth, kept_or_weighed
 
@@ -43,10 +44,9 @@ class Report:
         return f"{made}\n{self.worth}" if self.worth else made
 
     @property
-    def labels(self) -> dict[str, int]:
-        """The pipeline's label that each class was made with, by the name of the class."""
-        settings = self.manifest["settings"]
-        return dict(zip(settings["classes"], settings.get("class_labels", ()), strict=False))
+    def labels(self) -> dict[str, int | str]:
+        """The pipeline's label, or the prompt, that each class was made with, by the name of the class."""
+        return asked_for(self.manifest["settings"])
 
 
 def distill(
@@ -71,7 +71,10 @@ def distill(
     softness: float | Real | None = None,
     n_neighbors: int | Integral | str | None = None,
     rank: int | float | Integral | str | None = None,
+    class_map: str | PathLike | Mapping[str, int | str] | None = None,
+    prompt: str | PathLike | Mapping[str, str] | None = None,
     report: bool = True,
+    split: float | Real | None = None,
 ) -> Report:
     """Distil a data set into `images_per_class` images per class: `out/<class name>/<index>.png`, and their record.
 
@@ -94,12 +97,19 @@ def distill(
     the targets: on pixels, or on the latents of a `pipeline` that is given), `"random-real"`, `"herding"`,
     `"k-center"`, `"decoded-targets"`, and `"round-trip"` (random real images through the autoencoder).
 
-    `pipeline` is a class-conditional pipeline, or what `load_pipeline` takes. `class_labels` are its labels of the
-    classes: a mapping from class names to labels, or to names in `pipe.labels`, or a list in the order of
-    `data.class_names` (a folder's are sorted as text, "10" before "2"); by default they are looked up by name.
-    `guidance_scale` is classifier-free guidance. For data of `mgd_helpers.data.catalog` all three have their defaults
-    there. `latents` are those of the training images, where they are at hand: encoding is most of the work of a large
-    set.
+    `pipeline` is one of diffusers, or what `load_pipeline` takes: class-conditional, one that reads text, or one
+    without conditions, in latents or pixels. Data given by path are read at its size. What it is asked for each class:
+
+    - a class label, found by the name of the class, or by its WordNet number. `class_map` is a mapping from class names
+      to labels or to the pipeline's names of them, or a TOML or JSON file of one; it may leave out what is found.
+      `class_labels` says the same of all classes, also as a list in the order of `data.class_names` (a folder's are
+      sorted as text, "10" before "2");
+    - a `prompt`: a template, by default `"a photo of a {name}"`, or a mapping or file of a prompt for each class. A
+      `class_map` then has words to stand for a name.
+
+    `guidance_scale` is classifier-free guidance, by default the pipeline's own. Data of `mgd_helpers.data.catalog`
+    bring pipeline, labels and scale. `latents` are those of the training images, where they are at hand: encoding is
+    most of the work of a large set.
 
     The images of a class are a set, which the guidance sees as a whole; more than `set_size` of them are several sets,
     as even as can be, each matched by itself. A second call with the same settings makes only the images that are
@@ -109,7 +119,8 @@ def distill(
     (`mgd_helpers.data.class_names`); the manifest has the true ones.
 
     A `report` follows in seconds, and stays in the folder: whether as many random real images would do better, and what
-    then may help.
+    then may help. Of data without a test split hold out the share `split` of each class for it, for instance 0.2:
+    `evaluate` holds out the same images.
 
     Raises `ValueError` before any work where something does not fit, where `out` holds images of other settings, and
     where another run is at work there; nothing of others is overwritten.
@@ -131,7 +142,10 @@ def distill(
         batch_size=batch_size,
         seed=seed,
         method=method,
+        class_map=class_map,
+        prompt=prompt,
         options=dict(zip(OPTIONS, (strength, window, softness, n_neighbors, rank), strict=True)),
+        split=split,
     )
     manifest, new = make(choose(run), command=call_of(distill, given))
     seconds = time.perf_counter() - started

@@ -41,6 +41,7 @@ from mgd_helpers.guidance.factories import Factory
 from mgd_helpers.manifest import adopt, check_settings
 from mgd_helpers.methods import DIFFUSION, WITH_TARGETS, Picks, pick
 from mgd_helpers.progress import progress
+from mgd_helpers.run_pipelines import asked_for
 from mgd_helpers.runs import Batch, Run
 from mgd_helpers.sampling import sample
 
@@ -131,7 +132,7 @@ def cluster_classes(run: Run, clouds: dict[int, torch.Tensor]) -> dict[int, Targ
 
 def _record(run: Run, before: dict, lacking: Iterable[tuple[int, int]], targets: Mapping[int, Targets | Picks]) -> dict:
     """The manifest to go on with: what is known of earlier images stays, those that lack are listed anew."""
-    labels = dict(zip(run.data.class_names, run.settings.get("class_labels", ()), strict=False))
+    labels = asked_for(run.settings)
     new: dict[str, Any] = {
         "settings": run.settings,
         "note": run.note,

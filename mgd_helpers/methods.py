@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,11 +16,12 @@ from mgd_helpers._shapes import Float, Int, Tensor
 from mgd_helpers.clustering.targets import Targets
 from mgd_helpers.data.files import tensor_hash
 from mgd_helpers.data.image_sets import Dataset
-from mgd_helpers.encoding.compatibility import check_images, check_latents, check_pipeline
+from mgd_helpers.encoding.compatibility import check_images, check_latents
+from mgd_helpers.encoding.kinds import encoder_dtype, kind_of
 from mgd_helpers.encoding.latents import decode, encode
-from mgd_helpers.encoding.pipelines import load_pipeline, weights_hash
+from mgd_helpers.encoding.pipelines import weights_hash
 from mgd_helpers.evaluation.chosen_rows import herding_rows, k_center_rows, nearest_each, random_rows
-from mgd_helpers.manifest import data_hash, describe
+from mgd_helpers.manifest import data_hash
 from mgd_helpers.provenance import package_versions
 
 DIFFUSION = "diffusion"
@@ -51,27 +51,25 @@ def takes_pipeline(method: str, pipeline: Any) -> bool:
     return method in (DIFFUSION, *DECODED) or pipeline is not None
 
 
-def prepare(
-    method: str, data: Dataset, pipeline: Any, latents: Any, asked: dict
-) -> tuple[Any, str, Tensor | None, dict]:
-    """What a method without a denoiser needs: the pipeline of its autoencoder, its name, latents, and the settings.
+def prepare(method: str, data: Dataset, pipe: Any, latents: Any, asked: dict) -> tuple[Tensor | None, dict]:
+    """What a method without a denoiser needs: latents, and the settings; `pipe` has its autoencoder, or is `None`.
 
     `asked` are numbers and words of the call, checked; those that count for this method are settings.
     """
-    counting = ["images_per_class", "seed"] + (["strategy", "representative"] if method in WITH_TARGETS else [])
+    counting = ["images_per_class", "seed", "split"]
+    counting += ["strategy", "representative"] if method in WITH_TARGETS else []
     settings: dict[str, Any] = {
         "data": data.name,
         "data_hash": data_hash(data),
         "classes": list(data.class_names),
         "method": method,
         "package": package_versions()["mgd-helpers"],
-        **{key: asked[key] for key in counting},
+        **{key: asked[key] for key in counting if key in asked},
     }
-    if pipeline is None:
-        return None, "", None, settings
-    by_name = isinstance(pipeline, str | Path)
-    pipe = load_pipeline(pipeline) if by_name else pipeline
-    check_pipeline(pipe)
+    if pipe is None:
+        return None, settings
+    if not kind_of(pipe).latent and method in DECODED:
+        raise ValueError(f"pipeline must have an autoencoder for method={method!r}; {type(pipe).__name__} has none.")
     if latents is None or method == "round-trip":
         check_images(pipe, data.train.images)
     if latents is not None:
@@ -79,9 +77,9 @@ def prepare(
     settings |= {
         "latents": None if latents is None else tensor_hash(latents),
         "weights": weights_hash(pipe),
-        "encoder_dtype": str(pipe.vae.dtype).removeprefix("torch."),
+        "encoder_dtype": encoder_dtype(pipe),
     }
-    return pipe, str(pipeline) if by_name else describe(pipe), latents, settings
+    return latents, settings
 
 
 def pick(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,20 +16,18 @@ from mgd_helpers.arguments import number, one_of, whole
 from mgd_helpers.clustering.targets import REPRESENTATIVES, STRATEGIES
 from mgd_helpers.data.catalog import PROFILES
 from mgd_helpers.data.class_names import folder_names
-from mgd_helpers.data.datasets import load_data
 from mgd_helpers.data.files import check_folder, tensor_hash
 from mgd_helpers.data.image_sets import Dataset
-from mgd_helpers.encoding.compatibility import check_images, check_latents, check_pipeline, labels_of, train_steps
-from mgd_helpers.encoding.pipelines import load_pipeline, weights_hash
-from mgd_helpers.guidance import steering
+from mgd_helpers.data.splits import with_test
+from mgd_helpers.encoding.compatibility import check_images, check_latents, train_steps
 from mgd_helpers.guidance.factories import GUIDANCES, Factory
 from mgd_helpers.guidance.options import given_options, with_options
-from mgd_helpers.manifest import code_of, data_hash, describe, plain
+from mgd_helpers.manifest import code_of, data_hash, describe
 from mgd_helpers.methods import DIFFUSION, METHODS, prepare, takes_pipeline
 from mgd_helpers.provenance import package_versions
+from mgd_helpers.run_pipelines import choose, describe_pipeline, read_for
 
 AUTO = "auto"  # the guidance that is chosen by trying
-LARGEST_SCALE = 100  # of classifier-free guidance; images are noise long before
 
 
 @dataclass(frozen=True)
@@ -111,10 +109,13 @@ def resolve(
     batch_size: Any,
     seed: Any,
     method: Any = DIFFUSION,
+    class_map: Any = None,
+    prompt: Any = None,
     options: Mapping[str, Any] | None = None,
+    split: Any = None,
 ) -> Run:
     """The arguments of `distill`, checked one by one and against each other."""
-    numbers = {
+    numbers: dict[str, Any] = {
         "images_per_class": whole("images_per_class", images_per_class, at_least=1),
         "steps": whole("steps", steps, at_least=1),
         "set_size": whole("set_size", set_size, at_least=1),
@@ -127,16 +128,23 @@ def resolve(
     }
     one_of("method", method, METHODS)
     out = check_folder("out", out)
-    data = data if isinstance(data, Dataset) else load_data(data)
+    at_hand = isinstance(data, Dataset) or (isinstance(data, str) and data in PROFILES)
+    data, pipe = read_for(data, pipeline if takes_pipeline(method, pipeline) else None)
     _check_counts(data, numbers["images_per_class"])
+    if split is not None:
+        data = _held_out(data, split, numbers["images_per_class"])
+        numbers["split"] = number("split", split)
     given = given_options(options or {}, points=int(data.train.labels.bincount().min()))
     factory = _factory(guidance, given, method)
     if method != DIFFUSION:
-        if takes_pipeline(method, pipeline):
-            pipeline = _own_pipeline(data.name) if pipeline is None else pipeline
-        pipe, name, latents, settings = prepare(method, data, pipeline, latents, numbers | words)
+        pipe, name = (
+            choose(data, pipeline, pipe, at_hand=at_hand)[:2] if takes_pipeline(method, pipeline) else (None, "")
+        )
+        latents, settings = prepare(method, data, pipe, latents, numbers | words)
         return Run(data, out, pipe, name, GUIDANCES["none"], latents, settings, data.note, batch_size)
-    pipe, name, settings = _pipeline(data, pipeline, class_labels, guidance_scale)
+    pipe, name, profile = choose(data, pipeline, pipe, at_hand=at_hand)
+    asked = {"class_labels": class_labels, "class_map": class_map, "prompt": prompt}
+    settings = describe_pipeline(pipe, data, profile, guidance_scale=guidance_scale, **asked)
     numbers["steps"] = whole("steps", steps, at_least=1, at_most=train_steps(pipe))
     if latents is None:
         check_images(pipe, data.train.images)
@@ -181,6 +189,14 @@ def _factory(guidance: Any, given: dict, method: str) -> Factory:
     return GUIDANCES["none"] if guidance == AUTO else with_options(guidance, given)
 
 
+def _held_out(data: Dataset, split: Any, images_per_class: int) -> Dataset:
+    if len(data.test):
+        raise ValueError(f"split must be left out for data with a test split; {data.name!r} has one. Got {split!r}.")
+    data, said = with_test(data, split)
+    _check_counts(data, images_per_class)
+    return replace(data, note=" ".join(filter(None, [data.note, said])))
+
+
 def _check_counts(data: Dataset, images_per_class: int) -> None:
     if data.train.images.is_meta:
         raise ValueError("data must have images with values; got images on the device 'meta'. Load them first.")
@@ -192,36 +208,3 @@ def _check_counts(data: Dataset, images_per_class: int) -> None:
             raise ValueError(
                 f"images_per_class must not exceed the {count} images of class {name!r}; got {images_per_class}."
             )
-
-
-def _pipeline(data: Dataset, pipeline: Any, class_labels: Any, guidance_scale: Any) -> tuple[Any, str, dict]:
-    """The pipeline, its name, and the settings that say what it is."""
-    profile = PROFILES.get(data.name)
-    pipeline = _own_pipeline(data.name) if pipeline is None else pipeline
-    pipe = load_pipeline(pipeline) if isinstance(pipeline, str | Path) else pipeline
-    default_scale = check_pipeline(pipe)
-    steering.check(pipe)
-    known = getattr(pipe, "labels", {})
-    if profile and profile.labels and pipeline in (profile.name, profile.pipeline):
-        known = dict(zip(profile.class_names, profile.labels, strict=True))
-    if guidance_scale is None:
-        guidance_scale = profile.guidance_scale if profile else default_scale
-    name = str(pipeline) if isinstance(pipeline, str | Path) else describe(pipe)
-    settings = {
-        "class_labels": labels_of(pipe, class_labels, known, data.class_names),
-        "scheduler": type(pipe.scheduler).__name__,
-        "scheduler_config": {key: plain(value) for key, value in sorted(pipe.scheduler.config.items())},
-        "guidance_scale": number("guidance_scale", guidance_scale, at_least=0, at_most=LARGEST_SCALE),
-        "weights": weights_hash(pipe),
-        "encoder_dtype": str(pipe.vae.dtype).removeprefix("torch."),
-    }
-    return pipe, name, settings
-
-
-def _own_pipeline(name: str) -> str:
-    if name not in PROFILES:
-        raise ValueError(
-            f"pipeline must be given for data {name!r}: only {', '.join(PROFILES)} have one of their own. Pass a "
-            "pipeline that was trained on such images."
-        )
-    return PROFILES[name].pipeline or name  # the name of a set without one is refused with its remedy

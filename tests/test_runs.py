@@ -88,7 +88,7 @@ def test_other_things_are_no_scales(call, value):
         ({"out": f"{__file__}/x"}, "out must be a folder, .* is a file"),
         ({"class_labels": [0, 1000]}, "its null class"),
         ({"latents": torch.zeros(12, 4, 4, 4)}, "latents must be floating-point"),
-        ({"pipeline": 5}, "pipeline must be latent and class-conditional"),
+        ({"pipeline": 5}, "pipeline must be one of diffusers"),
     ],
 )
 def test_what_does_not_fit_is_refused_by_name(call, options, message):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import warnings
 from collections.abc import Mapping, Sequence
@@ -12,33 +11,11 @@ import torch
 
 from mgd_helpers._shapes import Tensor
 from mgd_helpers.arguments import did_you_mean, whole
-from mgd_helpers.encoding.callers import is_dit
-from mgd_helpers.encoding.pipelines import LatentPipeline, Pipeline
+from mgd_helpers.encoding.class_maps import label_named, names_of, read_class_map
+from mgd_helpers.encoding.kinds import as_denoised, denoiser_config, image_shape, kind_of, multiple
+from mgd_helpers.encoding.pipelines import Pipeline
 
 LARGEST_LATENT = 1e4  # scaled latents have about unit variance
-
-
-def check_pipeline(pipe: Any) -> float:
-    """The default guidance scale of a pipeline, once it is known that `distill` can use it.
-
-    Whether its scheduler can be steered is another question.
-
-    Raises `ValueError` for a pipeline that is not latent and class-conditional.
-    """
-    parameters = inspect.signature(type(pipe).__call__).parameters if callable(pipe) else {}
-    if not ({"class_labels", "guidance_scale"} <= set(parameters) and hasattr(pipe, "vae")):
-        raise ValueError(
-            "pipeline must be latent and class-conditional (a vae, class_labels and guidance_scale, like DiTPipeline); "
-            f"got {type(pipe).__name__}. Steer other pipelines with mgd.steer."
-        )
-    shift = getattr(pipe.vae.config, "shift_factor", None)
-    if shift and is_dit(pipe):
-        raise ValueError(
-            f"pipeline must have a vae without a shift_factor, since DiTPipeline decodes without it; got {shift:g}, "
-            "which would move the images away from their targets. Use the vae that the denoiser was trained with, or "
-            "steer a pipeline that decodes with the shift."
-        )
-    return parameters["guidance_scale"].default
 
 
 def train_steps(pipe: Pipeline) -> int | None:
@@ -46,23 +23,32 @@ def train_steps(pipe: Pipeline) -> int | None:
     return getattr(pipe.scheduler.config, "num_train_timesteps", None)
 
 
-def labels_of(pipe: Pipeline, given: Any, known: Mapping[str, int], class_names: Sequence[str]) -> list[int]:
+def labels_of(
+    pipe: Pipeline, given: Any, known: Mapping[str, int], class_names: Sequence[str], *, class_map: Any = None
+) -> list[int]:
     """The pipeline's label of each class, in the order of `class_names`.
 
     `given` is a mapping from class names, a sequence in the order of the classes, or `None` to look the names up in
-    `known`; labels are whole numbers, or names in `known`.
+    `known`, and then as `class_maps.names_of` does; labels are whole numbers, or names. `class_map`, in its place, is
+    a mapping or a file that may leave out what is found by name.
 
-    Raises `ValueError` for labels that the pipeline does not have.
+    Raises `ValueError` for labels that the pipeline does not have, and names that it does not know.
     """
+    if class_map is not None and given is not None:
+        raise ValueError("class_map must be left out where class_labels are given: both say the same thing.")
+    names, mapped = names_of(pipe, known), {} if class_map is None else read_class_map(class_map, class_names)
     order = f"in the order of data.class_names ({_some(class_names)})"
     if given is None:
-        missing = [name for name in class_names if name not in known]
+        found = {name: known[name] if name in known else label_named(name, names) for name in class_names}
+        found |= mapped
+        missing = [name for name, label in found.items() if label is None]
         if missing:
             raise ValueError(
                 f"class_labels must be given: the pipeline knows no class named {missing[:5]}. Pass the pipeline's "
-                f"label of each class, as a mapping {{class name: label}} or {order}.{did_you_mean(missing[0], known)}"
+                f"label of each class, as a mapping {{class name: label}} or {order}; or class_map, a file with a line "
+                f"for each such class (--class-map).{_nearest(missing, {**known, **names})}"
             )
-        given = [known[name] for name in class_names]
+        given = [found[name] for name in class_names]
     elif isinstance(given, Mapping):
         unknown = [name for name in given if name not in class_names]
         missing = [name for name in class_names if name not in given]
@@ -79,7 +65,7 @@ def labels_of(pipe: Pipeline, given: Any, known: Mapping[str, int], class_names:
             f"class_labels must be one per class, {len(class_names)}; got {count}. Pass them {order}, or as a mapping "
             "{class name: label}."
         )
-    labels = [_label(pipe, value, name, known, order) for value, name in zip(given, class_names, strict=True)]
+    labels = [_label(pipe, value, name, known, names, order) for value, name in zip(given, class_names, strict=True)]
     unnamed = sorted(set(labels) - set(known.values())) if known else []
     if unnamed:
         warnings.warn(
@@ -88,14 +74,17 @@ def labels_of(pipe: Pipeline, given: Any, known: Mapping[str, int], class_names:
     return labels
 
 
-def _label(pipe: Pipeline, value: Any, name: str, known: Mapping[str, int], order: str) -> int:
+def _label(
+    pipe: Pipeline, value: Any, name: str, known: Mapping[str, int], names: Mapping[str, set[int]], order: str
+) -> int:
     if isinstance(value, str):
-        if value not in known:
-            hint = did_you_mean(value, known)
+        label = known[value] if value in known else label_named(value, names)
+        if label is None:
+            hint = did_you_mean(value, {**known, **names})
             raise ValueError(
                 f"class_labels must be labels that the pipeline knows; got {value!r} for class {name!r}.{hint}"
             )
-        value = known[value]
+        value = label
     classes = count_classes(pipe)
     if classes is not None and value == classes and not isinstance(value, bool):
         raise ValueError(
@@ -113,40 +102,45 @@ def count_classes(pipe: Pipeline) -> int | None:
 
     The null class is the label right after them: `callers.NULL_CLASS` in a DiTPipeline.
     """
-    return getattr(_denoiser_config(pipe), "num_embeds_ada_norm", None)
+    config = denoiser_config(pipe)
+    return getattr(config, "num_embeds_ada_norm", None) or getattr(config, "num_class_embeds", None)
 
 
 def latent_shape(pipe: Pipeline) -> tuple[int, int, int] | None:
     """The shape [C, h, w] of the latents that the pipeline denoises; `None` where its denoiser does not say."""
-    config = _denoiser_config(pipe)
+    config = denoiser_config(pipe)
     size, channels = getattr(config, "sample_size", None), getattr(config, "in_channels", None)
     if size is None or channels is None:
         return None
     return (channels, size, size) if isinstance(size, int) else (channels, *size)
 
 
-def check_images(pipe: LatentPipeline, images: Tensor) -> None:
+def check_images(pipe: Any, images: Tensor) -> None:
     """Raise `ValueError` for images whose latents would not have the shape that the pipeline denoises."""
-    channels, (height, width) = pipe.vae.config.in_channels, images.shape[2:]
-    if images.shape[1] != channels:
+    shape, (channels, height, width) = image_shape(pipe), images.shape[1:]
+    wanted = pipe.vae.config.in_channels if kind_of(pipe).latent else shape and shape[0]
+    if wanted is not None and channels != wanted:
         raise ValueError(
-            f"data must have images of {channels} channels for this pipeline; got {images.shape[1]}. Load them with "
-            f"load_data(…, channels={channels})."
+            f"data must have images of {wanted} channels for this pipeline; got {channels}. Load them with "
+            f"load_data(…, channels={wanted})."
         )
-    shape, stages = latent_shape(pipe), getattr(pipe.vae.config, "block_out_channels", None)
-    if shape is None or not stages:
-        return
-    wanted = tuple(side * 2 ** (len(stages) - 1) for side in shape[1:])
-    if (height, width) != wanted:
-        how = f"image_size={wanted[0]}" if wanted[0] == wanted[1] else "image_size=…, or resize them"
+    if kind_of(pipe).sized:
+        step = multiple(pipe)
+        if height % step or width % step:
+            raise ValueError(
+                f"data must have images whose height and width are multiples of {step} for this pipeline; got {height} "
+                f"x {width}. Load them with load_data(…, image_size={max(step, round(height / step) * step)})."
+            )
+    elif shape is not None and (height, width) != shape[1:]:
+        how = f"image_size={shape[1]}" if shape[1] == shape[2] else "image_size=…, or resize them"
         raise ValueError(
-            f"data must have images of {wanted[0]} x {wanted[1]} for this pipeline; got {height} x {width}. Load them "
+            f"data must have images of {shape[1]} x {shape[2]} for this pipeline; got {height} x {width}. Load them "
             f"with load_data(…, {how})."
         )
 
 
 def check_latents(pipe: Pipeline, latents: Any, count: int) -> Tensor:
-    """Latents as a tensor.
+    """Latents as a tensor, packed where the pipeline denoises them so.
 
     Raises `ValueError` where they are not those of `count` images for this pipeline.
     """
@@ -155,7 +149,7 @@ def check_latents(pipe: Pipeline, latents: Any, count: int) -> Tensor:
             latents = torch.as_tensor(latents)
         except (TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"latents must be a tensor; got {type(latents).__name__}: {error}.") from error
-    shape = latent_shape(pipe)
+    shape = None if kind_of(pipe).sized else latent_shape(pipe)
     if latents.ndim == 0 or len(latents) != count:
         got = list(latents.shape) if latents.ndim == 0 else len(latents)
         raise ValueError(f"latents must be those of the {count} training images, in their order; got {got}.")
@@ -171,11 +165,16 @@ def check_latents(pipe: Pipeline, latents: Any, count: int) -> Tensor:
             f"latents must be finite, and within ±{LARGEST_LATENT:g}; got [{low:.3g}, {high:.3g}]. Make them with "
             "mgd.encode(pipe.vae, data.train.images)."
         )
-    return latents.detach()
+    return as_denoised(pipe, latents.detach())
 
 
-def _denoiser_config(pipe: Pipeline) -> Any:
-    return getattr(getattr(pipe, "transformer", None) or getattr(pipe, "unet", None), "config", None)
+def _nearest(missing: Sequence[str], known: Mapping[str, Any]) -> str:
+    """The nearest names that are known of each of some that are not."""
+    hints = (did_you_mean(name, known) for name in missing[:5])
+    if len(missing) == 1:
+        return next(hints)
+    said = [f"{name!r}:{hint}" for name, hint in zip(missing, hints, strict=False) if hint]
+    return f" {' '.join(said)}" if said else ""
 
 
 def _some(names: Sequence[str]) -> str:

@@ -41,3 +41,9 @@ def read_facts(folder: str | Path) -> dict[str, Any]:
     if not isinstance(facts, dict):
         raise ValueError(f"{str(file)!r} must hold facts by name; got {type(facts).__name__}. Delete or mend it.")
     return facts
+
+
+def facts_of(pipe: Any) -> dict[str, Any]:
+    """What is known of a pipeline that was loaded from a folder; empty for any other."""
+    place = str(getattr(pipe, "name_or_path", None) or "")
+    return read_facts(place) if place and Path(place).is_dir() else {}

@@ -49,7 +49,7 @@ class TransformerPipeline(LatentPipeline, Protocol):
 
 def load_pipeline(
     name: str | Path, *, device: str | torch.device | None = None, dtype: torch.dtype | None = None
-) -> LatentPipeline:
+) -> Any:
     """Load a stock diffusers pipeline, ready to sample: by a shipped name (`"digits"`), a local folder, or a hub id.
 
     The name of a data set of `mgd_helpers.data.catalog` stands for its pipeline: `"imagenette"` for
@@ -141,12 +141,12 @@ def _not_loaded(name: str | Path, local: bool, error: Exception) -> Exception:
     )
 
 
-def modules(pipe: LatentPipeline) -> dict[str, torch.nn.Module]:
+def modules(pipe: Any) -> dict[str, torch.nn.Module]:
     """The pipeline's networks by name, in alphabetical order."""
     return {name: part for name, part in sorted(pipe.components.items()) if isinstance(part, torch.nn.Module)}
 
 
-def weights_hash(pipe: LatentPipeline) -> str:
+def weights_hash(pipe: Any) -> str:
     """SHA-256 of the names and values of all weights of a pipeline: it tells which model made an image."""
     digest = hashlib.sha256()
     for name, module in modules(pipe).items():

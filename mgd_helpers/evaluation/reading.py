@@ -13,7 +13,7 @@ from mgd_helpers import arguments
 from mgd_helpers._shapes import Int, Tensor
 from mgd_helpers.data.datasets import load_data, read_generated
 from mgd_helpers.data.image_sets import Dataset, ImageSet, image_set
-from mgd_helpers.data.splits import split_rows
+from mgd_helpers.data.splits import with_test
 from mgd_helpers.evaluation.origins import origin_notes, record_of
 
 Source = str | Path | ImageSet
@@ -52,7 +52,7 @@ def read_sets(
     torch.Size([1500, 1, 32, 32])
     """
     whole = _data(against, split)
-    data, split_note = _with_test(whole, split)
+    data, split_note = with_test(whole, split)
     device = data.test.images.device if device is None else arguments.device("device", device)
     if not isinstance(generated, Mapping):
         generated = {str(generated) if isinstance(generated, str | Path) else "generated": generated}
@@ -107,15 +107,6 @@ def _data(against: Any, split: Any) -> Dataset:
             "which holds out a part of its images."
         )
     return data
-
-
-def _with_test(data: Dataset, split: Any) -> tuple[Dataset, str]:
-    """The data with a test split, which is a part of them where they have none, and a sentence that says so."""
-    if len(data.test):
-        return data, ""
-    kept, held_out = split_rows(data.train.labels, split, seed=0)
-    note = f"{data.name!r} has no test split: {len(held_out)} of its {len(data.train)} images are held out for it."
-    return replace(data, train=data.train.take(kept), test=data.train.take(held_out)), note
 
 
 def _set(name: str, source: Any, data: Dataset) -> ImageSet:

@@ -7,7 +7,6 @@ import torch
 from mgd_helpers.encoding.compatibility import (
     check_images,
     check_latents,
-    check_pipeline,
     labels_of,
     latent_shape,
     train_steps,
@@ -89,29 +88,16 @@ def test_labels_that_the_pipeline_has_not_are_refused(labels, given, message):
         labels(given)
 
 
-def test_names_that_the_pipeline_does_not_know_ask_for_labels(labels):
-    with pytest.raises(ValueError, match=rf"knows no class named \['one'\]\. .*mapping .* or {ORDER}.*mean 'ones'"):
-        labels(None, {"zero": 0, "ones": 1})
+def test_names_that_the_pipeline_does_not_know_ask_for_labels(tiny):
+    order = r"in the order of data.class_names \(zero, ones\)"
+    with pytest.raises(ValueError, match=rf"knows no class named \['ones'\]\. .*mapping .* or {order}.*mean 'one'"):
+        labels_of(tiny, None, tiny.labels, ("zero", "ones"))
+    assert labels_of(tiny, None, tiny.labels, ("ZERO", "ones"), class_map={"ones": 1}) == [0, 1]
 
 
-def test_a_pipeline_gives_its_scale_and_its_steps(tiny):
-    assert check_pipeline(tiny) == 4.0
+def test_a_pipeline_gives_its_steps_and_its_shape(tiny):
     assert train_steps(tiny) == 1000
     assert latent_shape(tiny) == (4, 8, 8)
-
-
-@pytest.mark.parametrize("pipe", [5, None, torch.nn.Linear(1, 1)])
-def test_what_is_no_pipeline_is_refused(pipe):
-    with pytest.raises(ValueError, match=rf"pipeline must be latent .*got {type(pipe).__name__}\. Steer"):
-        check_pipeline(pipe)
-
-
-def test_a_shift_that_the_pipeline_would_forget_is_refused(tiny):
-    tiny.vae.register_to_config(shift_factor=0.7)
-    with pytest.raises(ValueError, match=r"pipeline must have a vae without a shift_factor.*got 0\.7"):
-        check_pipeline(tiny)
-    tiny.vae.register_to_config(shift_factor=0.0)
-    check_pipeline(tiny)
 
 
 @pytest.mark.parametrize("side", [28, 30, 64, 8])

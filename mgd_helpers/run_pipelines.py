@@ -1,0 +1,169 @@
+"""The pipeline of a run: chosen and loaded, the data read at its size, and what it is asked for each class.
+
+Size, channels and guidance scale are the pipeline's own, whatever the data are called. Only a set of the catalogue that
+is named, or is at hand as a `Dataset`, brings a pipeline with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mgd_helpers.arguments import number
+from mgd_helpers.data.catalog import PROFILES, Profile
+from mgd_helpers.data.datasets import load_data
+from mgd_helpers.data.image_sets import Dataset
+from mgd_helpers.encoding.class_maps import prompts_of
+from mgd_helpers.encoding.compatibility import labels_of
+from mgd_helpers.encoding.kinds import CLASSES, TEXT, encoder_dtype, image_shape, kind_of, own_guidance_scale
+from mgd_helpers.encoding.pipelines import PRETRAINED, load_pipeline, weights_hash
+from mgd_helpers.guidance import steering
+from mgd_helpers.manifest import describe, plain
+
+LARGEST_SCALE = 100  # of classifier-free guidance; images are noise long before
+
+
+@dataclass(frozen=True)
+class MappedClass:
+    """A class of the data: its name, how many training images it has, and what the pipeline is `asked` for it.
+
+    That is a label, a prompt, or `None` for an unconditional pipeline; `known_as` are the pipeline's names of a label.
+    """
+
+    name: str
+    images: int
+    asked: int | str | None
+    known_as: str = ""
+
+
+def class_mapping(
+    pipe: Any, data: Dataset, *, class_labels: Any = None, class_map: Any = None, prompt: Any = None
+) -> list[MappedClass]:
+    """What a pipeline is asked for each class of the data; the arguments are those of `distill`.
+
+    Raises `ValueError` for a class that the pipeline does not know, and for arguments that are not for its kind.
+
+    >>> from mgd_helpers.guidance.toys import tiny_pipeline
+    >>> from mgd_helpers.data import ImageSet
+    >>> import torch
+    >>> train = ImageSet(torch.zeros(4, 1, 16, 16), torch.tensor([0, 1, 1, 1]))
+    >>> class_mapping(tiny_pipeline(), Dataset("two", train, train, ("One", "zero")))[0]
+    MappedClass(name='One', images=1, asked=1, known_as='one')
+    """
+    settings = _asked(pipe, data, class_labels, class_map, prompt, getattr(pipe, "labels", {}))
+    counts = data.train.labels.bincount(minlength=len(data.class_names)).tolist()
+    asked = settings.get(CLASSES) or settings.get("prompts") or [None] * len(counts)
+    names: dict[Any, list[str]] = {}
+    for name, label in getattr(pipe, "labels", {}).items():
+        names.setdefault(label, []).append(name)
+    return [
+        MappedClass(name, count, one, ", ".join(names.get(one, [])))
+        for name, count, one in zip(data.class_names, counts, asked, strict=True)
+    ]
+
+
+def read_for(data: Any, pipeline: Any) -> tuple[Dataset, Any]:
+    """The data as a `Dataset`, and the pipeline that was given, loaded: a source is read at its size and channels."""
+    pipe = load_pipeline(pipeline) if isinstance(pipeline, str | Path) else pipeline
+    if isinstance(data, Dataset):
+        return data, pipe
+    if pipe is None or pipeline in _own(data):
+        return load_data(data), pipe
+    channels, *sides = image_shape(pipe) or (None, None)
+    one_side = sides[0] if len(set(sides)) == 1 else None
+    named = isinstance(data, str) and data in PROFILES
+    if named and one_side == PROFILES[str(data)].image_size:
+        one_side = None  # as it comes
+    return load_data(data, image_size=one_side, channels=None if named else channels), pipe
+
+
+def choose(data: Dataset, pipeline: Any, pipe: Any, *, at_hand: bool) -> tuple[Any, str, Profile | None]:
+    """The pipeline, its name for the record, and the profile whose own one it is; `pipe` is what was loaded of it.
+
+    Raises `ValueError` where none is given, and the data have none of their own.
+    """
+    profile = PROFILES.get(data.name) if at_hand else None
+    if pipeline is None:
+        if profile is None:
+            raise ValueError(
+                f"pipeline must be given for data {data.name!r}: only {', '.join(PROFILES)} have one of their own. "
+                "Pass a pipeline that was trained on such images."
+            )
+        pipeline = profile.pipeline or profile.name  # the name of a set without one is refused with its remedy
+        pipe = load_pipeline(pipeline)
+    by_name = isinstance(pipeline, str | Path)
+    own = (
+        profile is not None
+        and profile.pipeline
+        and (str(pipeline) in (profile.name, profile.pipeline) if by_name else _is_from(pipe, profile.pipeline))
+    )
+    return pipe, str(pipeline) if by_name else describe(pipe), profile if own else None
+
+
+def describe_pipeline(
+    pipe: Any,
+    data: Dataset,
+    profile: Profile | None,
+    *,
+    class_labels: Any,
+    class_map: Any,
+    prompt: Any,
+    guidance_scale: Any,
+) -> dict:
+    """The settings that say what a pipeline is and what it is asked, once it is known that it can be steered."""
+    kind = kind_of(pipe)
+    steering.check(pipe)
+    known = getattr(pipe, "labels", {})
+    if profile and profile.labels:
+        known = dict(zip(profile.class_names, profile.labels, strict=True))
+    if guidance_scale is None:
+        guidance_scale = profile.guidance_scale if profile else own_guidance_scale(pipe)
+    elif kind.guidance_scale is None:
+        raise ValueError(
+            f"guidance_scale must be left out for {type(pipe).__name__}, which has no classifier-free guidance; got "
+            f"{guidance_scale!r}."
+        )
+    if guidance_scale is not None:
+        guidance_scale = number("guidance_scale", guidance_scale, at_least=0, at_most=LARGEST_SCALE)
+    return {
+        **_asked(pipe, data, class_labels, class_map, prompt, known),
+        "scheduler": type(pipe.scheduler).__name__,
+        "scheduler_config": {key: plain(value) for key, value in sorted(pipe.scheduler.config.items())},
+        "guidance_scale": guidance_scale,
+        "weights": weights_hash(pipe),
+        "encoder_dtype": encoder_dtype(pipe),
+    }
+
+
+def asked_for(settings: Mapping[str, Any]) -> dict[str, int | str]:
+    """The label or prompt of each class that has one, by its name, as the settings of a run tell it."""
+    asked = settings.get(CLASSES) or settings.get("prompts") or ()
+    return dict(zip(settings["classes"], asked, strict=False))
+
+
+def _asked(
+    pipe: Any, data: Dataset, class_labels: Any, class_map: Any, prompt: Any, known: Mapping[str, int]
+) -> dict[str, Any]:
+    kind = kind_of(pipe)
+    given = {"class_labels": class_labels, "class_map": class_map, "prompt": prompt}
+    takes = {CLASSES: ("class_labels", "class_map"), TEXT: ("class_map", "prompt")}.get(kind.asked_by, ())
+    if odd := [name for name, value in given.items() if value is not None and name not in takes]:
+        what = {CLASSES: "is asked by class labels", TEXT: "reads text"}.get(kind.asked_by, "takes no conditions")
+        raise ValueError(f"{odd[0]} must be left out for {type(pipe).__name__}, which {what}; got {given[odd[0]]!r}.")
+    if kind.asked_by == TEXT:
+        return {"prompts": prompts_of(prompt, class_map, data.class_names)}
+    if kind.asked_by == CLASSES:
+        return {CLASSES: labels_of(pipe, class_labels, known, data.class_names, class_map=class_map)}
+    return {}
+
+
+def _own(data: Any) -> tuple[str, ...]:
+    """The names of the pipeline that comes with a set of the catalogue."""
+    profile = PROFILES.get(data) if isinstance(data, str) else None
+    return (profile.name, profile.pipeline) if profile else ()
+
+
+def _is_from(pipe: Any, name: str) -> bool:
+    return str(getattr(pipe, "name_or_path", None)) in (name, str(PRETRAINED / name))
