@@ -15,7 +15,11 @@ def test_data_in_a_stock_pipeline_out(settings, waves, tmp_path, weights, device
     assert type(pipe).__module__.startswith("diffusers.") and pipe.labels == {"zero": 0, "one": 1}
     images = mgd.sample(pipe, [0, 1, 1], steps=2)
     assert images.shape == (3, 1, 16, 16) and images.isfinite().all()
+    left = [tmp_path / "out" / name for name in (".metrics.json.12.part", "training/.vae.pt.34.part")]
+    for part in left:
+        part.touch()
     again = mgd.train(waves, tmp_path / "out", settings=settings, device=device)
+    assert not any(part.exists() for part in left), "what a killed run has left is taken away"
     assert again == done, "what is finished is not trained again"
     other = mgd.train(waves, tmp_path / "other", settings=settings, device=device, work=tmp_path / "work")
     pair = [weights(mgd.load_pipeline(one.folder).transformer) for one in (done, other)]
