@@ -131,11 +131,11 @@ def build(
             remove_parts(work)
             remove_parts(out)
             record(work, now, known or settings, command=command)
-            if minutes is not None:
-                steps = f"{settings.vae_steps} steps of the autoencoder, {settings.dit_steps} of the denoiser"
-                tell(f"In {minutes:g} minutes: {steps}.")
         crew.wait()
         settings = recorded(work, now) or settings
+        if minutes is not None and crew.is_main:
+            steps = f"{settings.vae_steps} steps of the autoencoder, {settings.dit_steps} of the denoiser"
+            tell(f"In {minutes:g} minutes: {steps}.")
         images, labels = data.train.images.to(crew.device), data.train.labels.to(crew.device)
         vae, vae_seconds = train_vae(images, settings, work=work, crew=crew)
         latents = encode(vae, images)

@@ -71,7 +71,10 @@ def test_the_minutes_are_planned_once_and_a_folder_is_read_at_a_size(settings, w
     assert mgd.load_pipeline(done.folder, device="cpu").transformer.config.sample_size == 8
     monkeypatch.setattr(own_pipeline, "plan", None)  # it is not asked again
     (done.folder / "model_index.json").unlink()
+    told = []
+    monkeypatch.setattr(own_pipeline, "tell", told.append)
     assert mgd.train(folder, tmp_path / "out", **asked) == done
+    assert told == ["In 1 minutes: 6 steps of the autoencoder, 6 of the denoiser."]
     with pytest.raises(ValueError, match=r"minutes was 1\.0 and is 2\.0"):
         mgd.train(folder, tmp_path / "out", **asked | {"minutes": 2.0})
 
