@@ -65,9 +65,8 @@ test: $(READY)  ## lint, types, unit tests, every lab against its recorded resul
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest tests mgd_helpers --doctest-modules $(addprefix --ignore=,$(CONTRACTS)) -n 2
-	$(BIN)/python -m pytest notebooks --nbval-lax --nbval-current-env --dist loadfile -n 2
-	$(BIN)/python -m pytest $(CONTRACTS)
+	$(BIN)/python -m pytest tests mgd_helpers --doctest-modules -n 2 --dist worksteal
+	PYTHONPATH=tests $(BIN)/python -m pytest notebooks -p forks --nbval-lax --nbval-current-env --dist loadfile -n 2
 	@echo "Passed. This took no browser; with a Chromium at hand, make browser tests the built book in it."
 
 .PHONY: browser

@@ -75,6 +75,7 @@ def distill(
     prompt: str | PathLike | Mapping[str, str] | None = None,
     image_to_image: float | Real | None = None,
     report: bool = True,
+    split: float | Real | None = None,
 ) -> Report:
     """Distil a data set into `images_per_class` images per class: `out/<class name>/<index>.png`, and their record.
 
@@ -124,7 +125,8 @@ def distill(
     (`mgd_helpers.data.class_names`); the manifest has the true ones.
 
     A `report` follows in seconds, and stays in the folder: whether as many random real images would do better, and what
-    then may help.
+    then may help. Of data without a test split hold out the share `split` of each class for it, for instance 0.2:
+    `evaluate` holds out the same images.
 
     Raises `ValueError` before any work where something does not fit, where `out` holds images of other settings, and
     where another run is at work there; nothing of others is overwritten.
@@ -150,6 +152,7 @@ def distill(
         prompt=prompt,
         image_to_image=image_to_image,
         options=dict(zip(OPTIONS, (strength, window, softness, n_neighbors, rank), strict=True)),
+        split=split,
     )
     manifest, new = make(choose(run), command=call_of(distill, given))
     seconds = time.perf_counter() - started

@@ -56,14 +56,15 @@ def prepare(method: str, data: Dataset, pipe: Any, latents: Any, asked: dict) ->
 
     `asked` are numbers and words of the call, checked; those that count for this method are settings.
     """
-    counting = ["images_per_class", "seed"] + (["strategy", "representative"] if method in WITH_TARGETS else [])
+    counting = ["images_per_class", "seed", "split"]
+    counting += ["strategy", "representative"] if method in WITH_TARGETS else []
     settings: dict[str, Any] = {
         "data": data.name,
         "data_hash": data_hash(data),
         "classes": list(data.class_names),
         "method": method,
         "package": package_versions()["mgd-helpers"],
-        **{key: asked[key] for key in counting},
+        **{key: asked[key] for key in counting if key in asked},
     }
     if pipe is None:
         return None, settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from mgd_helpers.data.catalog import PROFILES
 from mgd_helpers.data.class_names import folder_names
 from mgd_helpers.data.files import check_folder, tensor_hash
 from mgd_helpers.data.image_sets import Dataset
+from mgd_helpers.data.splits import with_test
 from mgd_helpers.encoding.compatibility import check_images, check_latents, train_steps
 from mgd_helpers.encoding.kinds import as_denoised, knows_classes
 from mgd_helpers.guidance.factories import GUIDANCES, Factory
@@ -118,9 +119,10 @@ def resolve(
     prompt: Any = None,
     image_to_image: Any = None,
     options: Mapping[str, Any] | None = None,
+    split: Any = None,
 ) -> Run:
     """The arguments of `distill`, checked one by one and against each other."""
-    numbers = {
+    numbers: dict[str, Any] = {
         "images_per_class": whole("images_per_class", images_per_class, at_least=1),
         "steps": whole("steps", steps, at_least=1),
         "set_size": whole("set_size", set_size, at_least=1),
@@ -136,6 +138,9 @@ def resolve(
     at_hand = isinstance(data, Dataset) or (isinstance(data, str) and data in PROFILES)
     data, pipe = read_for(data, pipeline if takes_pipeline(method, pipeline) else None)
     _check_counts(data, numbers["images_per_class"])
+    if split is not None:
+        data = _held_out(data, split, numbers["images_per_class"])
+        numbers["split"] = number("split", split)
     given = given_options(options or {}, points=int(data.train.labels.bincount().min()))
     factory = _factory(guidance, given, method)
     if method != DIFFUSION:
@@ -201,6 +206,14 @@ def _factory(guidance: Any, given: dict, method: str) -> Factory:
             f"{next(iter(given.values()))!r}."
         )
     return GUIDANCES["none"] if guidance == AUTO else with_options(guidance, given)
+
+
+def _held_out(data: Dataset, split: Any, images_per_class: int) -> Dataset:
+    if len(data.test):
+        raise ValueError(f"split must be left out for data with a test split; {data.name!r} has one. Got {split!r}.")
+    data, said = with_test(data, split)
+    _check_counts(data, images_per_class)
+    return replace(data, note=" ".join(filter(None, [data.note, said])))
 
 
 def _check_counts(data: Dataset, images_per_class: int) -> None:

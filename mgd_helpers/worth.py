@@ -23,6 +23,9 @@ from mgd_helpers.methods import DIFFUSION
 REPORT = "report.json"
 MUCH = 2.0  # times the error that an autoencoder was trained to: it does not know such images
 
+STUDENTS = (
+    "Students judge better, in minutes: mgd.evaluate(folder, against=data), or mgd evaluate FOLDER --against DATA."
+)
 # what a person can do, by the argument that it takes, best first; each as it is said in Python and on the command line
 REMEDIES = {
     "guidance": 'another guidance: guidance="auto" (--guidance auto) tries some on a held-back part of the images',
@@ -74,7 +77,7 @@ class Worth:
         lines = [f"Is it worth it? Accuracy of 1-nearest neighbour on {self.tested_on}:"]
         lines += [f"  {name:{width}}  {value}" for name, value in rows]
         lines += self.chosen
-        return "\n".join([*lines, *self.sentences()])
+        return "\n".join([*lines, *self.sentences(), STUDENTS])
 
     def sentences(self) -> list[str]:
         """What follows, in words: whether random real images do better, and then the remedies in their order."""

@@ -6,6 +6,7 @@ import os
 import pytest
 import torch
 
+pytest_plugins = ["order"]
 os.environ.update(MGD_QUIET="1", MPLBACKEND="Agg", HF_HUB_OFFLINE="1")
 
 

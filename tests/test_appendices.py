@@ -3,8 +3,8 @@
 import os
 import re
 import subprocess
-import sys
 
+import forks
 import pytest
 from notebook_rules import ROOT
 
@@ -25,7 +25,7 @@ def printed_by(page, tmp_path):
     script.write_text("\n".join(cells(page)), encoding="utf-8")
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     result = subprocess.run(
-        [sys.executable, str(script)],
+        [*forks.python(), str(script)],
         env=os.environ | {"PYTHONPATH": path},
         capture_output=True,
         text=True,

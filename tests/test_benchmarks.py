@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import forks
 import matplotlib
 import matplotlib.pyplot as plt
 import pytest
@@ -88,7 +89,7 @@ def test_the_first_that_fails_ends_all(monkeypatch):
 
 @pytest.mark.slow
 def test_it_runs_as_a_module_from_the_repository():
-    command = [sys.executable, "-m", "benchmarks", "gpu", "--help"]
+    command = [*forks.python(), "-m", "benchmarks", "gpu", "--help"]
     made = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert "--minutes" in made.stdout and "--seed" in made.stdout
 

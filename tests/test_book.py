@@ -6,11 +6,11 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tomllib
 from importlib.metadata import distribution
 from pathlib import Path
 
+import forks
 import nbformat
 import pytest
 import yaml
@@ -298,7 +298,7 @@ def tiny_book(tmp_path):
 
 def build(book):
     """Whether the book builds, and how often its lab ran in total."""
-    command = [sys.executable, "-m", "tools", "build", str(book)]
+    command = [*forks.python(), "-m", "tools", "build", str(book)]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     index = book / "_build" / "html" / "index.html"
     assert (result.returncode == 0) == (f"The book: {index}" in result.stdout), result.stdout + result.stderr

@@ -1,9 +1,9 @@
 import errno
 import json
 import subprocess
-import sys
 from importlib.metadata import version
 
+import forks
 import pytest
 import torch
 from diffusers import AutoencoderKL
@@ -189,7 +189,9 @@ def test_every_guidance_can_be_chosen(capsys):
 
 @pytest.mark.slow
 def test_the_package_runs_as_a_module():
-    result = subprocess.run([sys.executable, "-m", "mgd_helpers", "--help"], capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [*forks.python(), "-m", "mgd_helpers", "--help"], capture_output=True, text=True, check=True
+    )
     assert result.stdout.lstrip().startswith("Usage: mgd")
 
 
@@ -201,7 +203,7 @@ def test_warnings_are_one_line_without_code(data, tiny, tmp_path):
     arguments += ["--steps", "2", "--guidance", "none"]
     main(arguments)
     next(out.glob("*/*.png")).write_bytes(b"")
-    command = [sys.executable, "-m", "mgd_helpers", *arguments]
+    command = [*forks.python(), "-m", "mgd_helpers", *arguments]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stderr.splitlines()
     assert next(line for line in told if "damaged" in line).startswith("mgd distill: 1 images in")
     assert not [line for line in told if line.startswith(" ")]  # a line of code

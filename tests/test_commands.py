@@ -1,5 +1,6 @@
 import functools
 import shlex
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -63,3 +64,22 @@ def test_another_folder_takes_the_place_of_the_first():
 
 def test_a_partial_is_no_word_of_a_shell():
     assert "guidance=guidance" in call_of(distill, GIVEN | {"guidance": functools.partial(distill)})
+
+
+@pytest.mark.slow
+def test_the_command_in_a_record_makes_the_same_images_again(waves, tiny, tmp_path):
+    from mgd_helpers import distillation
+    from mgd_helpers.cli import main
+    from mgd_helpers.data.records import read_manifest
+    from mgd_helpers.data.saving import write_images
+
+    data, out = write_images(tmp_path / "my data", waves.train, class_names=waves.class_names), tmp_path / "set"
+    tiny.save_pretrained(tmp_path / "pipe")
+    options = {"images_per_class": 2, "guidance": "none", "pipeline": str(tmp_path / "pipe"), "steps": 2, "seed": 3}
+    distillation.distill(data, out=out, report=False, **options)
+    command = read_manifest(out)["command"]
+    assert command.endswith("--seed 3 --no-report")
+    made = {path: path.read_bytes() for path in out.glob("*/*.png")}
+    shutil.rmtree(out)
+    main(shlex.split(command)[1:])
+    assert {path: path.read_bytes() for path in out.glob("*/*.png")} == made

@@ -23,6 +23,7 @@ from mgd_helpers.data.records import read_manifest
 from mgd_helpers.distillation import distill
 from mgd_helpers.encoding.latents import encode
 from mgd_helpers.encoding.pipelines import weights_hash
+from mgd_helpers.evaluation.tables import evaluate
 from mgd_helpers.guidance.factories import GUIDANCES
 from mgd_helpers.guidance.pulls import ModePull
 from mgd_helpers.guidance.steering import steer
@@ -491,3 +492,30 @@ def test_options_of_a_guidance_are_those_of_its_factory_and_settings_where_they_
 def test_an_option_that_a_guidance_does_not_have_is_refused(run, guidance):
     with pytest.raises(ValueError, match=r"strength must be left out with .*; got 1"):
         run(guidance=guidance, strength=1)
+
+
+def test_a_part_is_held_out_on_request_the_same_that_evaluate_holds_out(run, waves, tmp_path):
+    alone = dataclasses.replace(waves, test=waves.test.take([]))
+    report = run(data=alone, split=0.4, guidance="none")
+    assert report.manifest["settings"]["split"] == 0.4
+    assert "'waves' has no test split: 4 of its 12 images are held out for it." in report.manifest["note"]
+    assert "4 test images" in report.worth.tested_on
+    table = evaluate(report.folder, against=alone, split=0.4, students=0)
+    assert "flatter" not in table.attrs["note"]
+    assert "flatter" in evaluate(run(data=alone, out=tmp_path / "b").folder, against=alone, students=0).attrs["note"]
+    with pytest.raises(ValueError, match=r"of the same settings; in .* differ"):
+        run(data=alone, guidance="none")
+
+
+@pytest.mark.parametrize(
+    ("split", "images", "message"),
+    [
+        (0.2, slice(0, 4), "split must be left out for data with a test split; 'waves' has one. Got 0.2"),
+        (1.5, slice(0, 0), "split must be a number > 0 and < 1; got 1.5"),
+        (0.9, slice(0, 0), "images_per_class must not exceed the 1 images of class 'zero'; got 3"),
+    ],
+)
+def test_a_split_that_cannot_be_is_refused(run, waves, split, images, message):
+    data = dataclasses.replace(waves, test=waves.test.take(range(12)[images]))
+    with pytest.raises(ValueError, match=message):
+        run(data=data, split=split)

@@ -8,8 +8,8 @@ import os
 import re
 import socket
 import subprocess
-import sys
 
+import forks
 import hub_cache
 import nbformat
 import numpy as np
@@ -76,6 +76,7 @@ def run(lab, folder, environment):
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
+        patch.setenv("JUPYTER_PATH", forks.kernels())
         patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])))
         NotebookClient(lab, timeout=900, resources={"metadata": {"path": str(folder)}}).execute()
     for cell in lab.cells:  # other libraries tell there of what they lack
@@ -154,7 +155,7 @@ def test_on_a_gpu_that_is_not_there_photographs_lie_where_they_must(tmp_path):
     script += "    nbformat.write(labs.run(nbformat.read(sys.argv[1], as_version=4)), sys.argv[2])"
     path = os.pathsep.join(filter(None, [str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH")]))
     quiet = {"PYTHONPATH": path, "MPLBACKEND": "Agg", "MGD_QUIET": "1", "OMP_NUM_THREADS": "1"}
-    subprocess.run([sys.executable, "-c", script, given, ran], cwd=tmp_path, env=os.environ | hub | quiet, check=True)
+    subprocess.run([*forks.python(), "-c", script, given, ran], cwd=tmp_path, env=os.environ | hub | quiet, check=True)
     lab = nbformat.read(ran, as_version=4)
     cells = [cell for cell in lab.cells if cell.cell_type == "code"]
     raised = [output for cell in cells for output in cell.outputs if output.output_type == "error"]
@@ -167,7 +168,7 @@ def test_the_network_is_refused_and_the_own_machine_is_not():
 
     def connects(host, port):
         return subprocess.run(
-            [sys.executable, "-c", script, host, str(port)], capture_output=True, text=True, check=False
+            [*forks.python(), "-c", script, host, str(port)], capture_output=True, text=True, check=False
         )
 
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -2,8 +2,8 @@
 
 import re
 import subprocess
-import sys
 
+import forks
 import nbformat
 import pytest
 from nbformat.v4 import new_notebook, new_output
@@ -33,7 +33,7 @@ def nbval(folder, cells):
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), folder / "checked.ipynb")
     (folder / "pytest.ini").write_text("[pytest]\n")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval-lax", "--nbval-current-env"]
+    command = [*forks.python(), "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval-lax", "--nbval-current-env"]
     result = subprocess.run([*command, "checked.ipynb"], cwd=folder, capture_output=True, text=True, check=False)
     return {
         outcome: int(n) for n, outcome in re.findall(r"(\d+) (passed|failed|error)", result.stdout.splitlines()[-1])

@@ -1,9 +1,9 @@
 """The pretended GPU says where tensors lie, keeps their values, and refuses what a real one refuses."""
 
 import subprocess
-import sys
 from pathlib import Path
 
+import forks
 import numpy
 import pretend_gpu
 import pytest
@@ -45,7 +45,7 @@ with pretend_gpu.on() as there:
 
 def test_gradients_are_computed_there():
     """In a process of its own, as labs are run: autograd counts the devices when it is first used, and never again."""
-    subprocess.run([sys.executable, "-c", GRADIENT], cwd=Path(__file__).parent, check=True)
+    subprocess.run([*forks.python(), "-c", GRADIENT], cwd=Path(__file__).parent, check=True)
 
 
 @pytest.mark.parametrize(

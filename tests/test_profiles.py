@@ -6,8 +6,8 @@ the wrong place goes on.
 
 import os
 import subprocess
-import sys
 
+import forks
 import hub_cache
 import labs_in_a_profile
 import nbformat
@@ -45,7 +45,7 @@ def run_in(profile, home, folder, **more):
     """The labs as they ran in a profile, by name; data and pipeline are those in `home`."""
     settings = hub_cache.environment(home) | {"PER_CLASS": str(PER_CLASS), "OMP_NUM_THREADS": "1"} | more
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    command = [sys.executable, labs_in_a_profile.__file__, profile, str(folder), *LABS]
+    command = [*forks.python(), labs_in_a_profile.__file__, profile, str(folder), *LABS]
     subprocess.run(command, cwd=folder, env=os.environ | settings | {"PYTHONPATH": path}, check=True)
     return {name: nbformat.read(folder / f"{name}.ipynb", as_version=4) for name in LABS}
 

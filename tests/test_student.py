@@ -4,6 +4,7 @@ import contextlib
 import io
 import re
 
+import forks
 import nbformat
 import pytest
 from labs_in_a_profile import FEW, shortened
@@ -112,7 +113,10 @@ def test_the_student_edition_runs_and_every_check_says_that_nothing_is_started(h
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", WITH_TASKS, ids=lambda path: path.stem)
-def test_what_stops_a_lab_of_the_student_edition_is_a_stub_and_its_check_says_so(handed_out, path, tmp_path):
+def test_what_stops_a_lab_of_the_student_edition_is_a_stub_and_its_check_says_so(
+    handed_out, path, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("JUPYTER_PATH", forks.kernels())
     lab = shortened(nbformat.read(handed_out[0] / path.name, as_version=4), FEW)  # nothing it measures counts here
     NotebookClient(lab, timeout=600, allow_errors=True, resources={"metadata": {"path": str(tmp_path)}}).execute()
     outputs = [(cell, output) for cell in lab.cells for output in cell.get("outputs", [])]

@@ -7,6 +7,7 @@ settings of the book give.
 import os
 import re
 
+import forks
 import nbformat
 import pytest
 from lab_outputs import complaints
@@ -35,6 +36,7 @@ def varied(notebook):
 @pytest.mark.slow
 @pytest.mark.parametrize("path", LABS, ids=lambda path: path.stem)
 def test_a_lab_holds_for_another_class_and_another_seed(path, tmp_path, monkeypatch):
+    monkeypatch.setenv("JUPYTER_PATH", forks.kernels())
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])))
     stored, run = (nbformat.read(path, as_version=4) for _ in range(2))
     NotebookClient(varied(run), timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()

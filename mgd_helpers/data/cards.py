@@ -57,7 +57,8 @@ def metadata(manifest: dict) -> bytes:
     lines = []
     for image in manifest["images"]:
         line = {"file_name": image["file"], "label": image["class"], "label_id": names[image["class"]]}
-        line |= {key: image[key] for key in ("index", "node", "members", "guidance", "sha256") if key in image}
+        more = {key: image.get(key) for key in ("index", "node", "members", "guidance", "sha256")}
+        line |= {key: value for key, value in more.items() if value is not None}
         lines.append(json.dumps(line, ensure_ascii=False).encode(errors="replace") + b"\n")
     return b"".join(lines)
 
@@ -103,7 +104,7 @@ def card(manifest: dict, *, report: str = "") -> str:
         'data = datasets.load_dataset("imagefolder", data_dir="path/of/this/folder", data_files={"train": '
         f'["{METADATA}", "*/*.png"]}})\n```\n\n`{METADATA}` gives each image its class and where it comes from, '
         "`manifest.jsonl` also its checksum and what made it; `run.json` has all settings and versions.",
-        _table("## Classes", ("class", "label of the pipeline", "images"), _classes(manifest, counts)),
+        _classes(manifest, counts),
         _table("## Guidances tried", ("guidance", "options", "accuracy of a quick student"), _tried(manifest)),
         _table("## Settings", ("setting", "value"), _settings(manifest)),
         "## Licence\n\nWhat licence these images have depends on those of the data and of the pipeline that they were "
@@ -140,12 +141,13 @@ def _again(manifest: dict) -> str:
     return f"## Make it again\n\n```{kind}\n{command}\n```"
 
 
-def _classes(manifest: dict, counts: Counter) -> list[tuple]:
-    settings = manifest["settings"]
-    labels = settings.get("class_labels") or [""] * len(settings["classes"])
-    rows = [(name, label, counts[name]) for name, label in zip(settings["classes"], labels, strict=False)]
-    rest = rows[LISTED:]
-    return rows[:LISTED] + ([(f"… and {len(rest)} others", "", sum(row[2] for row in rest))] if rest else [])
+def _classes(manifest: dict, counts: Counter) -> str:
+    """The classes, how many images each has, and which label or prompt the pipeline was given for it."""
+    names, asked = manifest["settings"]["classes"], manifest.get("labels") or {}
+    rows = [(name, counts[name], *([asked.get(name)] if asked else [])) for name in names[:LISTED]]
+    if rest := names[LISTED:]:
+        rows += [(f"… and {len(rest)} others", sum(map(counts.__getitem__, rest)), *([""] if asked else []))]
+    return _table("## Classes", ("class", "images", *(["asked of the pipeline"] if asked else [])), rows)
 
 
 def _tried(manifest: dict) -> list[tuple]:
@@ -157,7 +159,7 @@ def _tried(manifest: dict) -> list[tuple]:
 
 
 def _settings(manifest: dict) -> list[tuple]:
-    apart = ("classes", "class_labels", "scheduler_config")
+    apart = ("classes", "class_labels", "prompts", "scheduler_config")
     rows = [(key, value) for key, value in manifest["settings"].items() if key not in apart and value is not None]
     rows += [("pipeline", manifest["pipeline"])] if manifest.get("pipeline") else []
     for entry in manifest.get("made_by", []):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from numbers import Real
 
 import torch
 
 from mgd_helpers import arguments, seeding
 from mgd_helpers._shapes import Int, Tensor
+from mgd_helpers.data.image_sets import Dataset
 
 SHARE = 0.2  # that is held out, unless told otherwise
 
@@ -31,3 +33,15 @@ def split_rows(
         count = min(max(round(share * len(rows)), 1), len(rows) - 1)
         held_out[rows[torch.randperm(len(rows), generator=seeding.generator(seed, label))[:count]]] = True
     return (~held_out).nonzero()[:, 0].to(labels.device), held_out.nonzero()[:, 0].to(labels.device)
+
+
+def with_test(data: Dataset, share: float | Real | None) -> tuple[Dataset, str]:
+    """The data with a test split, and a sentence where it is new: `share` of each class, drawn by seed 0.
+
+    Data that have one stay as they are, and so do all where `share` is `None`.
+    """
+    if len(data.test) or share is None:
+        return data, ""
+    kept, held_out = split_rows(data.train.labels, share, seed=0)
+    said = f"{data.name!r} has no test split: {len(held_out)} of its {len(data.train)} images are held out for it."
+    return replace(data, train=data.train.take(kept), test=data.train.take(held_out)), said

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,25 @@ def record_of(source: Any) -> dict:
     """
     manifest = read_manifest(Path(source)) if isinstance(source, str | Path) and Path(source).is_dir() else None
     return manifest if manifest is not None and is_record(manifest) else {}
+
+
+def shape_of(sources: Iterable[Any], records: Iterable[dict]) -> dict[str, int]:
+    """The `image_size` and `channels` with which the data of some folders are read; empty where nothing says so.
+
+    Folders of `distill` alone count: they have the size of their pipeline, which need not be that of the data.
+    """
+    from PIL import Image
+
+    found = set()
+    for source, record in zip(sources, records, strict=True):
+        if record and record["settings"].get("data_hash") and record["images"]:
+            try:
+                with Image.open(Path(source) / record["images"][0]["file"]) as image:
+                    found.add((*image.size, 1 if image.mode == "L" else 3))
+            except OSError:  # whoever reads the folder says what is wrong with it
+                return {}
+    width, height, channels = found.pop() if len(found) == 1 else (0, 1, 0)
+    return {"image_size": width, "channels": channels} if width == height else {}
 
 
 def origin_notes(records: Mapping[str, dict], data: Dataset, whole: Dataset) -> list[str]:

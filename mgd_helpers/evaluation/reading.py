@@ -11,10 +11,11 @@ import torch
 
 from mgd_helpers import arguments
 from mgd_helpers._shapes import Int, Tensor
+from mgd_helpers.data.catalog import PROFILES
 from mgd_helpers.data.datasets import load_data, read_generated
 from mgd_helpers.data.image_sets import Dataset, ImageSet, image_set
-from mgd_helpers.data.splits import split_rows
-from mgd_helpers.evaluation.origins import origin_notes, record_of
+from mgd_helpers.data.splits import with_test
+from mgd_helpers.evaluation.origins import origin_notes, record_of, shape_of
 
 Source = str | Path | ImageSet
 
@@ -41,7 +42,8 @@ def read_sets(
 
     A set is an `ImageSet`, or a folder with one sub-folder per class (`data.read_generated`); one without a name is
     called by its folder, or `generated`. `against` is whatever `load_data` reads, or a `Dataset`, with a test split.
-    Of data without a test split `split` is the share that is held out, drawn class by class (`data.splits`, seed 0).
+    Data that are given by path are read at the size of the sets, where `distill` made these. Of data without a test
+    split `split` is the share that is held out, drawn class by class (`data.splits`, seed 0).
     `device` is by default that of the test images. With `every_class` a set must hold all classes of the data.
 
     Raises `ValueError` for anything else: no images, another size, unknown labels, a folder of `distill` that lacks
@@ -51,17 +53,18 @@ def read_sets(
     >>> read_sets({"all": data.train}, against=data).sets["all"].images.shape
     torch.Size([1500, 1, 32, 32])
     """
-    whole = _data(against, split)
-    data, split_note = _with_test(whole, split)
-    device = data.test.images.device if device is None else arguments.device("device", device)
     if not isinstance(generated, Mapping):
         generated = {str(generated) if isinstance(generated, str | Path) else "generated": generated}
     if not generated:
         raise ValueError("generated must hold at least one set; got none.")
+    records = {name: record_of(source) for name, source in generated.items()}
+    shape = shape_of(generated.values(), records.values())
+    whole = _data(against, split, {} if isinstance(against, str) and against in PROFILES else shape)
+    data, split_note = with_test(whole, split)
+    device = data.test.images.device if device is None else arguments.device("device", device)
     sets = {name: _set(name, source, data) for name, source in generated.items()}
     for name, images in sets.items():
         _check_fits(name, images, data, every_class)
-    records = {name: record_of(source) for name, source in generated.items()}
     said = origin_notes(records, data, whole)
     data = replace(data, train=_plain(data.train), test=_plain(data.test).to(device))
     sets = {name: _plain(images).to(device) for name, images in sets.items()}
@@ -91,14 +94,14 @@ def read_rows(name: str, rows: Any, *, of: int) -> Int[Tensor, " k"]:
     return found
 
 
-def _data(against: Any, split: Any) -> Dataset:
+def _data(against: Any, split: Any, shape: dict[str, int]) -> Dataset:
     if isinstance(against, ImageSet):
         raise ValueError(
             "against must be a Dataset, a data set by name or a folder; got an ImageSet. "
             "Dataset(name, train, test, class_names) makes one of two."
         )
     try:
-        data = against if isinstance(against, Dataset) else load_data(against)
+        data = against if isinstance(against, Dataset) else load_data(against, **shape)
     except ValueError as error:
         raise ValueError(f"against: {error}") from error
     if len(data.test) == 0 and split is None:
@@ -107,15 +110,6 @@ def _data(against: Any, split: Any) -> Dataset:
             "which holds out a part of its images."
         )
     return data
-
-
-def _with_test(data: Dataset, split: Any) -> tuple[Dataset, str]:
-    """The data with a test split, which is a part of them where they have none, and a sentence that says so."""
-    if len(data.test):
-        return data, ""
-    kept, held_out = split_rows(data.train.labels, split, seed=0)
-    note = f"{data.name!r} has no test split: {len(held_out)} of its {len(data.train)} images are held out for it."
-    return replace(data, train=data.train.take(kept), test=data.train.take(held_out)), note
 
 
 def _set(name: str, source: Any, data: Dataset) -> ImageSet:

@@ -104,4 +104,5 @@ def crew_for(device: torch.device, precision: str | None = None) -> Crew:
 
     AcceleratorState._reset_state(reset_partial_state=count == 1)  # else it keeps the precision of an earlier training
     accelerator = Accelerator(mixed_precision=asked, cpu=device.type == "cpu")
-    return Crew(accelerator.device, accelerator.process_index, accelerator.num_processes, accelerator)
+    device = accelerator.device if device.type != "cpu" else device  # not cpu:0, cpu:1, …
+    return Crew(device, accelerator.process_index, accelerator.num_processes, accelerator)

@@ -48,9 +48,9 @@ def read_material(
 def _read(source: Any, out: Path, size: int | None, channels: int | None) -> Dataset:
     if isinstance(source, str) and source in PROFILES:
         return load_data(source, image_size=size, channels=channels)
-    if isinstance(source, str | os.PathLike):
+    if isinstance(source, os.PathLike) or (isinstance(source, str) and Path(source).is_dir()):
         source = Path(os.fspath(source))
-        if source.is_dir() and source.resolve() in (out.resolve(), *out.resolve().parents):
+        if source.resolve() in (out.resolve(), *out.resolve().parents):
             raise ValueError(
                 f"out must lie outside the folder of the data; got {str(out)!r}, in {str(source)!r}. Choose another."
             )

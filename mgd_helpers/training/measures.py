@@ -20,6 +20,7 @@ from mgd_helpers.data.image_sets import Dataset, ImageSet
 from mgd_helpers.encoding.batching import latents_decoded
 from mgd_helpers.evaluation.tables import nearest_neighbor_accuracy
 from mgd_helpers.linalg import nearest
+from mgd_helpers.progress import progress
 from mgd_helpers.students.recipes import Recipe
 from mgd_helpers.students.training import accuracy, train_student
 from mgd_helpers.threads import for_sampling
@@ -37,7 +38,7 @@ def unguided(
         generators.append(seeding.generator(seed, label, counts[label]))
         counts[label] += 1
     made = []
-    for first in range(0, len(labels), batch_size):
+    for first in progress(range(0, len(labels), batch_size), "sample", unit="call"):
         rows = slice(first, first + batch_size)
         with for_sampling(pipe, 2 * len(labels[rows])), latents_decoded(pipe, skip=False) as images:
             options = {"num_inference_steps": steps, "guidance_scale": guidance_scale, "output_type": "pt"}

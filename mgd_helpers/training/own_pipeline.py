@@ -140,8 +140,9 @@ def build(
             log(work, f"latents: mean {latents.mean():.4f}, std {latents.std():.4f}")
         dit, dit_seconds = train_dit(latents, labels, settings, alphas=scheduler.alphas_cumprod, work=work, crew=crew)
         if crew.is_main:
-            pipe = make_pipeline(dit, vae, scheduler, data.class_names)
-            pipe.to("cpu", getattr(torch, settings.stored_as)).save_pretrained(out, safe_serialization=True)
+            for network in (dit, vae):  # by torch's own method: that of diffusers warns of nothing
+                torch.nn.Module.to(network, "cpu", getattr(torch, settings.stored_as))
+            make_pipeline(dit, vae, scheduler, data.class_names).save_pretrained(out, safe_serialization=True)
     return Trained(out, vae_seconds, dit_seconds, settings)
 
 

@@ -12,11 +12,12 @@ from typing import Any
 import torch
 
 from mgd_helpers.data.image_sets import Dataset
+from mgd_helpers.threads import as_many_as_useful
 from mgd_helpers.training.architectures import make_dit, make_scheduler, make_vae
 from mgd_helpers.training.crew import Crew
 from mgd_helpers.training.resumable import Descent
 from mgd_helpers.training.settings import Settings, small_settings
-from mgd_helpers.training.stages import LossOf, dit_loss_of, seeded, vae_loss_of
+from mgd_helpers.training.stages import LossOf, dit_loss_of, dit_work, seeded, vae_loss_of, vae_work
 
 VAE_SHARE = 0.4, 0.6  # of the seconds of training: the usual, and the most where it would have too few steps
 FIGURES = (0.2, 90.0)  # kept for reading, saving and the figures: a share of all seconds, and no more than so many
@@ -67,17 +68,23 @@ def seconds_per_step(data: Dataset, settings: Settings, *, crew: Crew) -> tuple[
     dit = seeded(0, lambda: make_dit(settings, side))
     alphas = make_scheduler().alphas_cumprod
     return (
-        _timed(vae, vae_loss_of(images, settings, crew=crew), settings, crew),
-        _timed(dit, dit_loss_of(latents, few.labels, settings, alphas=alphas, crew=crew), settings, crew),
+        _timed(vae, vae_loss_of(images, settings, crew=crew), crew, vae_work(vae, settings, images.shape[-1])),
+        _timed(
+            dit,
+            dit_loss_of(latents, few.labels, settings, alphas=alphas, crew=crew),
+            crew,
+            dit_work(dit, settings, side),
+        ),
     )
 
 
-def _timed(network: Any, loss_of: LossOf, settings: Settings, crew: Crew) -> float:
+def _timed(network: Any, loss_of: LossOf, crew: Crew, multiply_adds: float) -> float:
     network = network.to(crew.device).train()
-    descent = Descent(network, steps=1000, learning_rate=1e-5, ema_decay=settings.ema_decay, crew=crew)
+    descent = Descent(network, steps=1000, learning_rate=1e-5, ema_decay=0.999, crew=crew)
     generator = torch.Generator(crew.device).manual_seed(0)
     for step in range(UNTIMED + TIMED):  # as many in every process: they wait for each other
         if step == UNTIMED:
             begun = time.perf_counter()
-        descent.step(loss_of, generator)
+        with as_many_as_useful(multiply_adds, device=crew.device):
+            descent.step(loss_of, generator)
     return (time.perf_counter() - begun) / TIMED

@@ -16,6 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mgd_helpers.data.files import write
 from mgd_helpers.progress import progress
+from mgd_helpers.threads import as_many_as_useful
 from mgd_helpers.training.crew import ALONE, Crew
 
 EVERY = 60.0  # seconds: no more work than that is lost, however slow a step is
@@ -35,13 +36,14 @@ def run(
     work: Path,
     watch: Watch | None = None,
     crew: Crew = ALONE,
+    multiply_adds: float = math.inf,
 ) -> tuple[torch.nn.Module, float]:
     """Train with warm-up and cosine decay; returns the averaged network and the seconds that training took.
 
     `loss_of(model, generator)` draws its own batch. The checkpoint in the folder `work` is named after the run, and the
     log there is `train.log`. A second call resumes from the checkpoint, and its seconds count as well; what is finished
     is not trained again. `watch(step, averaged network, running loss)` is called after each step, and at least once.
-    Of several processes, `crew`, the first one writes.
+    Of several processes, `crew`, the first one writes. `multiply_adds` of a typical operation decide about threads.
 
     Raises `ValueError` where a loss is not finite.
     """
@@ -68,7 +70,8 @@ def run(
     started, saved = time.perf_counter() - seconds, seconds
     shown = progress(range(first, steps), name, initial=first, total=steps) if crew.is_main else range(first, steps)
     for step in shown:
-        now = descent.step(loss_of, generator)
+        with as_many_as_useful(multiply_adds, device=crew.device):
+            now = descent.step(loss_of, generator)
         running = now if math.isnan(running) else 0.95 * running + 0.05 * now
         if not math.isfinite(running):
             raise ValueError(f"the loss of {name} must stay finite; got {now} at step {step + 1}.")

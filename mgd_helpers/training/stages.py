@@ -10,6 +10,7 @@ import torch
 
 from mgd_helpers._shapes import Float, Int, Tensor
 from mgd_helpers.encoding.latents import encode
+from mgd_helpers.threads import mean_weights
 from mgd_helpers.training.architectures import make_dit, make_vae
 from mgd_helpers.training.crew import ALONE, Crew
 from mgd_helpers.training.losses import autoencoder_loss, hide, noise_loss
@@ -36,9 +37,10 @@ def train_vae(
     Raises `ValueError` for images that are not square, or of a side that latents and patches do not divide.
     """
     side = check_side(images, settings)
+    vae = seeded(settings.seed, lambda: make_vae(settings, images.shape[1], side)).to(images.device)
     vae, seconds = run(
         "vae",
-        seeded(settings.seed, lambda: make_vae(settings, images.shape[1], side)).to(images.device),
+        vae,
         vae_loss_of(images, settings, loss=loss, crew=crew),
         steps=settings.vae_steps,
         learning_rate=2 * settings.learning_rate,
@@ -47,6 +49,7 @@ def train_vae(
         work=_made(work),
         watch=watch,
         crew=crew,
+        multiply_adds=vae_work(vae, settings, side),
     )
     whiten_channels(vae, images)
     return vae, seconds
@@ -120,9 +123,10 @@ def train_dit(
     It predicts the noise. `alphas` are the `alphas_cumprod` of its scheduler. In a share of the rows, `label_drop`, the
     class is hidden, so that classifier-free guidance works. `work`, `loss`, `hide` and `watch` are as for `train_vae`.
     """
+    dit = seeded(settings.seed + 1, lambda: make_dit(settings, latents.shape[-1])).to(latents.device)
     return run(
         "dit",
-        seeded(settings.seed + 1, lambda: make_dit(settings, latents.shape[-1])).to(latents.device),
+        dit,
         dit_loss_of(latents, labels, settings, alphas=alphas, loss=loss, hide=hide, crew=crew),
         steps=settings.dit_steps,
         learning_rate=settings.learning_rate,
@@ -131,6 +135,7 @@ def train_dit(
         work=_made(work),
         watch=watch,
         crew=crew,
+        multiply_adds=dit_work(dit, settings, latents.shape[-1]),
     )
 
 
@@ -159,6 +164,16 @@ def dit_loss_of(
         return crew.weight(batch) * loss(dit, clean[mine], classes[mine], timesteps[mine], noise[mine], alphas)
 
     return loss_of
+
+
+def vae_work(vae: Any, settings: Settings, side: int) -> float:
+    """Multiply-adds of a layer of the autoencoder, on average, on a batch: its sides halve at each level but one."""
+    return settings.vae_batch * side**2 / 2 ** (len(settings.vae_channels) - 1) * mean_weights(vae)
+
+
+def dit_work(dit: Any, settings: Settings, side: int) -> float:
+    """The same of the denoiser, whose tokens are patches of latents."""
+    return settings.dit_batch * (side / dit.config.patch_size) ** 2 * mean_weights(dit)
 
 
 def seeded(seed: int, make: Callable[[], Any]) -> Any:

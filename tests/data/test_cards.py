@@ -29,7 +29,13 @@ def manifest_with(**changes):
     settings = {"data": "waves", "classes": ["a"], "class_labels": [3], "guidance": "mode", "steps": 5, "latents": None}
     made = {"versions": {"torch": "2"}, "device": "cpu", "date": "today", "images": 1}
     image = {"file": "a/0.png", "class": "a", "index": 0, "node": 2, "members": [1, 4], "guidance": "mode"}
-    return {"settings": settings, "images": [image], "made_by": [made], "pipeline": "digits"} | changes
+    return {
+        "settings": settings,
+        "images": [image],
+        "made_by": [made],
+        "pipeline": "digits",
+        "labels": {"a": 3},
+    } | changes
 
 
 def test_datasets_reads_each_image_with_its_metadata(folder, tmp_path, monkeypatch):
@@ -52,6 +58,12 @@ def test_without_a_class_called_as_a_split_the_folder_alone_is_enough(tmp_path, 
     for given in (("imagefolder", {"data_dir": str(folder)}), (str(folder), {})):
         read = datasets.load_dataset(given[0], **given[1], cache_dir=str(tmp_path / "cache"))["train"]
         assert read["label"] == ["zero"] * 6 + ["one"] * 6  # and no contact sheet among them
+
+
+def test_metadata_leaves_out_what_a_method_does_not_know():
+    manifest = manifest_with()
+    manifest["images"][0] |= {"node": None, "guidance": None}
+    assert not {"node", "guidance"} & set(json.loads(metadata(manifest)))
 
 
 def test_metadata_says_where_an_image_comes_from():
@@ -83,12 +95,12 @@ def test_the_head_of_a_card_is_yaml_and_long_tables_end(classes):
     yaml = pytest.importorskip("yaml")
     names = [f"class {number}" for number in range(classes)]
     manifest = manifest_with(settings={"data": 'my: "data"', "classes": names, "guidance": "none"})
-    manifest["images"][0]["class"] = names[0]
+    manifest["images"][0]["class"] = names[-1]
     head, text = card(manifest).split("---\n")[1:3]
     assert yaml.safe_load(head)["pretty_name"] == 'my: "data", distilled'
     assert yaml.safe_load(head)["configs"][0]["data_files"][0]["path"] == ["metadata.jsonl", "*/*.png"]
     assert text.count("| class ") == min(classes, 50) + 1
-    assert ("… and 10 others" in text) == (classes == 60)
+    assert ("| … and 10 others | 1 |  |" in text) == (classes == 60)
 
 
 @pytest.mark.parametrize(
@@ -96,10 +108,12 @@ def test_the_head_of_a_card_is_yaml_and_long_tables_end(classes):
     [
         (
             {},
-            ["| steps | 5 |", "| a | 3 | 1 |", "| pipeline | digits |", "torch 2, on cpu, today: 1 image", "Licence"],
+            ["| steps | 5 |", "| a | 1 | 3 |", "| pipeline | digits |", "torch 2, on cpu, today: 1 image", "Licence"],
         ),
         ({"command": "mgd distill digits --out 'my set'"}, ["```bash\nmgd distill digits --out 'my set'\n```"]),
         ({"command": "mgd.distill(data, out='a')"}, ["```python\nmgd.distill(data, out='a')\n```"]),
+        ({"labels": {"a": "a photo of a"}}, ["| a | 1 | a photo of a |"]),
+        ({"labels": {}}, ["| class | images |", "| a | 1 |"]),
         ({"chosen": CHOSEN}, ['| mode (chosen) | {"strength": 1.0} | 0.88 |', "| none | {} | 0.3 |"]),
         ({"note": "a | b"}, ["| note | a \\| b |"]),
     ],

@@ -1,7 +1,9 @@
+import dataclasses
+
 import pytest
 import torch
 
-from mgd_helpers.data.splits import split_rows
+from mgd_helpers.data.splits import split_rows, with_test
 
 LABELS = torch.tensor([0] * 10 + [1] * 50 + [2] + [3] * 2)[
     torch.randperm(63, generator=torch.Generator().manual_seed(0))
@@ -30,3 +32,13 @@ def test_the_seed_decides_and_classes_do_not_see_each_other():
 def test_other_shares_are_refused(share):
     with pytest.raises(ValueError, match="split must be a number > 0 and < 1; got"):
         split_rows(LABELS, share, seed=0)
+
+
+def test_data_with_a_test_split_stay_and_others_get_one(waves):
+    assert with_test(waves, 0.2) == (waves, "")
+    alone = dataclasses.replace(waves, test=waves.test.take([]))
+    data, said = with_test(alone, 0.2)
+    kept, held_out = split_rows(waves.train.labels, 0.2, 0)
+    assert torch.equal(data.train.images, waves.train.images[kept])
+    assert torch.equal(data.test.images, waves.train.images[held_out])
+    assert said == "'waves' has no test split: 2 of its 12 images are held out for it."

@@ -2,9 +2,10 @@ import dataclasses
 import json
 
 import pytest
+import torch.nn.functional as F
 
 from mgd_helpers.data.datasets import load_data
-from mgd_helpers.data.image_sets import Dataset
+from mgd_helpers.data.image_sets import Dataset, ImageSet
 from mgd_helpers.data.saving import write_images
 from mgd_helpers.distillation import distill
 from mgd_helpers.evaluation.audits import audit
@@ -85,3 +86,18 @@ def test_an_unfinished_folder_names_what_is_missing_and_the_call_that_goes_on(ma
     (folder / "one/00000.png").unlink()
     with pytest.raises(ValueError, match=r"missing: one/00000.png. Repeat the call that made it: .*random-real"):
         evaluate(folder, against=waves, students=0)
+
+
+def test_data_given_by_path_are_read_at_the_size_of_the_set(waves, tiny, tmp_path):
+    larger = F.interpolate(waves.train.images, 24, mode="bilinear")
+    photos = write_images(tmp_path / "photos", ImageSet(larger, waves.train.labels), class_names=waves.class_names)
+    out = tmp_path / "set"
+    distill(photos, images_per_class=1, out=out, pipeline=tiny, guidance="none", steps=2, split=0.2, report=False)
+    table = evaluate(out, against=str(photos), students=0)
+    assert table.attrs["note"] == "'photos' has no test split: 2 of its 12 images are held out for it."
+    assert table["images"].tolist() == [2, 2, 2]
+    with pytest.raises(ValueError, match="must hold images of 24x24 pixels, like 'photos'; got 16x16"):
+        evaluate(out, against=load_data(photos), students=0)
+    (out / "zero/00000.png").write_bytes(b"no image")
+    with pytest.raises(ValueError, match=r"damaged: zero/00000.png \(changed\)"):
+        evaluate(out, against=str(photos), students=0)

@@ -34,6 +34,7 @@ def test_a_trained_pipeline_lies_beside_what_was_found_of_it(trained):
 def test_its_facts_are_those_it_was_trained_and_sampled_with(trained):
     facts = read_facts(trained.folder)
     error = facts.pop("reconstruction_error")
+    assert facts.pop("command").startswith("mgd.train(")
     assert error == trained.metrics["reconstruction_mse"]["held_out"] > 0
     assert facts == {
         "image_size": 16,
