@@ -33,10 +33,12 @@ def late_start(pipe: Any, start: Float[Tensor, "n ..."], strength: float) -> Ite
     Raises `ValueError` for a scheduler that cannot begin late, and where `start` does not fit.
     """
     number("image_to_image", strength, above=0, at_most=1)
-    if is_a(pipe.scheduler, REFUSED):
+    warms_up = is_a(pipe.scheduler, ("PNDMScheduler",)) and not pipe.scheduler.config.skip_prk_steps
+    if is_a(pipe.scheduler, REFUSED) or warms_up:
         raise ValueError(
-            f"image_to_image must be left out with {type(pipe.scheduler).__name__}, which cannot begin late. Use "
-            "DDIMScheduler or DPMSolverMultistepScheduler."
+            f"image_to_image must be left out with {type(pipe.scheduler).__name__}"
+            f"{' and its skip_prk_steps=False' if warms_up else ''}, which cannot begin late. Use DDIMScheduler or "
+            "DPMSolverMultistepScheduler."
         )
     run = _Run(pipe.scheduler, pipe.scheduler.step, start, strength)
     with ExitStack() as stack:
