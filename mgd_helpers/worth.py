@@ -87,10 +87,12 @@ class Worth:
             "better": "This set does better than as many random real images.",
         }[self.verdict]
         found = [said]
-        if self.error and self.known_error and self.error > MUCH * self.known_error:
+        is_foreign = bool(self.error and self.known_error and self.error > MUCH * self.known_error)
+        if is_foreign:
             found.append("The autoencoder does not know such images: what it decodes is worth less than they are.")
         if self.verdict != "better" and self.method == DIFFUSION:
-            ways = [way for key, way in REMEDIES.items() if key not in self.tried]
+            order = sorted(REMEDIES, key=lambda key: is_foreign and key != "pipeline")  # no guidance mends a decoder
+            ways = [REMEDIES[key] for key in order if key not in self.tried]
             found += ["What may help, in this order:", *(f"  {place}. {way};" for place, way in enumerate(ways, 1))]
             found[-1] = found[-1].rstrip(";") + "."
         return found

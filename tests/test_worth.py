@@ -61,7 +61,9 @@ def test_what_was_tried_is_no_remedy_and_a_set_without_denoiser_has_none():
 def test_the_autoencoder_is_compared_with_what_it_was_trained_to(error, known, words):
     said = str(dataclasses.replace(PLAIN, error=error, known_error=known))
     assert words in said
-    assert ("The autoencoder does not know such images" in said) == (words[0] == "3")
+    is_foreign = words[0] == "3"
+    assert ("The autoencoder does not know such images" in said) == is_foreign
+    assert ("1. a pipeline of your own" in said) == is_foreign  # no guidance mends a decoder
 
 
 def test_remedies_can_be_followed():

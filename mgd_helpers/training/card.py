@@ -54,9 +54,10 @@ Sampling: {sampling}. Distil with it: `mgd distill FOLDER --images-per-class 10 
 """
 
 
-def verdict(metrics: dict[str, Any], n_classes: int) -> dict[str, Any]:
+def verdict(metrics: dict[str, Any], n_classes: int, *, more: bool = True) -> dict[str, Any]:
     """Whether a pipeline of these figures is good enough to distil with, in one sentence, and what to do otherwise.
 
+    `more` says whether more minutes would bring more steps, or larger networks, than it was trained with.
     `good` is `None` where accuracies say nothing: there is one class, or even real images are hardly told apart.
     """
     near, judge = metrics["nearest_neighbor_accuracy"], metrics["classifier_trained_on_real"]
@@ -88,7 +89,7 @@ def verdict(metrics: dict[str, Any], n_classes: int) -> dict[str, Any]:
     return {
         "good": False,
         "headline": f"It is not good enough to distil with: {' and '.join(weak)} must be better.",
-        "advice": f"{told} {_remedy(lost > LOST, behind > BEHIND)}",
+        "advice": f"{told} {_remedy(lost > LOST, more)}",
     }
 
 
@@ -96,15 +97,12 @@ def _points(share: float) -> str:
     return f"{max(0.0, 100 * share):.1f} points"
 
 
-def _remedy(autoencoder: bool, denoiser: bool) -> str:
-    said = "Train it into another folder with more minutes"
+def _remedy(autoencoder: bool, more: bool) -> str:
+    said = "Train it into another folder with "
+    said += "more minutes" if more else "more images or larger networks (settings=…), for more time has no use"
     if autoencoder:
-        said += ", and where that does not help with a larger size"
-    if denoiser and not autoencoder:
-        said += (
-            ", with more images, or meanwhile start from real images: guidance that pulls to them, or image-to-image"
-        )
-    return f"{said}."
+        return f"{said}; where that does not help, at a larger size."
+    return f"{said}. Meanwhile start from real images: distill with image_to_image=…, or with method='nearest-real'."
 
 
 def card(metrics: dict[str, Any], class_names: Sequence[str]) -> str:

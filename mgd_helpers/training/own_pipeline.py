@@ -17,7 +17,7 @@ import torch
 
 from mgd_helpers import arguments
 from mgd_helpers.commands import call_of
-from mgd_helpers.data.files import check_folder
+from mgd_helpers.data.files import check_folder, remove_parts
 from mgd_helpers.data.image_sets import Dataset
 from mgd_helpers.data.lock import locked
 from mgd_helpers.encoding.callers import NULL_CLASS
@@ -91,7 +91,9 @@ def train(
     if not crew.is_main:
         return done
     with locked(work, name="work"):
-        metrics = write_report(data, done, crew=crew, told=told)
+        short = (done.settings.layers, done.settings.dit_steps) < (asked.layers, asked.dit_steps)
+        more = short if minutes is not None else settings is None
+        metrics = write_report(data, done, crew=crew, told=told, more=more)
         write_facts(out, command=command)
         return replace(done, metrics=metrics)
 
@@ -126,12 +128,14 @@ def build(
             settings = plan(data, minutes, settings=settings, crew=crew, smaller=smaller)
         crew.wait()  # all have looked before the first one writes
         if crew.is_main:
+            remove_parts(work)
+            remove_parts(out)
             record(work, now, known or settings, command=command)
-            if minutes is not None:
-                steps = f"{settings.vae_steps} steps of the autoencoder, {settings.dit_steps} of the denoiser"
-                tell(f"In {minutes:g} minutes: {steps}.")
         crew.wait()
         settings = recorded(work, now) or settings
+        if minutes is not None and crew.is_main:
+            steps = f"{settings.vae_steps} steps of the autoencoder, {settings.dit_steps} of the denoiser"
+            tell(f"In {minutes:g} minutes: {steps}.")
         images, labels = data.train.images.to(crew.device), data.train.labels.to(crew.device)
         vae, vae_seconds = train_vae(images, settings, work=work, crew=crew)
         latents = encode(vae, images)

@@ -46,11 +46,11 @@ class Trained:
         return f"{said}\n{found['headline']} {found['advice']}" if found else said
 
 
-def write_report(data: Dataset, done: Trained, *, crew: Crew, told: str) -> dict[str, Any]:
+def write_report(data: Dataset, done: Trained, *, crew: Crew, told: str, more: bool = True) -> dict[str, Any]:
     """Measure the pipeline as it was written, and put down what is found; returns the metrics.
 
-    `data.test` are the held-out images, and `told` the sentence on where they come from. What has been measured of the
-    very same weights is not measured again.
+    `data.test` are the held-out images, and `told` the sentence on where they come from; `more` is as in `verdict`.
+    What has been measured of the very same weights is not measured again.
     """
     folder, settings = done.folder, done.settings
     pipe = load_pipeline(folder, device=crew.device)
@@ -68,7 +68,7 @@ def write_report(data: Dataset, done: Trained, *, crew: Crew, told: str) -> dict
     recipe = Recipe(steps=min(500, max(1, settings.dit_steps // 4)), batch_size=64)
     metrics = figures(pipe.vae, data, sampled, recipe=recipe, device=crew.device)
     metrics |= {
-        "verdict": verdict(metrics, n_classes),
+        "verdict": verdict(metrics, n_classes, more=more),
         "weights": weights,
         "trained_on": f"{len(data.train):,} images of {data.name}",
         "held_out": told,

@@ -32,7 +32,7 @@ def metrics_of(*, real=0.8, passed=0.8, sampled=0.8, judge=0.9, judge_passed=0.9
         ({"passed": 0.76}, False, "the autoencoder must be better"),
         ({"judge_passed": 0.86}, False, "the autoencoder must be better"),
         ({"sampled": 0.69}, False, "the denoiser must be better"),
-        ({"judge_sampled": 0.5}, False, "the denoiser must be better.* 40.0 points behind real ones .*image-to-image"),
+        ({"judge_sampled": 0.5}, False, "the denoiser must be better.* 40.0 points behind real ones .*image_to_image"),
         ({"passed": 0.5, "sampled": 0.5}, False, "the autoencoder and the denoiser must be better.*larger size"),
         ({"judge": 0.15, "judge_passed": 0.15}, None, "right on 15% of the held-out ones, where guessing is on 10%"),
     ],
@@ -40,6 +40,13 @@ def metrics_of(*, real=0.8, passed=0.8, sampled=0.8, judge=0.9, judge_passed=0.9
 def test_the_verdict_follows_the_rule_for_either_judge(figures, good, told):
     found = verdict(metrics_of(**figures), 10)
     assert found["good"] is good and re.search(told, f"{found['headline']} {found['advice']}")
+
+
+def test_more_minutes_are_advised_only_where_they_have_a_use():
+    figures = metrics_of(judge_sampled=0.5)
+    assert "with more minutes" in verdict(figures, 10)["advice"]
+    found = verdict(figures, 10, more=False)["advice"]
+    assert "with more minutes" not in found and "more images or larger networks" in found
 
 
 def test_of_one_class_no_accuracy_says_anything():

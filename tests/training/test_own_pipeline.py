@@ -15,7 +15,11 @@ def test_data_in_a_stock_pipeline_out(settings, waves, tmp_path, weights, device
     assert type(pipe).__module__.startswith("diffusers.") and pipe.labels == {"zero": 0, "one": 1}
     images = mgd.sample(pipe, [0, 1, 1], steps=2)
     assert images.shape == (3, 1, 16, 16) and images.isfinite().all()
+    left = [tmp_path / "out" / name for name in (".metrics.json.12.part", "training/.vae.pt.34.part")]
+    for part in left:
+        part.touch()
     again = mgd.train(waves, tmp_path / "out", settings=settings, device=device)
+    assert not any(part.exists() for part in left), "what a killed run has left is taken away"
     assert again == done, "what is finished is not trained again"
     other = mgd.train(waves, tmp_path / "other", settings=settings, device=device, work=tmp_path / "work")
     pair = [weights(mgd.load_pipeline(one.folder).transformer) for one in (done, other)]
@@ -67,7 +71,10 @@ def test_the_minutes_are_planned_once_and_a_folder_is_read_at_a_size(settings, w
     assert mgd.load_pipeline(done.folder, device="cpu").transformer.config.sample_size == 8
     monkeypatch.setattr(own_pipeline, "plan", None)  # it is not asked again
     (done.folder / "model_index.json").unlink()
+    told = []
+    monkeypatch.setattr(own_pipeline, "tell", told.append)
     assert mgd.train(folder, tmp_path / "out", **asked) == done
+    assert told == ["In 1 minutes: 6 steps of the autoencoder, 6 of the denoiser."]
     with pytest.raises(ValueError, match=r"minutes was 1\.0 and is 2\.0"):
         mgd.train(folder, tmp_path / "out", **asked | {"minutes": 2.0})
 
