@@ -75,6 +75,8 @@ def distill(
     prompt: str | PathLike | Mapping[str, str] | None = None,
     report: bool = True,
     split: float | Real | None = None,
+    image_column: str | None = None,
+    label_column: str | None = None,
 ) -> Report:
     """Distil a data set into `images_per_class` images per class: `out/<class name>/<index>.png`, and their record.
 
@@ -120,7 +122,8 @@ def distill(
 
     A `report` follows in seconds, and stays in the folder: whether as many random real images would do better, and what
     then may help. Of data without a test split hold out the share `split` of each class for it, for instance 0.2:
-    `evaluate` holds out the same images.
+    `evaluate` holds out the same images. Of data given by path `image_column` and `label_column` are those of
+    `load_data`.
 
     Raises `ValueError` before any work where something does not fit, where `out` holds images of other settings, and
     where another run is at work there; nothing of others is overwritten.
@@ -146,6 +149,7 @@ def distill(
         prompt=prompt,
         options=dict(zip(OPTIONS, (strength, window, softness, n_neighbors, rank), strict=True)),
         split=split,
+        columns={"image_column": image_column, "label_column": label_column},
     )
     manifest, new = make(choose(run), command=call_of(distill, given))
     seconds = time.perf_counter() - started

@@ -18,6 +18,7 @@ from mgd_helpers.data.catalog import PROFILES
 from mgd_helpers.data.class_names import folder_names
 from mgd_helpers.data.files import check_folder, tensor_hash
 from mgd_helpers.data.image_sets import Dataset
+from mgd_helpers.data.reach import check_columns, check_outside
 from mgd_helpers.data.splits import hold_out
 from mgd_helpers.encoding.compatibility import check_images, check_latents, train_steps
 from mgd_helpers.guidance.factories import GUIDANCES, Factory
@@ -113,6 +114,7 @@ def resolve(
     prompt: Any = None,
     options: Mapping[str, Any] | None = None,
     split: Any = None,
+    columns: Mapping[str, Any] | None = None,
 ) -> Run:
     """The arguments of `distill`, checked one by one and against each other."""
     numbers: dict[str, Any] = {
@@ -129,7 +131,9 @@ def resolve(
     one_of("method", method, METHODS)
     out = check_folder("out", out)
     at_hand = isinstance(data, Dataset) or (isinstance(data, str) and data in PROFILES)
-    data, pipe = read_for(data, pipeline if takes_pipeline(method, pipeline) else None)
+    check_outside(out, data)
+    check_columns(data, **(columns or {}))
+    data, pipe = read_for(data, pipeline if takes_pipeline(method, pipeline) else None, **(columns or {}))
     _check_counts(data, numbers["images_per_class"])
     if split is not None:
         data = _held_out(data, split, numbers["images_per_class"])

@@ -12,7 +12,7 @@ from mgd_helpers.data.listed import LABELS, choose_column
 
 ARRAYS = ("Array2D", "Array3D")
 PLAIN = ("string", "large_string", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool")
-NAMED_IMAGES = ("image", "img", "picture", "photo", "pixel_values")
+NAMED_IMAGES = ("image", "img")
 
 
 def choose_columns(features: Any, image_column: str | None, label_column: str | None) -> tuple[str, str, list[str]]:

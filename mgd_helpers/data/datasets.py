@@ -24,6 +24,7 @@ from mgd_helpers.data.folders import read_folder
 from mgd_helpers.data.hub import read_named
 from mgd_helpers.data.hugging_face import read_hugging_face
 from mgd_helpers.data.image_sets import Dataset, ImageSet, first_rows
+from mgd_helpers.data.reach import check_columns
 from mgd_helpers.data.sources import is_folder_of_images, is_readable, opened
 from mgd_helpers.data.splits import hold_out
 
@@ -79,6 +80,7 @@ def load_data(
     per_class = None if per_class is None else whole("per_class", per_class, at_least=1)
     image_size = None if image_size is None else whole("image_size", image_size, at_least=1)
     columns = {"image_column": image_column, "label_column": label_column}
+    check_columns(source, **columns)
     if isinstance(source, str) and source in PROFILES:
         _check_no_columns(columns, f"the named set {source!r}")
         data = _load_named(PROFILES[source], image_size, channels, per_class)
@@ -103,8 +105,8 @@ def _load_other(
     else:
         raise ValueError(
             f"source must be one of {', '.join(PROFILES)}, a folder with one sub-folder of images per class, a Parquet "
-            f"file, the id of a data set on the hub, or a datasets.Dataset; got {str(source)!r}. Check the spelling, or "
-            f"the working directory.{did_you_mean(source, PROFILES)}"
+            f"file, the id of a data set on the hub, or a datasets.Dataset; got {str(source)!r}. Check the "
+            f"spelling, or the working directory.{did_you_mean(source, PROFILES)}"
         )
     train, test = data.train.images.shape[1:], data.test.images.shape[1:]
     if train != test:

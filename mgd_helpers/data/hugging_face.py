@@ -93,7 +93,7 @@ def read_part(
     Labels that are no numbers of classes are looked up in `names`.
     """
     labels = labels_in(part, columns[1])
-    if not hasattr(part.features[columns[1]], "names"):
+    if names and not hasattr(part.features[columns[1]], "names"):
         labels = _numbers(_named(part, columns[1], name), names, name)
     bare = [row for row, label in enumerate(labels) if label is None or label < 0]
     if bare:

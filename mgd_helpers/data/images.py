@@ -62,7 +62,7 @@ def read_images(
     from PIL import Image
 
     if image_size is not None:
-        check_memory(count, (image_size, image_size, channels or 1), where)
+        check_memory(count, (image_size, image_size, *([channels] if channels else [])), where)
     seen = Counter() if seen is None else seen
     images: list[np.ndarray] = []
     for name, file in progress(files, f"read {where}", unit="image", total=count):

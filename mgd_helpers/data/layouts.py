@@ -49,9 +49,7 @@ def split_folders(folder: Path, others: Others) -> tuple[Path, Path | None, list
             f"has {', '.join(names[:6])}. Pass one of these, or take the others out."
         )
     test = known["test"][0] if known["test"] else None
-    said = [
-        f"Training images are those of {known['train'][0]!r}" + (f", test images those of {test!r}." if test else ".")
-    ]
+    said = [f"Training images are those of {known['train'][0]!r}{f', test images those of {test!r}' if test else ''}."]
     if unread := [*known["test"][1:], *extra]:
         said.append(f"Not read: the split{'s' * (len(unread) > 1)} {', '.join(map(repr, sorted(unread)))}.")
     return folder / known["train"][0], None if test is None else folder / test, said

@@ -23,7 +23,7 @@ def check_memory(count: int, shape: tuple[int, ...], where: str | Path) -> None:
 
 def available_memory() -> float:
     """The bytes that a process can still take, as far as the system tells; infinite where it tells nothing."""
-    return min(_told(), default=math.inf)
+    return float(min(_told(), default=math.inf))
 
 
 def _told() -> Iterator[float]:

@@ -91,7 +91,10 @@ def _unreadable(source: str | Path, path: Path, error: Exception) -> str:
     cause = (type(error).__name__ == "DatasetGenerationError" and error.__cause__) or error
     reason = str(cause).partition("\n")[0] or type(cause).__name__
     if path.exists():
-        return f"source must be data that the package datasets reads; {str(source)!r} is not: {reason!r}. Download it again."
+        return (
+            f"source must be data that the package datasets reads; {str(source)!r} is not: {reason!r}. Download it "
+            "again, or take it out."
+        )
     return (
         "source must be one of the named sets, a folder, a file, or the id of a data set on the hub; "
         f"{str(source)!r} is no folder here, and could not be read from the hub: {reason!r}. Check the spelling, the "
