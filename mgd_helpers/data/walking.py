@@ -7,6 +7,7 @@ where it came from is not followed.
 from __future__ import annotations
 
 import os
+import stat
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,8 +82,8 @@ def _walk(folder: Path, others: Others, within: Path, deep: bool, above: set[tup
     for entry in entries:
         path = folder / entry.name
         called = str(path.relative_to(within))
-        if entry.is_dir():
-            inside = os.stat(path)
+        inside = _stat(path)
+        if inside is not None and stat.S_ISDIR(inside.st_mode):
             if is_side_file(entry.name):
                 others.add("hidden folders", called)
             elif (inside.st_dev, inside.st_ino) in above:
@@ -91,9 +92,16 @@ def _walk(folder: Path, others: Others, within: Path, deep: bool, above: set[tup
                 _walk(path, others, within, deep, above, found)
         elif is_side_file(entry.name):
             others.add("hidden files", called)
-        elif path.suffix.lower() in IMAGE_SUFFIXES and (entry.is_file() or (entry.is_symlink() and not path.exists())):
+        elif path.suffix.lower() in IMAGE_SUFFIXES and (inside is None or stat.S_ISREG(inside.st_mode)):
             found.append(path)  # a link that leads nowhere is told when it is opened
-        elif not entry.is_file():
+        elif inside is None or not stat.S_ISREG(inside.st_mode):
             others.add("pipes and the like", called)
         elif entry.name.lower() not in RECORDS or folder != within:
             others.add(f"{path.suffix.lower()} files" if path.suffix else "files without an ending", called)
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except OSError:
+        return None

@@ -52,7 +52,8 @@ def read_sets(
     called by its folder, or `generated`. `against` is whatever `load_data` reads, or a `Dataset`, with a test split.
     Data that are given by path are read at the size of the sets, where `distill` made these. Of data without a test
     split `split` is the share that is held out, drawn class by class (`data.splits`, seed 0).
-    The columns are those of `load_data`. `device` is by default that of the test images. With `every_class` a set must hold all classes of the data.
+    The columns are those of `load_data`. `device` is by default that of the test images. With
+    `every_class` a set must hold all classes of the data.
 
     Raises `ValueError` for anything else: no images, another size, unknown labels, a folder of `distill` that lacks
     images. That a set *is* the test split is said in `note`, and that it was made from other data.

@@ -31,9 +31,8 @@ def test_arrays_of_bytes_are_images(shape):
 
 
 def test_arrays_of_other_numbers_are_refused():
-    made = rows(
-        [0], datasets.Value("int64"), images=[np.full((4, 4, 3), 0.5)], image=datasets.Array3D((4, 4, 3), "float32")
-    )
+    kind = datasets.Array3D((4, 4, 3), "float32")
+    made = rows([0], datasets.Value("int64"), images=[np.full((4, 4, 3), 0.5)], image=kind)
     with pytest.raises(ValueError, match="must be whole numbers 0 to 255"):
         load_data(made)
 
