@@ -55,7 +55,7 @@ def distill(
     images_per_class: int | Integral,
     out: str | PathLike,
     guidance: str | Factory = "match+transport",
-    pipeline: str | Path | Pipeline | None = None,
+    pipeline: str | Path | Pipeline | Mapping[str, str | Path | Pipeline] | None = None,
     class_labels: Mapping[str, int | str] | Sequence[int | str] | None = None,
     latents: torch.Tensor | None = None,
     strategy: str = "levels",
@@ -73,6 +73,7 @@ def distill(
     rank: int | float | Integral | str | None = None,
     class_map: str | PathLike | Mapping[str, int | str] | None = None,
     prompt: str | PathLike | Mapping[str, str] | None = None,
+    image_to_image: float | Real | None = None,
     report: bool = True,
     split: float | Real | None = None,
     image_column: str | None = None,
@@ -108,6 +109,11 @@ def distill(
       sorted as text, "10" before "2");
     - a `prompt`: a template, by default `"a photo of a {name}"`, or a mapping or file of a prompt for each class. A
       `class_map` then has words to stand for a name.
+
+    Without conditions targets alone decide, or `pipeline` is a mapping from each class to a pipeline of its own.
+
+    `image_to_image`, above 0 and up to 1, begins each image at this share of the steps from the real image nearest to
+    its target, under noise: the remedy where a denoiser does not know the domain. `None` begins from noise.
 
     `guidance_scale` is classifier-free guidance, by default the pipeline's own. Data of `mgd_helpers.data.catalog`
     bring pipeline, labels and scale. `latents` are those of the training images, where they are at hand: encoding is
@@ -147,6 +153,7 @@ def distill(
         method=method,
         class_map=class_map,
         prompt=prompt,
+        image_to_image=image_to_image,
         options=dict(zip(OPTIONS, (strength, window, softness, n_neighbors, rank), strict=True)),
         split=split,
         columns={"image_column": image_column, "label_column": label_column},

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from mgd_helpers import seeding
+from mgd_helpers.batches import sample_batch, starts_of
 from mgd_helpers.clustering.bisecting import bisect
 from mgd_helpers.clustering.targets import Targets, pick_targets
 from mgd_helpers.data.cards import dress, is_dressed
@@ -36,6 +36,7 @@ from mgd_helpers.data.records import (
     read_manifest,
     write_manifest,
 )
+from mgd_helpers.encoding.kinds import denoised_from
 from mgd_helpers.encoding.latents import encode
 from mgd_helpers.guidance.factories import Factory
 from mgd_helpers.manifest import adopt, check_settings
@@ -43,7 +44,6 @@ from mgd_helpers.methods import DIFFUSION, WITH_TARGETS, Picks, pick
 from mgd_helpers.progress import progress
 from mgd_helpers.run_pipelines import asked_for
 from mgd_helpers.runs import Batch, Run
-from mgd_helpers.sampling import sample
 
 
 def make(run: Run, *, command: str = "") -> tuple[dict, int]:
@@ -60,11 +60,11 @@ def make(run: Run, *, command: str = "") -> tuple[dict, int]:
             clouds = encode_classes(run, lacking)
             targets = cluster_classes(run, clouds)
             if run.method == DIFFUSION:
-                manifest = _record(run, manifest, lacking, targets)
+                manifest = _record(run, manifest, lacking, clouds, targets)
                 images_of = functools.partial(sample_batch, run, clouds=clouds, targets=targets)
             else:
                 picks = pick(run.data, run.settings, clouds, clouds, targets, getattr(run.pipe, "vae", None))
-                manifest = _record(run, manifest, lacking, picks)
+                manifest = _record(run, manifest, lacking, clouds, picks)
                 images_of = functools.partial(_picked, picks)
             manifest["command"] = command
             new = _sample_and_write(run, manifest, run.plan(lacking), images_of)
@@ -117,7 +117,9 @@ def encode_classes(run: Run, lacking: Iterable[tuple[int, int]]) -> dict[int, to
     if run.method != DIFFUSION and (run.pipe is None or run.method not in WITH_TARGETS):
         return {label: train.of_class(label) for label in labels}
     shown = progress(labels, f"encode {run.data.name}", unit="class")
-    return {label: encode(run.pipe.vae, train.of_class(label)) for label in shown}
+    if run.method != DIFFUSION:
+        return {label: encode(run.pipe.vae, train.of_class(label)) for label in shown}
+    return {label: denoised_from(run.pipe_of(label), train.of_class(label)) for label in shown}
 
 
 def cluster_classes(run: Run, clouds: dict[int, torch.Tensor]) -> dict[int, Targets]:
@@ -130,7 +132,13 @@ def cluster_classes(run: Run, clouds: dict[int, torch.Tensor]) -> dict[int, Targ
     return {label: pick_targets(bisect(cloud, n_leaves=count, seed=seed), **pick) for label, cloud in shown}
 
 
-def _record(run: Run, before: dict, lacking: Iterable[tuple[int, int]], targets: Mapping[int, Targets | Picks]) -> dict:
+def _record(
+    run: Run,
+    before: dict,
+    lacking: Iterable[tuple[int, int]],
+    clouds: dict[int, torch.Tensor],
+    targets: Mapping[int, Targets | Picks],
+) -> dict:
     """The manifest to go on with: what is known of earlier images stays, those that lack are listed anew."""
     labels = asked_for(run.settings)
     new: dict[str, Any] = {
@@ -151,6 +159,7 @@ def _record(run: Run, before: dict, lacking: Iterable[tuple[int, int]], targets:
         entry["images"] = max(entry["images"], vouched[number])
     known = {image["file"]: image for image in manifest["images"]}
     rows = {label: run.data.train.rows_of(label).cpu() for label in targets}
+    starts = starts_of(run, clouds, targets)
     for label, index in lacking:
         file = run.files[label, index]
         known[file] = {
@@ -161,6 +170,7 @@ def _record(run: Run, before: dict, lacking: Iterable[tuple[int, int]], targets:
             "members": rows[label][targets[label].members[index]].tolist(),
             "generator": [run.settings["seed"], label, index],
             "guidance": guidance,
+            **({"start": rows[label][starts[label][index]].item()} if label in starts else {}),
         }
     return manifest | {"complete": False, "images": [known[file] for file in run.files.values()]}
 
@@ -188,27 +198,6 @@ def _sample_and_write(run: Run, manifest: dict, plan: list[Batch], images_of: Ca
         if entry["images"] or manifest["complete"]:
             write_manifest(run.out, manifest)
     return entry["images"]
-
-
-def sample_batch(run: Run, batch: Batch, clouds: dict[int, torch.Tensor], targets: dict[int, Targets]) -> torch.Tensor:
-    """All images of a batch, each in its place; guided are the sets that lack one, in full."""
-    settings = run.settings
-    guidances: dict[int, Any] = {}
-    for label in dict.fromkeys(label for label, _ in batch.wanted):
-        chosen = targets[label].take([index for of, index in batch.keys if of == label])
-        key = (settings["seed"], label, batch.part) if batch.part else (settings["seed"], label)
-        set_seed = seeding.generator(*key).initial_seed()
-        guidances[label] = run.factory(chosen, clouds[label].to(run.pipe.device), set_seed)
-    return sample(
-        run.pipe,
-        [settings["class_labels"][label] for label, _ in batch.keys],
-        keys=batch.keys,
-        guidance={label: guidances.get(label) for label, _ in batch.keys},
-        seed=settings["seed"],
-        steps=settings["steps"],
-        guidance_scale=settings["guidance_scale"],
-        batch_size=run.batch_size,
-    )
 
 
 def _picked(picks: dict[int, Picks], batch: Batch) -> torch.Tensor:

@@ -24,6 +24,7 @@ from mgd_helpers.encoding.latents import decode, encode
 from mgd_helpers.guidance.options import OPTIONS
 from mgd_helpers.making import cluster_classes, encode_classes, sample_batch
 from mgd_helpers.methods import DIFFUSION
+from mgd_helpers.run_pipelines import asked_for
 from mgd_helpers.runs import Run, resolve
 
 PROBED = 16  # images of each class that the probe encodes, or as many as are made
@@ -104,8 +105,8 @@ def preview(data: Any, **arguments: Any) -> Preview:
     known = inspect.signature(resolve).parameters
     run = resolve(**{name: value for name, value in told.items() if name in known}, options=options, columns=columns)
     train, test = run.data.train, run.data.test
-    asked = run.settings.get("class_labels") or [""] * len(run.data.class_names)
-    rows = zip(run.data.class_names, asked, strict=True)
+    asked = asked_for(run.settings)
+    rows = [(name, asked.get(name, "")) for name in run.data.class_names]
     classes = [
         (name, len(train.rows_of(label)), len(test.rows_of(label)), str(what))
         for label, (name, what) in enumerate(rows)

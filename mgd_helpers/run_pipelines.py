@@ -6,7 +6,7 @@ is named, or is at hand as a `Dataset`, brings a pipeline with it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,16 @@ from mgd_helpers.data.datasets import load_data
 from mgd_helpers.data.image_sets import Dataset
 from mgd_helpers.encoding.class_maps import prompts_of
 from mgd_helpers.encoding.compatibility import labels_of
-from mgd_helpers.encoding.kinds import CLASSES, TEXT, encoder_dtype, image_shape, kind_of, own_guidance_scale
+from mgd_helpers.encoding.kinds import (
+    CLASSES,
+    TEXT,
+    encoder_dtype,
+    image_shape,
+    kind_of,
+    knows_classes,
+    own_guidance_scale,
+    reduction,
+)
 from mgd_helpers.encoding.pipelines import PRETRAINED, load_pipeline, weights_hash
 from mgd_helpers.guidance import steering
 from mgd_helpers.manifest import describe, plain
@@ -69,17 +78,53 @@ def read_for(data: Any, pipeline: Any, **columns: Any) -> tuple[Dataset, Any]:
 
     `columns` are those of `load_data`.
     """
-    pipe = load_pipeline(pipeline) if isinstance(pipeline, str | Path) else pipeline
+    pipe = _loaded(pipeline)
     if isinstance(data, Dataset):
         return data, pipe
-    if pipe is None or pipeline in _own(data):
+    by_name = _is_name(pipeline)
+    if pipe is None or (by_name and str(pipeline) in _own(data)):
         return load_data(data, **columns), pipe
-    channels, *sides = image_shape(pipe) or (None, None)
+    one = next(iter(pipe.values()), None) if isinstance(pipe, Mapping) else pipe
+    channels, *sides = image_shape(one) or (None, None)
     one_side = sides[0] if len(set(sides)) == 1 else None
     named = isinstance(data, str) and data in PROFILES
     if named and one_side == PROFILES[str(data)].image_size:
         one_side = None  # as it comes
     return load_data(data, image_size=one_side, channels=None if named else channels, **columns), pipe
+
+
+def pipes_of(pipe: Any, data: Dataset) -> tuple[Any, ...]:
+    """The pipeline of each class, in their order, where a mapping of pipelines was given; else none.
+
+    Raises `ValueError` where they are not one for each class, all without conditions and for images of one shape.
+    """
+    if not isinstance(pipe, Mapping):
+        return ()
+    if set(pipe) != set(data.class_names):
+        odd = sorted(set(data.class_names) ^ set(pipe), key=str)
+        raise ValueError(
+            f"pipeline must have one for each class of the data, {', '.join(data.class_names[:12])}; it differs in "
+            f"{odd[:5]}."
+        )
+    pipes = tuple(pipe[name] for name in data.class_names)
+    for name, one in zip(data.class_names, pipes, strict=True):
+        if knows_classes(one) or image_shape(one) != image_shape(pipes[0]):
+            raise ValueError(
+                "pipeline must map classes to pipelines without conditions that make images of one shape; that of "
+                f"{name!r} is a {type(one).__name__} for {image_shape(one)}. One that knows classes serves them all."
+            )
+        steering.check(one)
+    return pipes
+
+
+def sides(pipe: Any, data: Dataset, latents: Any) -> dict[str, list[int]]:
+    """Height and width of the images, as a setting, where the pipeline lets one choose them; else nothing."""
+    if not kind_of(pipe).sized:
+        return {}
+    height, width = data.train.images.shape[2:]
+    if latents is not None and latents.ndim == 4 and (factor := reduction(pipe)):
+        height, width = (side * factor for side in latents.shape[2:])
+    return {"image_size": [height, width]}
 
 
 def choose(data: Dataset, pipeline: Any, pipe: Any, *, at_hand: bool) -> tuple[Any, str, Profile | None]:
@@ -96,7 +141,9 @@ def choose(data: Dataset, pipeline: Any, pipe: Any, *, at_hand: bool) -> tuple[A
             )
         pipeline = profile.pipeline or profile.name  # the name of a set without one is refused with its remedy
         pipe = load_pipeline(pipeline)
-    by_name = isinstance(pipeline, str | Path)
+    if isinstance(pipeline, Mapping):
+        return pipe, ", ".join(str(one) if _is_name(one) else describe(one) for one in pipeline.values()), None
+    by_name = _is_name(pipeline)
     own = (
         profile is not None
         and profile.pipeline
@@ -110,6 +157,7 @@ def describe_pipeline(
     data: Dataset,
     profile: Profile | None,
     *,
+    pipes: Sequence[Any] = (),
     class_labels: Any,
     class_map: Any,
     prompt: Any,
@@ -135,7 +183,7 @@ def describe_pipeline(
         "scheduler": type(pipe.scheduler).__name__,
         "scheduler_config": {key: plain(value) for key, value in sorted(pipe.scheduler.config.items())},
         "guidance_scale": guidance_scale,
-        "weights": weights_hash(pipe),
+        "weights": " ".join(weights_hash(one) for one in pipes or [pipe]),
         "encoder_dtype": encoder_dtype(pipe),
     }
 
@@ -166,6 +214,16 @@ def _own(data: Any) -> tuple[str, ...]:
     """The names of the pipeline that comes with a set of the catalogue."""
     profile = PROFILES.get(data) if isinstance(data, str) else None
     return (profile.name, profile.pipeline) if profile else ()
+
+
+def _is_name(pipeline: Any) -> bool:
+    return isinstance(pipeline, str | Path)
+
+
+def _loaded(pipeline: Any) -> Any:
+    if isinstance(pipeline, Mapping):
+        return {name: _loaded(one) for name, one in pipeline.items()}
+    return load_pipeline(pipeline) if _is_name(pipeline) else pipeline
 
 
 def _is_from(pipe: Any, name: str) -> bool:

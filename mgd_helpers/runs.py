@@ -21,12 +21,13 @@ from mgd_helpers.data.image_sets import Dataset
 from mgd_helpers.data.reach import check_columns, check_outside
 from mgd_helpers.data.splits import hold_out
 from mgd_helpers.encoding.compatibility import check_images, check_latents, train_steps
+from mgd_helpers.encoding.kinds import as_denoised, knows_classes
 from mgd_helpers.guidance.factories import GUIDANCES, Factory
 from mgd_helpers.guidance.options import given_options, with_options
 from mgd_helpers.manifest import code_of, data_hash, describe
 from mgd_helpers.methods import DIFFUSION, METHODS, prepare, takes_pipeline
 from mgd_helpers.provenance import package_versions
-from mgd_helpers.run_pipelines import choose, describe_pipeline, read_for
+from mgd_helpers.run_pipelines import choose, describe_pipeline, pipes_of, read_for, sides
 
 AUTO = "auto"  # the guidance that is chosen by trying
 
@@ -60,6 +61,11 @@ class Run:
     note: str
     batch_size: int
     chosen: dict | None = None  # by `choosing`, of the guidances that it tried
+    pipes: tuple[Any, ...] = ()  # one for each class, where they have their own
+
+    def pipe_of(self, label: int) -> Any:
+        """The pipeline that makes the images of a class."""
+        return self.pipes[label] if self.pipes else self.pipe
 
     @property
     def method(self) -> str:
@@ -112,6 +118,7 @@ def resolve(
     method: Any = DIFFUSION,
     class_map: Any = None,
     prompt: Any = None,
+    image_to_image: Any = None,
     options: Mapping[str, Any] | None = None,
     split: Any = None,
     columns: Mapping[str, Any] | None = None,
@@ -141,19 +148,29 @@ def resolve(
     given = given_options(options or {}, points=int(data.train.labels.bincount().min()))
     factory = _factory(guidance, given, method)
     if method != DIFFUSION:
-        pipe, name = (
-            choose(data, pipeline, pipe, at_hand=at_hand)[:2] if takes_pipeline(method, pipeline) else (None, "")
-        )
+        if image_to_image is not None:
+            raise ValueError(f"image_to_image must be left out with method={method!r}; got {image_to_image!r}.")
+        looks = takes_pipeline(method, pipeline)
+        pipe, name, _ = choose(data, pipeline, pipe, at_hand=at_hand) if looks else (None, "", None)
         latents, settings = prepare(method, data, pipe, latents, numbers | words)
         return Run(data, out, pipe, name, GUIDANCES["none"], latents, settings, data.note, batch_size)
-    pipe, name, profile = choose(data, pipeline, pipe, at_hand=at_hand)
+    pipes = pipes_of(pipe, data)
+    pipe, name, profile = choose(data, pipeline, pipes[0] if pipes else pipe, at_hand=at_hand)
     asked = {"class_labels": class_labels, "class_map": class_map, "prompt": prompt}
-    settings = describe_pipeline(pipe, data, profile, guidance_scale=guidance_scale, **asked)
+    settings = describe_pipeline(pipe, data, profile, pipes=pipes, guidance_scale=guidance_scale, **asked)
+    if image_to_image is not None:
+        settings["image_to_image"] = number("image_to_image", image_to_image, above=0, at_most=1)
+    elif guidance == "none" and len(data.class_names) > 1 and not pipes and not knows_classes(pipe):
+        raise ValueError(
+            f"guidance must not be 'none' with {type(pipe).__name__}, which takes no conditions: all classes would "
+            "look alike. Name a guidance with targets ('mode'), or give pipeline={class: pipeline}."
+        )
     numbers["steps"] = whole("steps", steps, at_least=1, at_most=train_steps(pipe))
     if latents is None:
         check_images(pipe, data.train.images)
     else:
         latents = check_latents(pipe, latents, len(data.train))
+    settings |= sides(pipe, data, latents)
     code, unknown = code_of(guidance) if callable(guidance) else (None, [])
     settings = {
         "data": data.name,
@@ -169,7 +186,9 @@ def resolve(
         **settings,
     }
     note = f"The guidance also uses {', '.join(unknown)}, of which nothing is known here." if unknown else ""
-    return Run(data, out, pipe, name, factory, latents, settings, " ".join(filter(None, [data.note, note])), batch_size)
+    note = " ".join(filter(None, [data.note, note]))
+    latents = None if latents is None else as_denoised(pipe, latents)
+    return Run(data, out, pipe, name, factory, latents, settings, note, batch_size, pipes=pipes)
 
 
 def _evenly(total: int, parts: int) -> list[tuple[int, int]]:

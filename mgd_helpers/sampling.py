@@ -20,6 +20,7 @@ from mgd_helpers.encoding.callers import is_dit
 from mgd_helpers.encoding.compatibility import count_classes
 from mgd_helpers.encoding.memory import BatchSize
 from mgd_helpers.encoding.pipelines import Pipeline
+from mgd_helpers.guidance.late_start import late_start
 from mgd_helpers.guidance.per_class import PerClass
 from mgd_helpers.guidance.pulls import Guidance
 from mgd_helpers.guidance.steering import steer
@@ -39,6 +40,8 @@ def sample(
     cfg_channels: int | None = None,
     batch_size: int | Integral = 32,
     output: str = "images",
+    start: Float[Tensor, "n ..."] | None = None,
+    image_to_image: float | Real = 1.0,
 ) -> Float[Tensor, "n ..."]:
     """Sample one image for each entry of `asked`: [N, C, H, W] in [-1, 1], float32, on the CPU.
 
@@ -48,6 +51,9 @@ def sample(
     `guidance_scale` is classifier-free guidance, by default the pipeline's own; `cfg_channels` as in `steer`.
     `output="latents"` gives what the decoder is handed, scaled as `encode` scales (packed for Flux), in place of
     images.
+
+    `start` has a sample for each image, as the pipeline denoises it: only the last `image_to_image` of the steps are
+    taken, from there under the noise of their level.
 
     `keys`, (class, image) pairs, name the images: the generator of each is `seeding.generator(seed, class, image)`. By
     default the class is the label, or for other entries the position of the first equal one; images count up within.
@@ -74,6 +80,9 @@ def sample(
     seed, steps = arguments.whole("seed", seed, at_least=0), arguments.whole("steps", steps, at_least=1)
     batch_size = arguments.whole("batch_size", batch_size, at_least=1)
     arguments.one_of("output", output, ("images", "latents"))
+    share = arguments.number("image_to_image", image_to_image, above=0, at_most=1)
+    if start is not None and len(start) != len(entries):
+        raise ValueError(f"start must have a row for each of the {len(entries)} images; got {len(start)}.")
     options: dict[str, Any] = {"num_inference_steps": steps}
     if guidance_scale is not None:
         options["guidance_scale"] = arguments.number("guidance_scale", guidance_scale, at_least=0)
@@ -96,11 +105,13 @@ def sample(
             own = PerClass(guidance, here) if any(one in guidance for one in here) else None
         generators = [seeding.generator(seed, *keys[row]) for row in rows]
         given = _keywords([entries[row] for row in rows], parameters) | options
-        made = _call(pipe, own, generators, given, cfg_channels, latents, at_once)
+        begin = None if start is None or share == 1 else (start[rows], share)
+        made = _call(pipe, own, generators, given, cfg_channels, latents, at_once, begin)
         found |= dict(zip(rows, made, strict=True))
     return torch.stack([found[row] for row in range(len(entries))])
 
 
+SIDES = ("height", "width")  # a pipeline takes one number for all images of a call
 RESERVED = ("num_inference_steps", "guidance_scale", "generator", "output_type", "latents")  # no entry says these
 
 
@@ -127,6 +138,7 @@ def _call(
     cfg_channels: int | None,
     latents: bool,
     batch_size: BatchSize,
+    begin: tuple[Tensor, float] | None = None,
 ) -> Float[Tensor, "n ..."]:
     with ExitStack() as stack:
         stack.enter_context(alone(pipe))
@@ -134,6 +146,8 @@ def _call(
         stack.enter_context(for_sampling(pipe, rows))
         stack.enter_context(steer(pipe, guidance, generators=generators, cfg_channels=cfg_channels))
         stack.enter_context(in_batches(pipe, len(generators), batch_size))
+        if begin is not None:
+            stack.enter_context(late_start(pipe, *begin))
         if is_dit(pipe):  # it decodes whatever one asks for; what it hands to its decoder, and gets, is taken there
             decoded = stack.enter_context(latents_decoded(pipe, skip=latents))
             pipe(**given, generator=generators, output_type="pt")
@@ -206,5 +220,12 @@ def _keywords(entries: Sequence[dict], parameters: Iterable[str]) -> dict:
     if not entries[0]:
         name = next((name for name in ("batch_size", "num_images_per_prompt") if name in parameters), None)
         return {name: len(entries)} if name else {}
-    columns = {name: [entry[name] for entry in entries] for name in entries[0]}
-    return {name: torch.stack(values) if torch.is_tensor(values[0]) else values for name, values in columns.items()}
+    columns: dict[str, Any] = {name: [entry[name] for entry in entries] for name in entries[0]}
+    for name in set(SIDES) & set(columns):
+        if len(set(columns[name])) > 1:
+            raise ValueError(f"asked must give all images one {name}; got {sorted(set(columns[name]))}.")
+        columns[name] = columns[name][0]
+    return {
+        name: torch.stack(values) if isinstance(values, list) and torch.is_tensor(values[0]) else values
+        for name, values in columns.items()
+    }

@@ -142,7 +142,7 @@ def test_a_folder_from_before_there_were_sets_goes_on(run):
 def test_only_classes_that_lack_an_image_are_encoded_clustered_and_guided(run, three, monkeypatch):
     folder = run().folder
     (folder / "b/00000.png").unlink()
-    encoded, grown, asked = spy(monkeypatch, "encode"), spy(monkeypatch, "bisect"), []
+    encoded, grown, asked = spy(monkeypatch, "denoised_from"), spy(monkeypatch, "bisect"), []
 
     def factory(targets, cloud, seed):
         asked.append(len(targets))

@@ -61,7 +61,7 @@ def text_unet(**options):
     from diffusers import UNet2DConditionModel
 
     return UNet2DConditionModel(
-        **{"sample_size": SIZE} | options,
+        **{"sample_size": SIZE, "cross_attention_dim": WIDTH} | options,
         in_channels=CHANNELS,
         out_channels=CHANNELS,
         block_out_channels=(8, 8),
@@ -69,7 +69,6 @@ def text_unet(**options):
         layers_per_block=1,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        cross_attention_dim=WIDTH,
         attention_head_dim=4,
     )
 

@@ -12,7 +12,7 @@ import torch
 from mgd_helpers._shapes import Tensor
 from mgd_helpers.arguments import did_you_mean, whole
 from mgd_helpers.encoding.class_maps import label_named, names_of, read_class_map
-from mgd_helpers.encoding.kinds import as_denoised, denoiser_config, image_shape, kind_of, multiple
+from mgd_helpers.encoding.kinds import denoiser_config, image_shape, kind_of, multiple
 from mgd_helpers.encoding.pipelines import Pipeline
 
 LARGEST_LATENT = 1e4  # scaled latents have about unit variance
@@ -140,7 +140,7 @@ def check_images(pipe: Any, images: Tensor) -> None:
 
 
 def check_latents(pipe: Pipeline, latents: Any, count: int) -> Tensor:
-    """Latents as a tensor, packed where the pipeline denoises them so.
+    """Latents as a tensor.
 
     Raises `ValueError` where they are not those of `count` images for this pipeline.
     """
@@ -165,7 +165,7 @@ def check_latents(pipe: Pipeline, latents: Any, count: int) -> Tensor:
             f"latents must be finite, and within ±{LARGEST_LATENT:g}; got [{low:.3g}, {high:.3g}]. Make them with "
             "mgd.encode(pipe.vae, data.train.images)."
         )
-    return as_denoised(pipe, latents.detach())
+    return latents.detach()
 
 
 def _nearest(missing: Sequence[str], known: Mapping[str, Any]) -> str:

@@ -79,6 +79,11 @@ def kind_of(pipe: Any) -> Kind:
     )
 
 
+def knows_classes(pipe: Any) -> bool:
+    """Whether the pipeline can be told what an image shows."""
+    return kind_of(pipe).asked_by != NOTHING
+
+
 def own_guidance_scale(pipe: Any) -> float | None:
     """The scale that the pipeline's `mgd.json` tells, else the one of its call; `None` where it takes none."""
     default = kind_of(pipe).guidance_scale
