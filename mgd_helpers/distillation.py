@@ -30,6 +30,7 @@ class Report:
     """What `distill` did: the folder, its images, how many of them are new, the seconds it took, the manifest.
 
     `worth` says what the set is worth beside real images (`mgd_helpers.worth`); `None` where it was not asked for.
+    `found` says what was read of the data, and what was not.
     """
 
     folder: Path
@@ -38,10 +39,11 @@ class Report:
     seconds: float
     manifest: dict
     worth: Worth | None = None
+    found: str = ""
 
     def __str__(self) -> str:
         made = f"{self.images} images in {self.folder} ({self.new} new, {self.seconds:.1f} s)"
-        return f"{made}\n{self.worth}" if self.worth else made
+        return "\n".join(filter(None, [self.found, made, str(self.worth or "")]))
 
     @property
     def labels(self) -> dict[str, int | str]:
@@ -163,4 +165,4 @@ def distill(
     worth = kept_or_weighed(run.out, run.data, manifest, pipe=run.pipe, seed=run.settings["seed"]) if report else None
     if worth is not None:
         write_card(run.out, manifest)
-    return Report(run.out, len(run.files), new, seconds, manifest, worth)
+    return Report(run.out, len(run.files), new, seconds, manifest, worth, run.data.found)

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from mgd_helpers.arguments import did_you_mean, whole
+from mgd_helpers.arguments import did_you_mean, number, whole
 from mgd_helpers.data.catalog import PROFILES, Profile
 from mgd_helpers.data.class_names import as_named
 from mgd_helpers.data.folders import read_folder
@@ -79,6 +79,7 @@ def load_data(
         raise ValueError(f"channels must be 1 (gray), 3 (color) or None (as the images are); got {channels!r}.")
     per_class = None if per_class is None else whole("per_class", per_class, at_least=1)
     image_size = None if image_size is None else whole("image_size", image_size, at_least=1)
+    split = None if split is None else number("split", split, above=0, below=1)
     columns = {"image_column": image_column, "label_column": label_column}
     check_columns(source, **columns)
     if isinstance(source, str) and source in PROFILES:

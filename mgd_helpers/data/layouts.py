@@ -22,14 +22,14 @@ class Layout:
     said: list[str] = field(default_factory=list)
 
 
-def split_folders(folder: Path, others: Others) -> tuple[Path, Path | None, list[str]]:
+def split_folders(folder: Path) -> tuple[Path, Path | None, list[str]]:
     """The folders of the training and the test split, and what is said of it; `folder` itself where there are none.
 
     A folder called `train` with images right inside is a class of that name.
 
     Raises `ValueError` where it is not clear which folders are splits.
     """
-    inside = sub_folders(folder, others)
+    inside = sub_folders(folder)
     names = [path.name for path in inside]
     known = splits_among(names)
     splits = {*known["train"], *known["test"]}
@@ -61,7 +61,7 @@ def find_layout(folder: Path) -> Layout:
     Raises `ValueError` where a class has no images, where none has, and where a test split has other classes.
     """
     others = Others()
-    train_folder, test_folder, said = split_folders(folder, others)
+    train_folder, test_folder, said = split_folders(folder)
     if train_folder != folder:
         _loose(folder, others, within=folder)
     train = _classes(train_folder, others, folder, said)
@@ -77,7 +77,7 @@ def find_layout(folder: Path) -> Layout:
 
 
 def _classes(folder: Path, others: Others, within: Path, said: list[str]) -> list[tuple[str, list[Path]]]:
-    inside = sub_folders(folder, others if folder != within else None)
+    inside = sub_folders(folder)
     _check_not_wrapped(folder, inside)
     _loose(folder, others, within=within)
     found: dict[str, list[Path]] = {}

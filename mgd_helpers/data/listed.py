@@ -22,7 +22,7 @@ LABELS = ("label", "labels", "class", "class_name", "category", "fine_label", "t
 
 def has_table(folder: Path, label_column: str | None) -> bool:
     """Whether a table says the classes, rather than folders: images lie beside it, or a column is asked for."""
-    train = split_folders(folder, Others())[0] if any(sub_folders(folder)) else folder
+    train = split_folders(folder)[0] if any(sub_folders(folder)) else folder
     tables = [at for at in (folder, train) if any((at / name).is_file() for name in TABLES)]
     if not tables or label_column is not None:
         return bool(tables)
@@ -40,7 +40,7 @@ def listed_layout(folder: Path, *, image_column: str | None, label_column: str |
     without a class.
     """
     others = Others()
-    train_folder, test_folder, said = split_folders(folder, others) if sub_folders(folder) else (folder, None, [])
+    train_folder, test_folder, said = split_folders(folder) if sub_folders(folder) else (folder, None, [])
     if not any((train_folder / name).is_file() for name in TABLES):
         train_folder, test_folder, said = folder, None, []
     columns = {"image_column": image_column, "label_column": label_column}

@@ -23,7 +23,9 @@ DATA_FILES = ("parquet", "arrow", "csv", "jsonl", "json", "zip", "tar", "png", "
 def is_folder_of_images(source: str | Path) -> bool:
     """Whether a source is a folder that is none of those of `datasets`."""
     try:
-        return Path(source).is_dir() and not _is_saved(Path(source)) and not _parquet_files(Path(source))
+        return (
+            source != "" and Path(source).is_dir() and not _is_saved(Path(source)) and not _parquet_files(Path(source))
+        )
     except (OSError, ValueError):  # too long, or with a NUL
         return False
 
@@ -31,7 +33,7 @@ def is_folder_of_images(source: str | Path) -> bool:
 def is_readable(source: str | Path) -> bool:
     """Whether a source is a Parquet file, a folder that `datasets` reads, or looks like the id of a set on the hub."""
     try:
-        there = Path(source).exists()
+        there = source != "" and Path(source).exists()
         if there:
             return Path(source).is_dir() or (Path(source).is_file() and Path(source).suffix.lower() == ".parquet")
     except (OSError, ValueError):

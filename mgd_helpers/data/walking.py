@@ -50,13 +50,9 @@ def is_side_file(name: str) -> bool:
     return name.startswith(".") or name.lower() in SIDE_FILES | SIDE_FOLDERS
 
 
-def sub_folders(folder: Path, others: Others | None = None) -> list[Path]:
+def sub_folders(folder: Path) -> list[Path]:
     """The folders right inside, in the order of their names, without hidden ones and those of systems."""
-    found = sorted(path for path in folder.iterdir() if path.is_dir())
-    for path in found:
-        if is_side_file(path.name) and others is not None:
-            others.add("hidden folders", path.name)
-    return [path for path in found if not is_side_file(path.name)]
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not is_side_file(path.name))
 
 
 def image_files(folder: Path, others: Others, *, within: Path, deep: bool = True) -> list[Path]:

@@ -113,7 +113,10 @@ def _data(against: Any, split: Any, how: dict[str, Any]) -> Dataset:
         )
     try:
         check_columns(against, image_column=how["image_column"], label_column=how["label_column"])
-        data = against if isinstance(against, Dataset) else load_data(against, **how)
+        data = against
+        if not isinstance(against, Dataset):
+            data = load_data(against, **how)
+            data = replace(data, note=" ".join(filter(None, [data.note, data.found])))
     except ValueError as error:
         raise ValueError(f"against: {error}") from error
     if len(data.test) == 0 and split is None:

@@ -56,6 +56,4 @@ def test_side_files_of_systems_are_known(name):
 def test_sub_folders_are_those_of_the_user(tmp_path):
     for name in ("b", "a", ".git", "__MACOSX"):
         (tmp_path / name).mkdir()
-    others = Others()
-    assert [path.name for path in sub_folders(tmp_path, others)] == ["a", "b"]
-    assert others.counts["hidden folders"] == 2
+    assert [path.name for path in sub_folders(tmp_path)] == ["a", "b"]
