@@ -17,10 +17,10 @@ from typing import Any
 
 import torch
 
+from mgd_helpers.appraising import autoencoder_error
 from mgd_helpers.data.image_sets import first_rows
 from mgd_helpers.data.images import png
 from mgd_helpers.distillation import distill
-from mgd_helpers.encoding.latents import decode, encode
 from mgd_helpers.guidance.options import OPTIONS
 from mgd_helpers.making import cluster_classes, encode_classes, sample_batch
 from mgd_helpers.methods import DIFFUSION
@@ -28,7 +28,6 @@ from mgd_helpers.run_pipelines import asked_for
 from mgd_helpers.runs import Run, resolve
 
 PROBED = 16  # images of each class that the probe encodes, or as many as are made
-TRIPPED = 64  # images whose way through the autoencoder is measured
 PROBE_STEPS = 2
 PATIENCE = 60  # seconds that samples may take
 SHOWN = 20  # classes in the table
@@ -40,8 +39,8 @@ class Preview:
 
     `classes` has a row (class, training images, test images, what the pipeline is asked) for each class. `calls` is the
     number of denoiser calls, `seconds` and `gibibytes` are estimates, NaN where there was no probe. `psnr` is that of
-    the autoencoder on training images, in decibels; NaN where there is none. `samples` [classes, C, H, W] are unguided,
-    or `None` where they would have taken more than a minute; all in [-1, 1].
+    the autoencoder on training images, in decibels, `known_psnr` the one that it was trained to; NaN where not known.
+    `samples` [classes, C, H, W] are unguided, or `None` where they would have taken more than a minute; all in [-1, 1].
     """
 
     name: str
@@ -55,6 +54,7 @@ class Preview:
     seconds: float
     gibibytes: float
     psnr: float
+    known_psnr: float
     samples: torch.Tensor | None
 
     def __str__(self) -> str:
@@ -70,7 +70,10 @@ class Preview:
             *([f"  and {len(self.classes) - SHOWN} more classes"] if len(self.classes) > SHOWN else []),
         ]
         if not math.isnan(self.psnr):
-            lines.append(f"autoencoder: {self.psnr:.1f} dB on these images (below 20 dB it does not know them)")
+            known = "what it was trained to is not known"
+            if not math.isnan(self.known_psnr):
+                known = f"{self.known_psnr:.1f} dB on images like those it was trained on"
+            lines.append(f"autoencoder: {self.psnr:.1f} dB on these images; {known}")
         lines.append(f"would make {self.images:,} images in {str(self.out)!r}, with {self.calls:,} denoiser calls")
         if not math.isnan(self.seconds):
             lines.append(f"expected: {in_words(self.seconds)} on this machine, {self.gibibytes:.1f} GiB of memory")
@@ -114,6 +117,7 @@ def preview(data: Any, **arguments: Any) -> Preview:
     plan = run.plan(run.files)
     steps = run.settings["steps"] if run.method == DIFFUSION else 0
     seconds, gibibytes, samples = _probe(run) if steps else (math.nan, math.nan, None)
+    psnr, known_psnr = map(_decibels, autoencoder_error(run.pipe, run.data, seed=run.settings["seed"]))
     return Preview(
         name=run.data.name,
         shape=tuple(train.images.shape[1:]),
@@ -125,7 +129,8 @@ def preview(data: Any, **arguments: Any) -> Preview:
         calls=steps * len(plan),
         seconds=seconds,
         gibibytes=gibibytes,
-        psnr=_psnr(run),
+        psnr=psnr,
+        known_psnr=known_psnr,
         samples=samples,
     )
 
@@ -173,15 +178,9 @@ def _probe(run: Run) -> tuple[float, float, torch.Tensor | None]:
     return seconds, _peak(run), samples
 
 
-def _psnr(run: Run) -> float:
-    """How near training images come back from the autoencoder, in decibels; NaN where there is none."""
-    vae = getattr(run.pipe, "vae", None)
-    if vae is None:
-        return math.nan
-    images = run.data.train.images
-    some = images[torch.linspace(0, len(images) - 1, min(TRIPPED, len(images))).long()]
-    error = (decode(vae, encode(vae, some)).cpu() - some.cpu()).square().mean().item()
-    return 10 * math.log10(4 / max(error, 1e-12))
+def _decibels(error: float | None) -> float:
+    """A mean square error on pixels from -1 to 1 as a peak signal-to-noise ratio; NaN where there is none."""
+    return math.nan if error is None else 10 * math.log10(4 / max(error, 1e-12))
 
 
 def _peak(run: Run) -> float:

@@ -45,8 +45,8 @@ def labels_of(
         if missing:
             raise ValueError(
                 f"class_labels must be given: the pipeline knows no class named {missing[:5]}. Pass the pipeline's "
-                f"label of each class, as a mapping {{class name: label}} or {order}; or class_map, a file with a line "
-                f"for each such class (--class-map).{_nearest(missing, {**known, **names})}"
+                f"label of each class, as a mapping {{class name: label}} or {order}; or pass class_map=…, a "
+                f"file with a line for each such class.{_nearest(missing, {**known, **names})}"
             )
         given = [found[name] for name in class_names]
     elif isinstance(given, Mapping):
