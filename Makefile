@@ -65,9 +65,15 @@ test: $(READY)  ## lint, types, unit tests, every lab against its recorded resul
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest tests mgd_helpers --doctest-modules -n 2 --dist worksteal
-	PYTHONPATH=tests $(BIN)/python -m pytest notebooks -p forks --nbval-lax --nbval-current-env --dist loadfile -n 2
+	$(BIN)/python -m pytest tests -m "not reproduce" -n 2 --dist worksteal
+	PYTHONPATH=tests $(BIN)/python -m pytest notebooks -p forks --nbval-lax --dist loadfile -n 2
 	@echo "Passed. This took no browser; with a Chromium at hand, make browser tests the built book in it."
+
+.PHONY: reproduce
+reproduce: export MGD_QUIET := 1
+reproduce: export OMP_NUM_THREADS := 1
+reproduce: $(READY)  ## compute a cell of every committed table anew, and compare: minutes, and part of .ci/run
+	$(BIN)/python -m pytest tests/test_studies.py -m reproduce -n 2 --dist worksteal
 
 .PHONY: browser
 browser: export MGD_QUIET := 1
@@ -82,7 +88,7 @@ check: $(READY)  ## lint, types and the fast tests, in under a minute: what to r
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest tests $(addprefix --ignore=,$(CONTRACTS)) -m "not slow" -q -n 2
+	$(BIN)/python -m pytest tests $(addprefix --ignore=,$(CONTRACTS)) -m "not slow and not reproduce" -q -n 2
 
 .PHONY: bench
 # One after the other, or they would disturb each other; BENCH="--device cuda" names the device

@@ -109,7 +109,7 @@ def _small_run(run: Run) -> tuple[Run, list[int]]:
         "steps": min(run.settings["steps"], STEPS),
     }
     latents = None if run.latents is None else run.latents[kept.to(run.latents.device)]
-    data = Dataset(run.data.name, left, judges, run.data.class_names)
+    data = dataclasses.replace(run.data, train=left, test=judges)
     return dataclasses.replace(run, data=data, latents=latents, settings=run.settings | fewer), labels
 
 

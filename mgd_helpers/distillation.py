@@ -30,6 +30,7 @@ class Report:
     """What `distill` did: the folder, its images, how many of them are new, the seconds it took, the manifest.
 
     `worth` says what the set is worth beside real images (`mgd_helpers.worth`); `None` where it was not asked for.
+    `found` says what was read of the data, and what was not.
     """
 
     folder: Path
@@ -38,10 +39,11 @@ class Report:
     seconds: float
     manifest: dict
     worth: Worth | None = None
+    found: str = ""
 
     def __str__(self) -> str:
         made = f"{self.images} images in {self.folder} ({self.new} new, {self.seconds:.1f} s)"
-        return f"{made}\n{self.worth}" if self.worth else made
+        return "\n".join(filter(None, [self.found, made, str(self.worth or "")]))
 
     @property
     def labels(self) -> dict[str, int | str]:
@@ -76,6 +78,8 @@ def distill(
     image_to_image: float | Real | None = None,
     report: bool = True,
     split: float | Real | None = None,
+    image_column: str | None = None,
+    label_column: str | None = None,
 ) -> Report:
     """Distil a data set into `images_per_class` images per class: `out/<class name>/<index>.png`, and their record.
 
@@ -126,7 +130,8 @@ def distill(
 
     A `report` follows in seconds, and stays in the folder: whether as many random real images would do better, and what
     then may help. Of data without a test split hold out the share `split` of each class for it, for instance 0.2:
-    `evaluate` holds out the same images.
+    `evaluate` holds out the same images. Of data given by path `image_column` and `label_column` are those of
+    `load_data`.
 
     Raises `ValueError` before any work where something does not fit, where `out` holds images of other settings, and
     where another run is at work there; nothing of others is overwritten.
@@ -153,10 +158,11 @@ def distill(
         image_to_image=image_to_image,
         options=dict(zip(OPTIONS, (strength, window, softness, n_neighbors, rank), strict=True)),
         split=split,
+        columns={"image_column": image_column, "label_column": label_column},
     )
     manifest, new = make(choose(run), command=call_of(distill, given))
     seconds = time.perf_counter() - started
     worth = kept_or_weighed(run.out, run.data, manifest, pipe=run.pipe, seed=run.settings["seed"]) if report else None
     if worth is not None:
         write_card(run.out, manifest)
-    return Report(run.out, len(run.files), new, seconds, manifest, worth)
+    return Report(run.out, len(run.files), new, seconds, manifest, worth, run.data.found)

@@ -101,8 +101,9 @@ def preview(data: Any, **arguments: Any) -> Preview:
     given.apply_defaults()
     told = given.arguments
     options = {name: told.pop(name) for name in OPTIONS}
+    columns = {name: told.pop(name) for name in ("image_column", "label_column")}
     known = inspect.signature(resolve).parameters
-    run = resolve(**{name: value for name, value in told.items() if name in known}, options=options)
+    run = resolve(**{name: value for name, value in told.items() if name in known}, options=options, columns=columns)
     train, test = run.data.train, run.data.test
     asked = asked_for(run.settings)
     rows = [(name, asked.get(name, "")) for name in run.data.class_names]

@@ -73,21 +73,24 @@ def class_mapping(
     ]
 
 
-def read_for(data: Any, pipeline: Any) -> tuple[Dataset, Any]:
-    """The data as a `Dataset`, and the pipeline that was given, loaded: a source is read at its size and channels."""
+def read_for(data: Any, pipeline: Any, **columns: Any) -> tuple[Dataset, Any]:
+    """The data as a `Dataset`, and the pipeline that was given, loaded: a source is read at its size and channels.
+
+    `columns` are those of `load_data`.
+    """
     pipe = _loaded(pipeline)
     if isinstance(data, Dataset):
         return data, pipe
     by_name = _is_name(pipeline)
     if pipe is None or (by_name and str(pipeline) in _own(data)):
-        return load_data(data), pipe
+        return load_data(data, **columns), pipe
     one = next(iter(pipe.values()), None) if isinstance(pipe, Mapping) else pipe
     channels, *sides = image_shape(one) or (None, None)
     one_side = sides[0] if len(set(sides)) == 1 else None
     named = isinstance(data, str) and data in PROFILES
     if named and one_side == PROFILES[str(data)].image_size:
         one_side = None  # as it comes
-    return load_data(data, image_size=one_side, channels=None if named else channels), pipe
+    return load_data(data, image_size=one_side, channels=None if named else channels, **columns), pipe
 
 
 def pipes_of(pipe: Any, data: Dataset) -> tuple[Any, ...]:
@@ -129,7 +132,7 @@ def choose(data: Dataset, pipeline: Any, pipe: Any, *, at_hand: bool) -> tuple[A
 
     Raises `ValueError` where none is given, and the data have none of their own.
     """
-    profile = PROFILES.get(data.name) if at_hand else None
+    profile = PROFILES.get(data.profile) if at_hand else None
     if pipeline is None:
         if profile is None:
             raise ValueError(

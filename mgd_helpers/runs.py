@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from mgd_helpers.data.catalog import PROFILES
 from mgd_helpers.data.class_names import folder_names
 from mgd_helpers.data.files import check_folder, tensor_hash
 from mgd_helpers.data.image_sets import Dataset
-from mgd_helpers.data.splits import with_test
+from mgd_helpers.data.reach import check_columns, check_outside
+from mgd_helpers.data.splits import hold_out
 from mgd_helpers.encoding.compatibility import check_images, check_latents, train_steps
 from mgd_helpers.encoding.kinds import as_denoised, knows_classes
 from mgd_helpers.guidance.factories import GUIDANCES, Factory
@@ -120,6 +121,7 @@ def resolve(
     image_to_image: Any = None,
     options: Mapping[str, Any] | None = None,
     split: Any = None,
+    columns: Mapping[str, Any] | None = None,
 ) -> Run:
     """The arguments of `distill`, checked one by one and against each other."""
     numbers: dict[str, Any] = {
@@ -136,7 +138,9 @@ def resolve(
     one_of("method", method, METHODS)
     out = check_folder("out", out)
     at_hand = isinstance(data, Dataset) or (isinstance(data, str) and data in PROFILES)
-    data, pipe = read_for(data, pipeline if takes_pipeline(method, pipeline) else None)
+    check_outside(out, data)
+    check_columns(data, **(columns or {}))
+    data, pipe = read_for(data, pipeline if takes_pipeline(method, pipeline) else None, **(columns or {}))
     _check_counts(data, numbers["images_per_class"])
     if split is not None:
         data = _held_out(data, split, numbers["images_per_class"])
@@ -209,11 +213,9 @@ def _factory(guidance: Any, given: dict, method: str) -> Factory:
 
 
 def _held_out(data: Dataset, split: Any, images_per_class: int) -> Dataset:
-    if len(data.test):
-        raise ValueError(f"split must be left out for data with a test split; {data.name!r} has one. Got {split!r}.")
-    data, said = with_test(data, split)
+    data = hold_out(data, split)
     _check_counts(data, images_per_class)
-    return replace(data, note=" ".join(filter(None, [data.note, said])))
+    return data
 
 
 def _check_counts(data: Dataset, images_per_class: int) -> None:

@@ -29,8 +29,8 @@ STUDENTS = (
 # what a person can do, by the argument that it takes, best first; each as it is said in Python and on the command line
 REMEDIES = {
     "guidance": 'another guidance: guidance="auto" (--guidance auto) tries some on a held-back part of the images',
-    "image_to_image": "image to image: image_to_image=0.3 (--image-to-image 0.3) begins each image from the real one "
-    "that is nearest to its target, and stays the nearer to it, the less it is",
+    "image_to_image": "begin at real images: image_to_image=0.3 (--image-to-image 0.3), where the pipeline does not "
+    "know such images; less stays nearer to them",
     "pipeline": 'a pipeline of your own: mgd.train(data, "pipeline") (mgd train DATA --out pipeline), and then '
     'pipeline="pipeline" (--pipeline pipeline)',
     "method": 'real images themselves: method="nearest-real" (--method nearest-real)',

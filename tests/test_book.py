@@ -239,7 +239,12 @@ def test_continuous_integration_runs_what_a_contributor_runs():
     assert (ROOT / others[1].removeprefix(".ci/with_versions ")).is_file()
     assert others[2] == others[1].replace("with_versions", "colab"), "the labs from the wheel, as Colab runs them"
     assert all(os.access(ROOT / ".ci" / name, os.X_OK) for name in ("run", "with_versions", "colab"))
-    assert re.findall(r"^make (\w+)", text_of(ROOT / ".ci" / "run"), re.MULTILINE) == ["test", "book", "browser"]
+    assert re.findall(r"^make (\w+)", text_of(ROOT / ".ci" / "run"), re.MULTILINE) == [
+        "test",
+        "book",
+        "browser",
+        "reproduce",
+    ]
 
 
 # --- the execution cache hides no broken helper ----------------------------------------------------------------------

@@ -466,7 +466,7 @@ def test_imagenet_labels_are_for_the_pipeline_of_the_catalogue_alone(run, tmp_pa
 
 
 def test_a_set_without_a_pipeline_is_refused_with_the_remedy(run, waves, tmp_path):
-    tiny_imagenet = dataclasses.replace(waves, name="tiny_imagenet")
+    tiny_imagenet = dataclasses.replace(waves, name="tiny_imagenet", profile="tiny_imagenet")
     with pytest.raises(ValueError, match=r"without a pipeline of its own.*pipeline=…, class_labels=…"):
         run(data=tiny_imagenet, pipeline=None)
     with pytest.raises(ValueError, match=r"pipeline must be given for data 'waves': only digits, .*Pass a pipeline"):

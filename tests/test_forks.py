@@ -87,8 +87,8 @@ def test_what_a_process_draws_without_a_seed_is_its_own():
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 5), (signal.SIGKILL, -9)])
 def test_what_is_stopped_stops(number, status):
-    code = "import sys, time\nprint('here', flush=True)\n"
-    code += "try: time.sleep(60)\nexcept KeyboardInterrupt: sys.exit(5)"
+    code = "import sys, time\ntry:\n    print('here', flush=True)\n    time.sleep(60)\n"
+    code += "except KeyboardInterrupt:\n    sys.exit(5)"
     with subprocess.Popen([*forks.python(), "-c", code], stdout=subprocess.PIPE, text=True) as client:
         assert client.stdout.readline() == "here\n"
         client.send_signal(number)

@@ -87,7 +87,7 @@ def test_the_scale_is_the_pipelines_whatever_the_data_are_called(waves, tiny, tm
 
 @pytest.mark.parametrize("pipeline", [None, "digits"])
 def test_a_set_of_the_catalogue_brings_its_own(waves, pipeline):
-    data = dataclasses.replace(waves, name="digits")
+    data = dataclasses.replace(waves, name="digits", profile="digits")
     loaded = None if pipeline is None else load_pipeline(pipeline)
     pipe, said, profile = choose(data, pipeline, loaded, at_hand=True)
     assert (said, profile) == ("digits", PROFILES["digits"])
@@ -95,5 +95,6 @@ def test_a_set_of_the_catalogue_brings_its_own(waves, pipeline):
 
 
 def test_a_folder_has_none_of_its_own_whatever_it_is_called(waves):
-    with pytest.raises(ValueError, match="pipeline must be given for data 'digits'"):
-        choose(dataclasses.replace(waves, name="digits"), None, None, at_hand=False)
+    for at_hand in (True, False):
+        with pytest.raises(ValueError, match="pipeline must be given for data 'digits'"):
+            choose(dataclasses.replace(waves, name="digits"), None, None, at_hand=at_hand)

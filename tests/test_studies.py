@@ -289,6 +289,7 @@ def close(found, kept, times: float = 1) -> bool:
 
 
 @pytest.mark.slow
+@pytest.mark.reproduce
 @pytest.mark.parametrize("file", RESULTS, ids=lambda file: file.stem)
 def test_a_cell_comes_out_again_from_scratch(file, tmp_path):
     """Those of digits always, the others where MGD_DATA_DIR names their data: minutes for each of them."""

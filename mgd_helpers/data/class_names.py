@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-SPLITS = {"train": ("train",), "test": ("test", "validation", "valid", "val")}  # and the names they are known by
+# the names that splits are known by, in any case
+SPLITS = {"train": ("train", "training"), "test": ("test", "testing", "validation", "valid", "val", "dev", "eval")}
 SPLIT_NAMES = {name for names in SPLITS.values() for name in names}
 LONGEST = 255  # bytes of a file's name, on all usual file systems
 # names of devices on Windows, with any ending
@@ -38,6 +39,29 @@ def check_class_names(names: Any, *, at_least: int = 0) -> tuple[str, ...]:
             f"class_names must name every class, at least {at_least} for labels up to {at_least - 1}; got {len(names)}."
         )
     return tuple(names)
+
+
+def as_named(text: str) -> str:
+    """The name of a class as it is kept: with accents composed, however a file system or a file had them.
+
+    >>> as_named("Cafe\u0301") == "Caf\u00e9"
+    True
+    """
+    return unicodedata.normalize("NFC", text)
+
+
+def splits_among(names: Sequence[str]) -> dict[str, list[str]]:
+    """Those of the names that are splits in any spelling, the preferred one first: for training, and for testing.
+
+    >>> splits_among(["Validation", "Train", "test", "cars"])
+    {'train': ['Train'], 'test': ['test', 'Validation']}
+    """
+    return {
+        split: sorted(
+            (name for name in names if name.casefold() in known), key=lambda name: known.index(name.casefold())
+        )
+        for split, known in SPLITS.items()
+    }
 
 
 def folder_names(class_names: Sequence[str]) -> dict[str, str]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import copy
 import functools
-from numbers import Integral
+from dataclasses import replace
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,16 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from mgd_helpers.arguments import did_you_mean, whole
+from mgd_helpers.arguments import did_you_mean, number, whole
 from mgd_helpers.data.catalog import PROFILES, Profile
+from mgd_helpers.data.class_names import as_named
 from mgd_helpers.data.folders import read_folder
-from mgd_helpers.data.hub import read_hugging_face, read_named
+from mgd_helpers.data.hub import read_named
+from mgd_helpers.data.hugging_face import read_hugging_face
 from mgd_helpers.data.image_sets import Dataset, ImageSet, first_rows
+from mgd_helpers.data.reach import check_columns
+from mgd_helpers.data.sources import is_folder_of_images, is_readable, opened
+from mgd_helpers.data.splits import hold_out
 
 
 def load_data(
@@ -29,18 +35,28 @@ def load_data(
     image_size: int | None = None,
     channels: int | None = None,
     per_class: int | Integral | None = None,
+    split: float | Real | None = None,
+    image_column: str | None = None,
+    label_column: str | None = None,
 ) -> Dataset:
-    """Load a labeled image set: one of the catalogue by name, an image folder, or a `datasets.Dataset`.
+    """Load a labeled image set: one of the catalogue by name, files on this machine, or what `datasets` reads.
 
     - A name. `"digits"` is bundled: scikit-learn's 1,797 scans, resized from 8x8 to 1x32x32, with a fixed stratified
       split. `"fashion_mnist"`, `"cifar10"`, `"tiny_imagenet"`, `"imagenette"`, `"imagewoof"` and `"imagenet100"` are
       read from the hub with the package `datasets`, or from the folder of that name inside `MGD_DATA_DIR`. Sizes,
       class order and labels are checked against `mgd_helpers.data.catalog`.
-    - A folder with one sub-folder per class, in alphabetical order. It becomes the training split, unless its
-      sub-folders are called `train` and `test` (or `val`) and hold the classes. A folder that `distill` or
-      `write_images` made has the classes of its manifest, in their order, and exactly the images listed there.
-    - A `datasets.Dataset` (the training split) or `DatasetDict`, with one image and one class-label column. The test
-      split is the first of `test`, `validation`, `valid` and `val` that has labels.
+    - A folder with one sub-folder per class, in alphabetical order, each with the images below it. It becomes the
+      training split, unless its sub-folders are `train` and `test` (or `Validation`, `val`, …, in any case) and hold
+      the classes. Or a folder of images with `metadata.jsonl` or `metadata.csv`, whose columns name file and class. A
+      folder that `distill` or `write_images` made has the classes of its manifest, and exactly the images listed there.
+    - A Parquet file, a folder of such, one of `datasets.save_to_disk`, or the id of a set on the hub, `"owner/name"`.
+    - A `datasets.Dataset` (the training split) or `DatasetDict`. Its images are of `datasets.Image`, or arrays of
+      bytes; labels are class labels, text or whole numbers. The test split is the first of `test`, `validation`, `val`,
+      … that has labels.
+
+    Where several columns could be meant, `image_column` and `label_column` name them. Images are turned upright as
+    their EXIF entry says, and transparent ones laid on white, but those of named sets are as published. `found` of the
+    data says what was read, and what was not.
 
     `image_size` resizes (shorter side, then center crop); named sets come at the size of their pipeline by default.
     `channels` makes images gray (1) or colored (3); by default they are colored if any of them is, and those of a
@@ -48,7 +64,8 @@ def load_data(
 
     `per_class` reads the first so many images of each class, in the set's own order and in both splits, and no others:
     of a large set only these are decoded, and need memory. A class that has fewer comes whole. Whether a named set is
-    what its name says is checked on the whole set all the same.
+    what its name says is checked on the whole set all the same. Of data without a test split `split` is the share of
+    each class that is held out for it, drawn by seed 0.
 
     Raises `ValueError` for an unknown name, a folder or class without images, a file that is no image of 8 bits, images
     of different sizes, missing labels, or a set that is not what its name says; `FileNotFoundError`, with the way to
@@ -58,20 +75,39 @@ def load_data(
     >>> len(data.train), len(data.test), tuple(data.train.images.shape[1:])
     (1500, 297, (1, 32, 32))
     """
-    if channels not in (None, 1, 3):
+    if channels not in (None, 1, 3) or isinstance(channels, bool | float):
         raise ValueError(f"channels must be 1 (gray), 3 (color) or None (as the images are); got {channels!r}.")
     per_class = None if per_class is None else whole("per_class", per_class, at_least=1)
+    image_size = None if image_size is None else whole("image_size", image_size, at_least=1)
+    split = None if split is None else number("split", split, above=0, below=1)
+    columns = {"image_column": image_column, "label_column": label_column}
+    check_columns(source, **columns)
     if isinstance(source, str) and source in PROFILES:
-        return _load_named(PROFILES[source], image_size, channels, per_class)
+        _check_no_columns(columns, f"the named set {source!r}")
+        data = _load_named(PROFILES[source], image_size, channels, per_class)
+        if Path(source).is_dir():
+            said = f"A folder {source!r} lies here, too: pass './{source}' for its images."
+            data = replace(data, found=" ".join(filter(None, [data.found, said])))
+    else:
+        data = _load_other(source, image_size, channels, per_class, columns)
+    return data if split is None else hold_out(data, split)
+
+
+def _load_other(
+    source: Any, image_size: int | None, channels: int | None, per_class: int | None, columns: dict[str, str | None]
+) -> Dataset:
     if type(source).__module__.split(".")[0] == "datasets":
-        data = read_hugging_face(source, image_size, channels, per_class)
-    elif isinstance(source, str | Path) and Path(source).is_dir():
-        data = read_folder(Path(source), image_size, channels, per_class)
+        data = read_hugging_face(source, image_size, channels, per_class, **columns)
+    elif isinstance(source, str | Path) and is_folder_of_images(source):
+        data = read_folder(Path(source), image_size, channels, per_class, **columns)
+    elif isinstance(source, str | Path) and is_readable(source):
+        with opened(source) as (found, name):
+            data = read_hugging_face(found, image_size, channels, per_class, name=name, **columns)
     else:
         raise ValueError(
-            f"source must be one of {', '.join(PROFILES)}, a folder with one sub-folder of images per class, or a "
-            f"datasets.Dataset; got {str(source)!r}. Check the spelling, or the working directory."
-            f"{did_you_mean(source, PROFILES)}"
+            f"source must be one of {', '.join(PROFILES)}, a folder with one sub-folder of images per class, a Parquet "
+            f"file, the id of a data set on the hub, or a datasets.Dataset; got {str(source)!r}. Check the "
+            f"spelling, or the working directory.{did_you_mean(source, PROFILES)}"
         )
     train, test = data.train.images.shape[1:], data.test.images.shape[1:]
     if train != test:
@@ -80,6 +116,12 @@ def load_data(
             f"{list(test)} for testing. Pass image_size=…, channels=…"
         )
     return data
+
+
+def _check_no_columns(columns: dict[str, str | None], what: str) -> None:
+    for name, value in columns.items():
+        if value is not None:
+            raise ValueError(f"{name} must be left out for {what}; got {value!r}.")
 
 
 def read_generated(folder: str | Path, data: Dataset, *, image_size: int | None = None) -> ImageSet:
@@ -107,13 +149,14 @@ def read_generated(folder: str | Path, data: Dataset, *, image_size: int | None 
             f"generated folder {str(folder)!r} must hold images of {size[0]}x{size[1]} pixels, like {data.name!r}; got "
             f"{got[0]}x{got[1]}. Generate at that size{resized}."
         )
-    unknown = [name for name in found.class_names if name not in data.class_names]
+    names, known = ([as_named(name) for name in one.class_names] for one in (found, data))
+    unknown = [name for name in names if name not in known]
     if unknown:
         raise ValueError(
             f"generated folder {str(folder)!r} must hold classes of {data.name!r}, which are "
             f"{list(data.class_names)[:12]}; got also {unknown[:5]}. Rename these sub-folders, or take them out."
         )
-    order = torch.tensor([data.class_names.index(name) for name in found.class_names])
+    order = torch.tensor([known.index(name) for name in names])
     return ImageSet(found.train.images, order[found.train.labels])
 
 
@@ -129,7 +172,7 @@ def _load_named(profile: Profile, image_size: int | None, channels: int | None, 
         raise ValueError(f"image_size must be 32 for 'digits' (the shipped pipeline's size); got {image_size}.")
     data = copy.deepcopy(_digits())  # so that no caller can change what the next one gets
     train, test = (part.take(first_rows(part.labels.tolist(), per_class)) for part in (data.train, data.test))
-    return Dataset(data.name, train, test, data.class_names)
+    return replace(data, train=train, test=test)
 
 
 @functools.cache
@@ -144,4 +187,6 @@ def _digits() -> Dataset:
         np.arange(len(digits)), test_size=profile.sizes[1], stratify=digits, random_state=0
     )
     whole = ImageSet(images, torch.from_numpy(digits).long())
-    return Dataset("digits", whole.take(np.sort(train)), whole.take(np.sort(test)), profile.class_names)
+    return Dataset(
+        "digits", whole.take(np.sort(train)), whole.take(np.sort(test)), profile.class_names, profile="digits"
+    )

@@ -1,26 +1,38 @@
-"""A folder of images with one sub-folder per class: read as it is, or as its manifest says that it must be."""
+"""A folder of images: read as it is laid out, or as its manifest says that it must be."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from mgd_helpers.data.class_names import SPLIT_NAMES, SPLITS
 from mgd_helpers.data.image_sets import Dataset, ImageSet, first_rows
 from mgd_helpers.data.images import read_images
+from mgd_helpers.data.layouts import find_layout
+from mgd_helpers.data.listed import has_table, listed_layout
 from mgd_helpers.data.records import MISSING, NOT_MADE, check_listed, faults, is_record, read_manifest, record_of
+from mgd_helpers.data.walking import IMAGE_SUFFIXES, TABLES, sub_folders
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
+__all__ = ["IMAGE_SUFFIXES", "read_folder"]
 
 
-def read_folder(folder: Path, image_size: int | None, channels: int | None, per_class: int | None = None) -> Dataset:
-    """Read a folder with one sub-folder of images per class, or with splits `train` and `test` of such sub-folders.
+def read_folder(
+    folder: Path,
+    image_size: int | None,
+    channels: int | None,
+    per_class: int | None = None,
+    *,
+    image_column: str | None = None,
+    label_column: str | None = None,
+) -> Dataset:
+    """Read a folder: one sub-folder of images per class, splits of such, or images with a table of their classes.
 
     Where a manifest of this package lies in the folder, the images are exactly those that it lists, and classes have
     the names and the order that it gives. Of each class at most `per_class` images are read, the first ones by name or
-    in the manifest.
+    in the manifest. The columns are those of a table (`data.listed`).
 
     Raises `ValueError` where one of these is missing or damaged, or others lie beside them.
     """
@@ -29,14 +41,24 @@ def read_folder(folder: Path, image_size: int | None, channels: int | None, per_
         names = tuple(manifest["settings"]["classes"])
         train = _read_listed(folder, manifest, names, image_size, channels, per_class)
         return Dataset(folder.name, train, train.take([]), names)
-    inside = {path.name for path in _sub_folders(folder)}
-    has_splits = "train" in inside and inside <= SPLIT_NAMES
-    train_folder = folder / "train" if has_splits else folder
-    names = tuple(path.name for path in _sub_folders(train_folder))
-    train = _read_plain(train_folder, names, image_size, channels, per_class)
-    tests = [folder / name for name in SPLITS["test"] if has_splits and name in inside]
-    test = _read_plain(tests[0], names, image_size, channels, per_class) if tests else train.take([])
-    return Dataset(folder.name, train, test, names)
+    if has_table(folder, label_column):
+        layout = listed_layout(folder, image_column=image_column, label_column=label_column)
+    elif image_column or label_column:
+        raise ValueError(
+            f"{'image_column' if image_column else 'label_column'} must be left out for a folder without a table; got "
+            f"{image_column or label_column!r}, and {str(folder)!r} has neither of {', '.join(TABLES)}."
+        )
+    else:
+        layout = find_layout(folder)
+    names, seen = tuple(name for name, _ in layout.train), Counter[str]()
+    how: Any = {"image_size": image_size, "channels": channels, "seen": seen}
+    train = _read_classes(folder, layout.train, names, per_class, how)
+    test = _read_classes(folder, layout.test, names, per_class, how) if layout.test else train.take([])
+    if lacking := sorted(set(names) - {name for name, _ in layout.test}) if layout.test else []:
+        layout.said.append(f"The test split has no images of {', '.join(map(repr, lacking[:5]))}{_rest(lacking[2:])}.")
+    count = f"{len(train):,} images of {len(names)} classes" + (f", and {len(test):,} test images" if len(test) else "")
+    turned = [f"{number:,} images are {what}." for what, number in sorted(seen.items()) if number]
+    return Dataset(folder.name, train, test, names, found=" ".join([f"Read: {count}.", *layout.said, *turned]))
 
 
 def _read_listed(
@@ -73,40 +95,21 @@ def _rest(some: list) -> str:
 
 
 def _foreign(folder: Path, listed: set[str]) -> Iterator[str]:
-    for inside in _sub_folders(folder):
+    for inside in sub_folders(folder):
         for path in _pictures(inside):
             file = f"{inside.name}/{path.name}"
             if file not in listed and not path.name.startswith(".") and not path.is_dir():
                 yield file
 
 
-def _sub_folders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-
-
 def _pictures(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
 
 
-def _read_plain(
-    folder: Path,
-    class_names: tuple[str, ...],
-    image_size: int | None,
-    channels: int | None,
-    per_class: int | None,
+def _read_classes(
+    folder: Path, classes: list[tuple[str, list[Path]]], names: tuple[str, ...], per_class: int | None, how: Any
 ) -> ImageSet:
-    inside = [path.name for path in _sub_folders(folder)]
-    unknown = [name for name in inside if name not in class_names]
-    if unknown:
-        raise ValueError(f"classes of {str(folder)!r} must be those of the training split; got also {unknown[:5]}.")
-    files = {name: _pictures(folder / name)[:per_class] for name in inside}
-    bare = [name for name in inside if not files[name]]
-    if bare or not files:
-        raise ValueError(
-            f"source must hold images in one sub-folder per class; {str(folder)!r} holds none"
-            f"{f' of {bare[:5]}' if bare else ''}. Use {', '.join(IMAGE_SUFFIXES)} files."
-        )
-    labels = [class_names.index(name) for name in inside for _ in files[name]]
-    found = ((f"{path.parent.name}/{path.name}", path) for name in inside for path in files[name])
-    images = read_images(found, len(labels), folder, image_size=image_size, channels=channels)
-    return ImageSet(images, torch.tensor(labels))
+    files = {name: found[:per_class] for name, found in classes}
+    labels = [names.index(name) for name in files for _ in files[name]]
+    found = ((file.relative_to(folder).as_posix(), file) for name in files for file in files[name])
+    return ImageSet(read_images(found, len(labels), folder, **how), torch.tensor(labels))

@@ -1,22 +1,18 @@
-"""Data sets read with the package `datasets`: those of the catalogue by name, and any other one."""
+"""Data sets of the catalogue by name, read with the package `datasets` from a local mirror or from the hub."""
 
 from __future__ import annotations
 
-import contextlib
-import io
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from mgd_helpers.data.catalog import Profile
-from mgd_helpers.data.class_names import SPLITS
-from mgd_helpers.data.image_sets import Dataset, ImageSet, first_rows
-from mgd_helpers.data.images import check_memory, read_images
-from mgd_helpers.progress import is_quiet
+from mgd_helpers.data.columns import class_names_of, labels_in
+from mgd_helpers.data.hugging_face import read_part
+from mgd_helpers.data.image_sets import Dataset
+from mgd_helpers.data.loudness import quiet_datasets
+from mgd_helpers.data.memory import check_memory
 
 JPEG_COPY = "The images are a JPEG copy, not the original bytes: figures do not compare with published ones."
 
@@ -26,7 +22,7 @@ def read_named(profile: Profile, image_size: int, per_class: int | None = None) 
     most = math.inf if per_class is None else per_class * len(profile.class_names)
     count = int(sum(min(size, most) for size in profile.sizes))
     check_memory(count, (image_size, image_size, profile.channels), profile.name)
-    with _quiet_datasets() as datasets:
+    with quiet_datasets() as datasets:
         local = profile.local()
         try:
             copy = local or _from_hub(profile)
@@ -36,62 +32,11 @@ def read_named(profile: Profile, image_size: int, per_class: int | None = None) 
             raise FileNotFoundError(_missing(profile, local, error)) from error
     _check_contents(found, profile, str(local or profile.hub_id))
     parts = [found[split] for split in profile.splits]
-    how = (profile.columns, image_size, profile.channels, profile.name, per_class)
-    train, test = (_read(part, *how) for part in parts)
+    how: Any = {"image_size": image_size, "channels": profile.channels, "as_stored": True}
+    train, test = (read_part(part, profile.columns, profile.name, per_class, how) for part in parts)
     copied = profile.lossless and _encoded(parts[0], profile.columns[0])[:2] == b"\xff\xd8"
     note = " ".join(filter(None, [profile.note, JPEG_COPY if copied else ""]))
-    return Dataset(profile.name, train, test, profile.class_names, note)
-
-
-def read_hugging_face(
-    source: Any, image_size: int | None, channels: int | None, per_class: int | None = None
-) -> Dataset:
-    """Read a `datasets.Dataset`, as the training split, or a `DatasetDict`.
-
-    The test split is the first of `test`, `validation`, … that has labels.
-    """
-    import datasets
-
-    if not isinstance(source, datasets.Dataset | datasets.DatasetDict):
-        raise ValueError(
-            f"source must be a datasets.Dataset or DatasetDict; got {type(source).__name__}. For a stream, call "
-            "load_dataset(…) without streaming=True."
-        )
-    splits = source if isinstance(source, dict) else {"train": source}
-    train = splits.get("train")
-    if not train:
-        sizes = {split: len(part) for split, part in splits.items()}
-        raise ValueError(
-            f"source must have a split 'train' with images in it; got the splits (and sizes) {sizes}. Rename one."
-        )
-    kinds = {column: type(feature).__name__ for column, feature in train.features.items()}
-    images, labels = ([column for column in kinds if kinds[column] == kind] for kind in ("Image", "ClassLabel"))
-    if len(images) != 1 or len(labels) != 1:
-        raise ValueError(
-            "source must have one column of images and one of class labels (datasets.Image, datasets.ClassLabel); got "
-            f"{kinds}. Declare them with dataset.cast_column(…), turn text to labels with class_encode_column(…), or "
-            "take other columns out with remove_columns(…)."
-        )
-    columns, name = (images[0], labels[0]), train.info.dataset_name or "dataset"
-    found = [splits[split] for split in SPLITS["test"] if split in splits]
-    test = next((part for part in found if _is_labeled(part, columns[1])), None)
-    class_names = _class_names(train, columns[1])
-    if test is not None and columns[0] not in test.features:
-        raise ValueError(
-            f"source must have its images in column {columns[0]!r} in both splits; got {list(test.features)} for "
-            "testing. Rename one with dataset.rename_column(…)."
-        )
-    if test is not None and _class_names(test, columns[1]) != class_names:
-        raise ValueError(
-            f"source must have the same classes in the same order in both splits; got {list(class_names)[:10]} for "
-            f"training and {list(_class_names(test, columns[1]))[:10]} for testing. Give names to plain numbers with "
-            f"test.cast_column({columns[1]!r}, train.features[…]), or put names in order with "
-            "test.align_labels_with_mapping(…)."
-        )
-    how = (columns, image_size, channels, name, per_class)
-    train_set = _read(train, *how)
-    test_set = train_set.take([]) if test is None else _read(test, *how)
-    return Dataset(name, train_set, test_set, class_names)
+    return Dataset(profile.name, train, test, profile.class_names, note, profile=profile.name)
 
 
 def _from_hub(profile: Profile) -> Path:
@@ -139,7 +84,7 @@ def _check_contents(found: Any, profile: Profile, where: str) -> None:
     labels = range(len(profile.class_names))
     for split in profile.splits:
         # of ImageNet's synonyms the first one, as a name
-        names = tuple(name.split(",")[0] for name in _class_names(found[split], profile.columns[1]))
+        names = tuple(name.split(",")[0] for name in class_names_of(found[split], profile.columns[1]))
         if names and names not in known:
             position = next((i for i, pair in enumerate(zip(names, known[0], strict=False)) if pair[0] != pair[1]), 0)
             raise ValueError(
@@ -147,7 +92,7 @@ def _check_contents(found: Any, profile: Profile, where: str) -> None:
                 f"{split!r} of {where!r} has {len(names)}, and class {position} is {names[position]!r}. Its "
                 "labels would mean other classes. Pass it as a datasets.Dataset instead."
             )
-        counts = Counter(_labels(found[split], profile.columns[1]))
+        counts = Counter(labels_in(found[split], profile.columns[1]))
         if set(counts) != set(labels) or (profile.balanced and len(set(counts.values())) > 1):
             odd = sorted({*labels, *counts}, key=lambda label: (label in labels, counts[label]))  # strange, rare first
             raise ValueError(
@@ -157,77 +102,9 @@ def _check_contents(found: Any, profile: Profile, where: str) -> None:
             )
 
 
-def _class_names(part: Any, column: str) -> tuple[str, ...]:
-    """Names that can be folders, too."""
-    names = getattr(part.features[column], "names", None) or ()
-    return tuple(name.replace(" / ", " or ").replace("/", " or ") for name in names)
-
-
 def _encoded(part: Any, column: str) -> bytes:
     """The file of the first image, as it is stored."""
     import datasets
 
     first = part.with_format(None).cast_column(column, datasets.Image(decode=False))[0][column]
     return first["bytes"] or Path(first["path"]).read_bytes()
-
-
-def _labels(part: Any, column: str) -> list:
-    """Read without the images."""
-    return part.with_format(None).select_columns([column])[:][column]
-
-
-def _is_labeled(part: Any, column: str) -> bool:
-    return column in part.features and not set(_labels(part, column)) <= {None, -1}
-
-
-def _read(
-    part: Any,
-    columns: tuple[str, str],
-    image_size: int | None,
-    channels: int | None,
-    name: str,
-    per_class: int | None,
-) -> ImageSet:
-    labels = _labels(part, columns[1])
-    bare = [row for row, label in enumerate(labels) if label is None or label < 0]
-    if bare:
-        raise ValueError(
-            f"every image of {name!r} must have a label >= 0; row {bare[0]} has {labels[bare[0]]}, as have "
-            f"{len(bare) - 1} others. Take them out with dataset.filter(…)."
-        )
-    rows = first_rows(labels, per_class)
-    files = _files(part, columns[0], range(len(part)) if per_class is None else rows)
-    images = read_images(files, len(rows), name, image_size=image_size, channels=channels)
-    return ImageSet(images, torch.tensor([labels[row] for row in rows]))
-
-
-def _files(part: Any, column: str, rows: Sequence[int]) -> Iterator[tuple[str, Any]]:
-    """Name and file of the images in these rows, by the thousand: reading row by row takes five times as long."""
-    import datasets
-
-    part = part.with_format(None).cast_column(column, datasets.Image(decode=False))
-    for start in range(0, len(rows), 1000):
-        some = rows[start : start + 1000]
-        for number, row in zip(some, part[some][column], strict=True):
-            yield f"row {number}", row["path"] if row["bytes"] is None else io.BytesIO(row["bytes"])
-
-
-@contextlib.contextmanager
-def _quiet_datasets() -> Iterator[Any]:
-    """The package `datasets`, with its progress bars and those of the hub only where ours are shown."""
-    try:
-        import datasets
-    except ImportError as error:
-        raise ImportError("Data sets from the hub need the package datasets: pip install datasets") from error
-    from huggingface_hub import utils
-
-    switches = [
-        (datasets.is_progress_bar_enabled(), datasets.disable_progress_bars, datasets.enable_progress_bars),
-        (not utils.are_progress_bars_disabled(), utils.disable_progress_bars, utils.enable_progress_bars),
-    ]
-    with contextlib.ExitStack() as after:
-        for shown, disable, enable in switches:
-            if shown and is_quiet():
-                disable()
-                after.callback(enable)
-        yield datasets

@@ -85,7 +85,9 @@ class ImageSet:
 class Dataset:
     """A named data set with a train and a test split (empty where there is none); class `i` is `class_names[i]`.
 
-    `note` is what a table made with it has to say, for instance that the images are a copy of lower quality.
+    `note` is what a table made with it has to say, for instance that the images are a copy of lower quality. `found`
+    says in sentences what was read, what was not, and why. `profile` is the name of a set of the catalogue, which
+    brings pipeline and settings with it; whatever is only called like one has none.
     """
 
     name: str
@@ -93,6 +95,8 @@ class Dataset:
     test: ImageSet
     class_names: Sequence[str]  # kept as a tuple
     note: str = ""
+    found: str = ""
+    profile: str = ""
 
     def __post_init__(self) -> None:
         most = max(

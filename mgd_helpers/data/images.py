@@ -6,8 +6,8 @@ from_uint8: x / 127.5 - 1; to_uint8: (x + 1) * 127.5, rounded.
 from __future__ import annotations
 
 import io
-import math
-import os
+import struct
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,11 @@ import numpy as np
 import torch
 
 from mgd_helpers._shapes import Float, Tensor
+from mgd_helpers.data.memory import check_memory
 from mgd_helpers.progress import progress
+
+ORIENTATION = 0x0112  # the EXIF entry
+MOST = 20  # times: sides that differ by more are a strip, and what is enlarged by more is a dot
 
 
 def from_uint8(pixels: Tensor) -> Float[Tensor, "*shape"]:
@@ -44,19 +48,30 @@ def read_images(
     *,
     image_size: int | None = None,
     channels: int | None = None,
+    as_stored: bool = False,
+    seen: Counter[str] | None = None,
 ) -> Float[Tensor, "n c h w"]:
     """Read the `count` images of `files`, pairs of a name and what PIL opens; names and `where` are for messages.
 
+    A file is a path, bytes, or an image of PIL. Images are turned upright, and transparent ones laid on white; `seen`
+    counts them. With `as_stored` neither is done, because published figures of known sets are of the pixels as stored.
+
     Raises `ValueError` for a file that is no image, or not one of 8 bits, and for images of different sizes;
-    `MemoryError` where the first one shows that all together do not fit.
+    `MemoryError` where all together do not fit, before the first is opened where the size is known.
     """
     from PIL import Image
 
+    if image_size is not None:
+        check_memory(count, (image_size, image_size, *([channels] if channels else [])), where)
+    seen = Counter() if seen is None else seen
     images: list[np.ndarray] = []
     for name, file in progress(files, f"read {where}", unit="image", total=count):
         try:
-            with Image.open(file) as image:
-                images.append(pixels_of(image, image_size, channels))
+            with file if isinstance(file, Image.Image) else Image.open(file) as image:
+                if not as_stored:
+                    _check_sides(image, image_size)
+                whole = image if as_stored else upright(image, seen)
+                images.append(pixels_of(whole, image_size, channels))
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # SyntaxError: a broken PNG
             raise ValueError(
                 f"{name} of {str(where)!r} must be an image that PIL reads; got: {error} Repair the file, or take it "
@@ -67,18 +82,44 @@ def read_images(
     return stack(images, where)
 
 
+def upright(image: Any, seen: Counter[str]) -> Any:
+    """An image of PIL as a viewer shows it: turned as its EXIF entry says, and on white where it is transparent.
+
+    Raises `ValueError` for an image of several frames or pages, of which only one could be meant.
+    """
+    from PIL import Image, ImageOps
+
+    if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":  # a telephone's: a photograph and its depth
+        raise ValueError(f"{image.n_frames} frames or pages. Save the one that is meant as a file of its own.")
+    _check_depth(image)
+    turned = image
+    try:
+        if image.getexif().get(ORIENTATION, 1) in range(2, 9):
+            turned = ImageOps.exif_transpose(image)
+            seen["turned upright, as their EXIF entry says"] += 1
+    except (struct.error, TypeError, KeyError, SyntaxError):
+        turned = image  # an entry that nobody can read turns nothing
+    if turned.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in turned.info:
+        gray = turned.mode in ("L", "LA", "La", "1")
+        layers = turned.convert("RGBA")
+        if layers.getchannel("A").getextrema()[0] < 255:
+            seen["transparent, and laid on white"] += 1
+            layers = Image.alpha_composite(Image.new("RGBA", layers.size, "white"), layers)
+        return layers.convert("RGB").getchannel(0) if gray else layers.convert("RGB")
+    return turned
+
+
 def pixels_of(image: Any, image_size: int | None, channels: int | None = None) -> np.ndarray:
     """The pixels 0 to 255 of an image of PIL, [H, W] or [H, W, 3], resized where `image_size` says so.
 
     A 28x28 image gets a border of two pixels to 32, so that its own pixels stay exact. Of a transparent image the
-    colors beneath are kept, whatever would show through.
+    colors beneath are kept, whatever would show through; `upright` comes before.
+
+    Raises `ValueError` for more than 8 bits per channel.
     """
     from PIL import Image, ImageOps
 
-    if image.mode[0] in "IF":  # "I;16", "I" and "F": PIL would clip at 255 and make nearly all white
-        raise ValueError(
-            f"images must have 8 bits per channel; got mode {image.mode!r}. For 16 bits save pixels // 257."
-        )
+    _check_depth(image)
     gray = channels == 1 if channels else image.mode in ("1", "L", "LA")
     image = image.convert("L" if gray else "RGB")
     if image_size == 32 and image.size == (28, 28):
@@ -86,6 +127,22 @@ def pixels_of(image: Any, image_size: int | None, channels: int | None = None) -
     if image_size is not None and image.size != (image_size, image_size):
         image = ImageOps.fit(image, (image_size, image_size), Image.Resampling.BICUBIC)
     return np.array(image)
+
+
+def _check_sides(image: Any, image_size: int | None) -> None:
+    short, long = sorted(image.size)
+    if image_size is not None and (long > MOST * short or image_size > MOST * short):
+        raise ValueError(
+            f"{image.size[0]}x{image.size[1]} pixels cannot be resized to {image_size}x{image_size}: hardly anything "
+            "of it would be shown."
+        )
+
+
+def _check_depth(image: Any) -> None:
+    # "I;16", "I" and "F": PIL would clip at 255 and make nearly all white; of colors it drops the lower 8 bits
+    if image.mode[0] in "IF" or any(";16" in str(tile) for tile in getattr(image, "tile", ())):
+        deep = f"mode {image.mode!r}" if image.mode[0] in "IF" else "16 bits"
+        raise ValueError(f"images must have 8 bits per channel; got {deep}. For 16 bits save pixels // 257.")
 
 
 def stack(images: list[np.ndarray], where: str | Path) -> Float[Tensor, "n c h w"]:
@@ -96,10 +153,8 @@ def stack(images: list[np.ndarray], where: str | Path) -> Float[Tensor, "n c h w
             f"images of {str(where)!r} must have one size; got {sorted(sizes)[:4]} (height, width). Pass "
             "image_size=…, or resize the odd ones."
         )
-    if len({image.ndim for image in images}) > 1:
-        images = [image if image.ndim == 3 else np.stack([image] * 3, -1) for image in images]
-    height, width, *channels = images[0].shape
-    stacked = torch.empty(len(images), *(channels or [1]), height, width)
+    channels = 3 if any(image.ndim == 3 for image in images) else 1
+    stacked = torch.empty(len(images), channels, *images[0].shape[:2])
     for row, image in enumerate(images):  # one by one, so that no second copy of all is in memory
         pixels = torch.from_numpy(image)
         stacked[row] = from_uint8(pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1))
@@ -118,14 +173,3 @@ def png(image: Float[Tensor, "c h w"]) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels[0].numpy() if len(pixels) == 1 else pixels.permute(1, 2, 0).numpy()).save(file, format="PNG")
     return file.getvalue()
-
-
-def check_memory(count: int, shape: tuple[int, ...], where: str | Path) -> None:
-    """Raise `MemoryError` where `count` images of `shape`, in float32, take more memory than this machine has."""
-    need = 4 * count * math.prod(shape)
-    have = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else need
-    if need > have:
-        raise MemoryError(
-            f"{str(where)!r} takes {need / 2**30:.3g} GiB as {count:,} images of {'x'.join(map(str, shape))}, and this "
-            f"machine has {have / 2**30:.3g}. Pass per_class=…, for fewer images of a class, or a smaller image_size."
-        )

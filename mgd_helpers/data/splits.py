@@ -45,3 +45,19 @@ def with_test(data: Dataset, share: float | Real | None) -> tuple[Dataset, str]:
     kept, held_out = split_rows(data.train.labels, share, seed=0)
     said = f"{data.name!r} has no test split: {len(held_out)} of its {len(data.train)} images are held out for it."
     return replace(data, train=data.train.take(kept), test=data.train.take(held_out)), said
+
+
+def hold_out(data: Dataset, share: float | Real) -> Dataset:
+    """The data with a test split of `share` of each class; `note` and `found` say so.
+
+    Raises `ValueError` for data that have one.
+    """
+    if len(data.test):
+        raise ValueError(f"split must be left out for data with a test split; {data.name!r} has one. Got {share!r}.")
+    held_out, said = with_test(data, share)
+    join = " ".join
+    return replace(
+        held_out,
+        note=join(filter(None, [data.note, said])),
+        found=join(filter(None, [data.found, said])),
+    )

@@ -14,6 +14,7 @@ from mgd_helpers._shapes import Int, Tensor
 from mgd_helpers.data.catalog import PROFILES
 from mgd_helpers.data.datasets import load_data, read_generated
 from mgd_helpers.data.image_sets import Dataset, ImageSet, image_set
+from mgd_helpers.data.reach import check_columns
 from mgd_helpers.data.splits import with_test
 from mgd_helpers.evaluation.origins import origin_notes, record_of, shape_of
 
@@ -36,7 +37,14 @@ class Reading:
 
 
 def read_sets(
-    generated: Any, *, against: Any, device: Any = None, every_class: bool = True, split: Any = None
+    generated: Any,
+    *,
+    against: Any,
+    device: Any = None,
+    every_class: bool = True,
+    split: Any = None,
+    image_column: Any = None,
+    label_column: Any = None,
 ) -> Reading:
     """Open one set (a `Source`), or several {name: set}, and the data; refuse what does not fit before any work.
 
@@ -44,7 +52,8 @@ def read_sets(
     called by its folder, or `generated`. `against` is whatever `load_data` reads, or a `Dataset`, with a test split.
     Data that are given by path are read at the size of the sets, where `distill` made these. Of data without a test
     split `split` is the share that is held out, drawn class by class (`data.splits`, seed 0).
-    `device` is by default that of the test images. With `every_class` a set must hold all classes of the data.
+    The columns are those of `load_data`. `device` is by default that of the test images. With
+    `every_class` a set must hold all classes of the data.
 
     Raises `ValueError` for anything else: no images, another size, unknown labels, a folder of `distill` that lacks
     images. That a set *is* the test split is said in `note`, and that it was made from other data.
@@ -58,8 +67,10 @@ def read_sets(
     if not generated:
         raise ValueError("generated must hold at least one set; got none.")
     records = {name: record_of(source) for name, source in generated.items()}
-    shape = shape_of(generated.values(), records.values())
-    whole = _data(against, split, {} if isinstance(against, str) and against in PROFILES else shape)
+    how: dict[str, Any] = {"image_column": image_column, "label_column": label_column}
+    if not (isinstance(against, str) and against in PROFILES):
+        how |= shape_of(generated.values(), records.values())
+    whole = _data(against, split, how)
     data, split_note = with_test(whole, split)
     device = data.test.images.device if device is None else arguments.device("device", device)
     sets = {name: _set(name, source, data) for name, source in generated.items()}
@@ -94,14 +105,18 @@ def read_rows(name: str, rows: Any, *, of: int) -> Int[Tensor, " k"]:
     return found
 
 
-def _data(against: Any, split: Any, shape: dict[str, int]) -> Dataset:
+def _data(against: Any, split: Any, how: dict[str, Any]) -> Dataset:
     if isinstance(against, ImageSet):
         raise ValueError(
             "against must be a Dataset, a data set by name or a folder; got an ImageSet. "
             "Dataset(name, train, test, class_names) makes one of two."
         )
     try:
-        data = against if isinstance(against, Dataset) else load_data(against, **shape)
+        check_columns(against, image_column=how["image_column"], label_column=how["label_column"])
+        data = against
+        if not isinstance(against, Dataset):
+            data = load_data(against, **how)
+            data = replace(data, note=" ".join(filter(None, [data.note, data.found])))
     except ValueError as error:
         raise ValueError(f"against: {error}") from error
     if len(data.test) == 0 and split is None:

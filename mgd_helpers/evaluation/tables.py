@@ -49,6 +49,8 @@ def evaluate(
     baselines: bool = True,
     pipeline: str | Path | Pipeline | None = None,
     split: float | Real | None = SHARE,
+    image_column: str | None = None,
+    label_column: str | None = None,
 ) -> pandas.DataFrame:
     """Compare one set, or several by name, with the real data set `against`; one row per set, and some of real images.
 
@@ -59,7 +61,8 @@ def evaluate(
     With `baselines` the table has rows of real images, as many of each class as the sets have: `random real`, `herding`
     and `through autoencoder`, which are the random real images encoded and decoded by `pipeline`. That is by default
     the one that a folder's record names, if it is shipped or lies on this machine. Of data without a test split a share
-    is held out, `split` of each class, which the note says; `None` refuses such data.
+    is held out, `split` of each class, which the note says; `None` refuses such data. Of data given by path
+    `image_column` and `label_column` are those of `load_data`.
 
     Columns: `images`; `student`, the mean accuracy of `students` ConvNet-3 on the held-out test split; `student_sd`,
     its standard deviation over their seeds; `student_<seed>`, the accuracy of each, `student_0` and so on;
@@ -80,7 +83,8 @@ def evaluate(
     recipe, (name, function) = checked_recipe(recipe), name_and_function(features)
     metrics = _functions({f"mmd_{name}": fidelity.mmd} if metrics is None else metrics)
     baselines = arguments.flag("baselines", baselines)
-    reading = read_sets(generated, against=against, device=device, split=split)
+    columns: dict[str, Any] = {"image_column": image_column, "label_column": label_column}
+    reading = read_sets(generated, against=against, device=device, split=split, **columns)
     sets, said = dict(reading.sets), ""
     if baselines:
         pipeline = pipeline_of(reading.records) if pipeline is None else pipeline
