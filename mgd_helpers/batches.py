@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,6 +44,13 @@ def sample_batch(run: Run, batch: Batch, clouds: dict[int, torch.Tensor], target
             start=None if starts is None else starts[rows],
             image_to_image=1.0 if starts is None else settings["image_to_image"],
         )
+        black = int((images <= -1).flatten(1).all(1).sum())
+        if black and getattr(pipe, "safety_checker", None) is not None:
+            warnings.warn(
+                f"{black} of {len(images)} images are black: the pipeline's safety checker took them out. Give other "
+                "prompts or another seed.",
+                stacklevel=2,
+            )
         found |= dict(zip(keys, images, strict=True))
     return torch.stack([found[key] for key in batch.keys])
 

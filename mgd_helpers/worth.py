@@ -29,8 +29,8 @@ STUDENTS = (
 # what a person can do, by the argument that it takes, best first; each as it is said in Python and on the command line
 REMEDIES = {
     "guidance": 'another guidance: guidance="auto" (--guidance auto) tries some on a held-back part of the images',
-    "image_to_image": "begin at real images: image_to_image=0.6 (--image-to-image 0.6), where the pipeline does not "
-    "know such images",
+    "image_to_image": "begin at real images: image_to_image=0.3 (--image-to-image 0.3), where the pipeline does not "
+    "know such images; less stays nearer to them",
     "pipeline": 'a pipeline of your own: mgd.train(data, "pipeline") (mgd train DATA --out pipeline), and then '
     'pipeline="pipeline" (--pipeline pipeline)',
     "method": 'real images themselves: method="nearest-real" (--method nearest-real)',

@@ -1,8 +1,12 @@
 """Pipelines of every kind through `distill`: saved to disk, loaded by path, stopped and gone on with."""
 
+from types import SimpleNamespace
+
 import pytest
+import tiny as tiny_parts
 import torch
 import whole_pipelines
+from diffusers import DiffusionPipeline, UNet2DModel
 from PIL import Image
 
 from mgd_helpers.batches import asked
@@ -11,6 +15,7 @@ from mgd_helpers.data.image_sets import Dataset, ImageSet
 from mgd_helpers.data.saving import write_images
 from mgd_helpers.distillation import distill
 from mgd_helpers.encoding.facts import write_facts
+from mgd_helpers.encoding.pipelines import load_pipeline
 
 NAMES = ("red_fox", "n01440764")
 OPTIONS = {"images_per_class": 2, "steps": 3, "guidance": "mode", "report": False}
@@ -156,6 +161,64 @@ def test_the_least_share_of_steps_gives_nearly_the_real_image(folders, tmp_path)
     train, found = load_data(folders("data"), image_size=8).train, load_data(report.folder).train.images
     real = train.images[[image["start"] for image in report.manifest["images"]]]
     assert (found - real).abs().mean() < 0.05
+
+
+class ClassConditional(DiffusionPipeline):
+    """A latent pipeline of one's own: a U-Net that takes class labels, without classifier-free guidance."""
+
+    def __init__(self, vae, unet, scheduler):
+        super().__init__()
+        self.register_modules(vae=vae, unet=unet, scheduler=scheduler)
+
+    @torch.no_grad()
+    def __call__(self, class_labels, generator=None, num_inference_steps=50, output_type="pt"):
+        config = self.unet.config
+        shape = (config.in_channels, config.sample_size, config.sample_size)
+        latents = torch.stack([torch.randn(shape, generator=one) for one in generator])
+        self.scheduler.set_timesteps(num_inference_steps)
+        for time in self.scheduler.timesteps:
+            noise = self.unet(latents, time, class_labels=torch.tensor(class_labels)).sample
+            latents = self.scheduler.step(noise, time, latents).prev_sample
+        images = self.vae.decode(latents / self.vae.config.scaling_factor).sample
+        return SimpleNamespace(images=(images / 2 + 0.5).clamp(0, 1))
+
+
+def test_a_latent_pipeline_of_ones_own_is_asked_by_its_labels(folders, tmp_path):
+    unet = UNet2DModel(
+        sample_size=8,
+        in_channels=tiny_parts.CHANNELS,
+        out_channels=tiny_parts.CHANNELS,
+        block_out_channels=(8, 8),
+        norm_num_groups=4,
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "UpBlock2D"),
+        num_class_embeds=3,
+    )
+    pipe = ClassConditional(tiny_parts.vae(), unet, whole_pipelines.ddim())
+    pipe.save_pretrained(tmp_path / "pipe")
+    pipe = ClassConditional.from_pretrained(tmp_path / "pipe")
+    pipe.set_progress_bar_config(disable=True)
+    options = OPTIONS | {"pipeline": pipe, "image_to_image": 0.7}
+    with pytest.raises(ValueError, match="must be a whole number from 0 to 2; got 5 for class 'red_fox'"):
+        distill(folders("data"), out=tmp_path / "set", **options, class_map={"red_fox": 5, "n01440764": 0})
+    class_map = {"red_fox": 2, "n01440764": 0}
+    report = distill(folders("data"), out=tmp_path / "set", **options, class_map=class_map)
+    assert report.labels == class_map
+    made = files(report.folder)
+    (report.folder / "red_fox/00000.png").unlink()
+    assert distill(folders("data"), out=tmp_path / "set", **options, class_map=class_map).new == 1
+    assert files(report.folder) == made
+
+
+def test_images_that_a_safety_checker_blackened_are_told(folders, tmp_path, monkeypatch):
+    black = lambda pipe, asked, **options: -torch.ones(len(asked), 3, 8, 8)  # noqa: E731
+    monkeypatch.setattr("mgd_helpers.batches.sample", black)
+    distill(folders("data"), out=tmp_path / "quiet", pipeline=folders("DDIMPipeline"), **OPTIONS)
+    pipe = load_pipeline(folders("DDIMPipeline"))
+    pipe.safety_checker = "there"
+    with pytest.warns(UserWarning, match="4 of 4 images are black: the pipeline's safety checker took them out"):
+        distill(folders("data"), out=tmp_path / "set", pipeline=pipe, **OPTIONS)
 
 
 def test_what_is_asked_is_what_the_settings_say():

@@ -153,10 +153,8 @@ def stack(images: list[np.ndarray], where: str | Path) -> Float[Tensor, "n c h w
             f"images of {str(where)!r} must have one size; got {sorted(sizes)[:4]} (height, width). Pass "
             "image_size=…, or resize the odd ones."
         )
-    if len({image.ndim for image in images}) > 1:
-        images = [image if image.ndim == 3 else np.stack([image] * 3, -1) for image in images]
-    height, width, *channels = images[0].shape
-    stacked = torch.empty(len(images), *(channels or [1]), height, width)
+    channels = 3 if any(image.ndim == 3 for image in images) else 1
+    stacked = torch.empty(len(images), channels, *images[0].shape[:2])
     for row, image in enumerate(images):  # one by one, so that no second copy of all is in memory
         pixels = torch.from_numpy(image)
         stacked[row] = from_uint8(pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1))
