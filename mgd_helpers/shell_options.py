@@ -131,8 +131,8 @@ def _mapping(name: str, words: list[str], *, text: bool, sequence: bool) -> Any:
         except (OSError, ValueError) as error:
             message = f"{flag(name)} must be a TOML file that can be read; got {words[0]!r}: {error}."
             raise ValueError(message) from error
-    if len(words) == 1 and text and ("=" not in words[0] or "{name}" in words[0] or Path(words[0]).exists()):
-        return words[0]
+    if text and all("=" not in word or "{name}" in word or Path(word).exists() for word in words):
+        return words[-1]  # of an option that is given twice the last one counts
     if all("=" in word for word in words):
         return {key: _number(value) for key, _, value in (word.partition("=") for word in words)}
     if sequence:

@@ -27,7 +27,7 @@ def test_distill_writes_the_folder_and_says_so(data, tiny, tmp_path, capsys):
     out = tmp_path / "out"
     arguments = ["--images-per-class", "2", "--out", str(out), "--pipeline", str(tmp_path / "pipe")]
     main(["distill", data, *arguments, "--guidance", "mode", "--steps", "3", "--batch-size", "2", "--seed", "7"])
-    assert capsys.readouterr().out.startswith(f"4 images in {out} (4 new")
+    assert f"\n4 images in {out} (4 new" in capsys.readouterr().out
     settings = json.loads((out / "run.json").read_text())["settings"]
     assert (settings["seed"], settings["steps"], settings["guidance"]) == (7, 3, "mode")
 
@@ -165,7 +165,7 @@ def test_an_interruption_says_how_to_go_on(command, tmp_path, capsys, monkeypatc
     output = capsys.readouterr()
     assert output.err == "mgd distill: interrupted. The same command goes on where it stopped.\n"
     main([*command, "--batch-size", "2"])
-    assert capsys.readouterr().out.startswith(f"4 images in {tmp_path / 'out'} (2 new")
+    assert f"\n4 images in {tmp_path / 'out'} (2 new" in capsys.readouterr().out
 
 
 def test_the_version_is_told(capsys):
