@@ -375,7 +375,7 @@ def of_profile(name, label_names, *, count=3, side=256):
     small = torch.rand(count * len(label_names), 3, 8, 8, generator=generator) * 2 - 1
     images = torch.nn.functional.interpolate(small, size=side, mode="bilinear")
     part = ImageSet(images, torch.arange(len(label_names)).repeat_interleave(count))
-    return Dataset(name, part, ImageSet(images[:0], part.labels[:0]), tuple(label_names))
+    return Dataset(name, part, ImageSet(images[:0], part.labels[:0]), tuple(label_names), profile=name)
 
 
 def with_pipeline(monkeypatch, name, where, **other):

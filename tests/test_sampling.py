@@ -300,10 +300,12 @@ def test_there_is_one_place_that_calls_a_pipeline():
     """Every other loop over images would have its own generators, batches and faults.
 
     Two look at the steps of a bare pipeline: the check that a reader's own loop equals it, and the film of one image.
-    Lab 12 shows what `sample` does around a pipeline, and that it gives the same.
+    Lab 12 shows what `sample` does around a pipeline, and that it gives the same. A pipeline that was just trained is
+    measured in a room below `sample`, with the same generators.
     """
     root = Path(batching.__file__).parents[2]
     of_steps = ["mgd_helpers/lab/checks/encode_loop.py", "tools/animations/noise.py", "notebooks/12_photographs.ipynb"]
+    of_rooms = ["mgd_helpers/training/quality.py"]
     found = [
         (file.relative_to(root), line)
         for folder in ("mgd_helpers", "studies", "tools", "benchmarks", "notebooks", "book")
@@ -312,7 +314,7 @@ def test_there_is_one_place_that_calls_a_pipeline():
         for line in file.read_text().splitlines()
         if "num_inference_steps=" in line or '"num_inference_steps":' in line
     ]
-    assert [str(file) for file, _ in found] == [of_steps[0], "mgd_helpers/sampling.py", *of_steps[1:]]
+    assert [str(file) for file, _ in found] == [of_steps[0], "mgd_helpers/sampling.py", *of_rooms, *of_steps[1:]]
 
 
 def test_encoding_what_was_sampled_leads_back(digits):

@@ -9,10 +9,10 @@ from typing import Any
 
 from mgd_helpers.data.catalog import Profile
 from mgd_helpers.data.columns import class_names_of, labels_in
+from mgd_helpers.data.free_memory import check_memory
 from mgd_helpers.data.hugging_face import read_part
 from mgd_helpers.data.image_sets import Dataset
 from mgd_helpers.data.loudness import quiet_datasets
-from mgd_helpers.data.memory import check_memory
 
 JPEG_COPY = "The images are a JPEG copy, not the original bytes: figures do not compare with published ones."
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from mgd_helpers._shapes import Float, Tensor
-from mgd_helpers.data.memory import check_memory
+from mgd_helpers.data.free_memory import check_memory
 from mgd_helpers.progress import progress
 
 ORIENTATION = 0x0112  # the EXIF entry

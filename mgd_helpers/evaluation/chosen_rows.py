@@ -16,10 +16,8 @@ from mgd_helpers.data.image_sets import ImageSet, image_set
 from mgd_helpers.evaluation.fidelity import FeatureFunction, feature_rows
 from mgd_helpers.linalg import squared_distances
 
-Counts = int | Sequence[int]  # images of each class: the same of all, or one number for each
 
-
-def random_rows(train: ImageSet, *, images_per_class: Counts, seed: int) -> Int[Tensor, " k"]:
+def random_rows(train: Any, *, images_per_class: Any, seed: Any) -> Int[Tensor, " k"]:
     """Rows drawn without replacement, class after class; see `baselines.random_real`."""
     seed = arguments.whole("seed", seed, at_least=0)
 
@@ -29,9 +27,7 @@ def random_rows(train: ImageSet, *, images_per_class: Counts, seed: int) -> Int[
     return _per_class(train, images_per_class, choose)
 
 
-def herding_rows(
-    train: ImageSet, *, images_per_class: Counts, features: FeatureFunction | None = None
-) -> Int[Tensor, " k"]:
+def herding_rows(train: Any, *, images_per_class: Any, features: FeatureFunction | None = None) -> Int[Tensor, " k"]:
     """Rows whose mean feature stays closest to that of their class, class after class; see `baselines.herding`."""
 
     def choose(label: int, members: Tensor, count: int) -> Tensor:
@@ -49,9 +45,7 @@ def herding_rows(
     return _per_class(train, images_per_class, choose)
 
 
-def k_center_rows(
-    train: ImageSet, *, images_per_class: Counts, features: FeatureFunction | None = None
-) -> Int[Tensor, " k"]:
+def k_center_rows(train: Any, *, images_per_class: Any, features: FeatureFunction | None = None) -> Int[Tensor, " k"]:
     """Rows that leave no other one far from its nearest, class after class; see `baselines.k_center`."""
 
     def choose(label: int, members: Tensor, count: int) -> Tensor:
@@ -100,7 +94,8 @@ def _per_class(train: Any, images_per_class: Any, choose: Callable[[int, Tensor,
     found, counts = [], image_set("train", train).labels.bincount()
     if len(counts) == 0:
         raise ValueError("train must hold at least one image; got none.")
-    asked = images_per_class if isinstance(images_per_class, list | tuple) else [images_per_class] * len(counts)
+    is_list = isinstance(images_per_class, list | tuple) and len(images_per_class) == len(counts)
+    asked = images_per_class if is_list else [images_per_class] * len(counts)
     for label, count in enumerate(asked):
         members, remedy = train.rows_of(label), f"Class {label} has no more images."
         count = arguments.whole("images_per_class", count, at_least=1, at_most=len(members), remedy=remedy)

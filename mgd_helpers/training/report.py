@@ -19,7 +19,7 @@ from mgd_helpers.provenance import hardware, package_versions
 from mgd_helpers.students.recipes import Recipe
 from mgd_helpers.training.card import COLUMNS, card, contact_sheet, verdict
 from mgd_helpers.training.crew import Crew
-from mgd_helpers.training.measures import PER_CLASS, figures, unguided
+from mgd_helpers.training.quality import PER_CLASS, figures, unguided
 from mgd_helpers.training.settings import Settings
 
 SEEDS, MANY = 3, 100  # sets that are sampled; of more classes than that one is enough

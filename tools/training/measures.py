@@ -7,7 +7,7 @@ import torch
 import mgd_helpers as mgd
 from mgd_helpers.encoding.pipelines import LatentPipeline
 from mgd_helpers.students.recipes import Recipe
-from mgd_helpers.training.measures import figures
+from mgd_helpers.training.quality import figures
 from mgd_helpers.training.settings import Settings
 
 

@@ -6,7 +6,7 @@ import torch
 import mgd_helpers as mgd
 from mgd_helpers import ImageSet
 from mgd_helpers.students.recipes import Recipe
-from mgd_helpers.training.measures import figures, unguided
+from mgd_helpers.training.quality import figures, unguided
 
 
 def test_images_without_guidance_are_those_that_sample_makes(tiny):
