@@ -102,7 +102,8 @@ def test_page_and_package_go_through_the_same_levels(call, start, steps):
     levels = call("levelsOf", call.data["levels"], steps)
     expected = [[level.signal.item(), level.noise.item()] for level in playground.levels(steps)] + [[1, 0]]
     found = [[level["signal"], level["noise"]] for level in levels]
-    torch.testing.assert_close(double(found), double(expected), rtol=0, atol=1e-8)
+    # the package's levels are float32, whose last digit is not the same on every processor
+    torch.testing.assert_close(double(found), double(expected), rtol=0, atol=1e-6)
     settings = PLAIN | {"targets": call.data["one"]}
     path = by_the_package(start, steps, settings)
     torch.testing.assert_close(by_the_page(call, start, steps, settings, steps), path[-1], **EXACT)
