@@ -40,7 +40,7 @@ def test_each_class_is_mapped_and_counted(waves, tiny, names, options, asked):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, r"class_labels must be given: the pipeline knows no class named \['zeroes'\].*--class-map.*mean 'zero'"),
+        ({}, r"class_labels must be given: the pipeline knows no class named \['zeroes'\].*class_map=.*mean 'zero'"),
         ({"class_map": {"zeroes": "two"}}, "must be labels that the pipeline knows; got 'two' for class 'zeroes'"),
         ({"class_map": {"zeroes": 5000}}, "from 0 to 999; got 5000 for class 'zeroes'"),
         ({"class_map": {"x": 1}}, "class_map must name classes of the data"),
