@@ -6,8 +6,8 @@ mgd.distill("digits", images_per_class=10, out="distilled/digits", seed=0)
 The folders, in the order of the book and of imports: data, encoding, clustering, tangent, guidance, students,
 evaluation, baselines, training; beside them lab, for notebooks. On top of them sampling.py (many images under a
 guidance), distillation.py (the whole method, read it first) with runs.py, making.py and manifest.py, worth.py (what a
-set is worth), choosing.py (a guidance by trying), describing.py (what a folder holds), and cli.py. Below them the
-ground: arguments, commands, linalg, seeding, threads, progress, provenance.
+set is worth), choosing.py (a guidance by trying), describing.py (what a folder holds), latents_file.py, and cli.py.
+Below them the ground: arguments, commands, linalg, seeding, threads, progress, provenance.
 """
 
 import os

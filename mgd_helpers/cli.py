@@ -9,28 +9,32 @@ is missing or damaged; 2 something to mend in what was given, or a machine that 
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import inspect
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
 
-from mgd_helpers.distillation import distill
-from mgd_helpers.encoding.latents_file import encode_data, read_latents
-from mgd_helpers.evaluation.audits import audit
+from mgd_helpers import arguments
+from mgd_helpers.distillation import Report, distill
+from mgd_helpers.evaluation.audits import Audit, audit
 from mgd_helpers.evaluation.tables import evaluate
-from mgd_helpers.option_help import COMMANDS, OPTIONS
-from mgd_helpers.preview import preview
+from mgd_helpers.latents_file import encode_data, read_latents
+from mgd_helpers.option_help import COMMANDS, OPTIONS, help_of
+from mgd_helpers.preview import check_picture, preview
+from mgd_helpers.progress import is_first
 from mgd_helpers.provenance import package_versions
 from mgd_helpers.shell_options import flag, in_words_of_a_shell, kind_of, parameters_of, values
 from mgd_helpers.training.own_pipeline import train
 
 RESUMES = ("distill", "train")
 INTERRUPTED = 130
-EXITS = "Exit status: 0 done; 1 a folder lacks something (info); 2 something to mend, told in a line; 130 interrupted."
+EXITS = "Exit status: 0 done; 1 info found something that lacks; 2 something to mend, told in a line; 130 interrupted."
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -44,7 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     usage: Any = typer.BadParameter.__mro__[2]  # the error of click, be it the one inside typer or the package
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *where: print(f"{called}: {message}", file=sys.stderr)
+            warnings.showwarning = lambda message, *where: print(
+                f"{called}: {_said(command, str(message))}", file=sys.stderr
+            )
             ended = program.main(given, prog_name="mgd", standalone_mode=False)
         if ended == INTERRUPTED:  # typer makes a status of it
             raise KeyboardInterrupt
@@ -55,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         hint = f"See {called} --help." if getattr(error, "ctx", None) or command else "See mgd --help."
         _end(called, f"{' '.join(error.format_message().split())} {hint}", 2)
     except (ValueError, OSError, MemoryError, ImportError, torch.OutOfMemoryError) as error:
-        _end(called, in_words_of_a_shell(_in_one_line(error), _options(command)), 2)
+        _end(called, _said(command, _in_one_line(error)), 2)
     if ended:
         raise SystemExit(ended)
 
@@ -73,7 +79,16 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "audit": audit,
     "encode": encode_data,
 }
-BESIDE = {"distill": {"dry_run": bool}}
+BESIDE: dict[str, dict[str, type]] = {"distill": {"dry_run": bool, "picture": str}}
+
+
+def options_of(command: str) -> list[inspect.Parameter]:
+    """All that a command takes: the arguments of its function, the one without a name first, and what stands beside."""
+    beside = BESIDE.get(command, {}).items()
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return parameters_of(FUNCTIONS[command]) + [
+        inspect.Parameter(name, kind, default=None, annotation=one) for name, one in beside
+    ]
 
 
 def _app() -> Any:
@@ -104,10 +119,10 @@ def _app() -> Any:
         app.command(name, help=COMMANDS[name], epilog=EXITS)(_command(name))
 
     @app.command(help=COMMANDS["info"], epilog=EXITS)
-    def info(folder: str = typer.Argument(help=OPTIONS["folder"])) -> int:
-        from mgd_helpers.describing import describe_folder
+    def info(path: str = typer.Argument(metavar="PATH", help=OPTIONS["path"])) -> int:
+        from mgd_helpers.describing import describe
 
-        found = describe_folder(folder)
+        found = describe(path)
         print(found)
         return 0 if found.is_whole else 1
 
@@ -118,29 +133,29 @@ def _command(name: str) -> Callable[..., int]:
     """A function for typer whose signature has an option for each argument of the function behind a command."""
     import typer
 
-    known = parameters_of(FUNCTIONS[name])
+    known = options_of(name)
     shown = []
     for one in known:
         kind = kind_of(one.annotation)
         kind = list[str] if kind is list or (name, one.name) == ("evaluate", "generated") else kind
-        if one.kind is one.POSITIONAL_OR_KEYWORD and one.default is one.empty and one is known[0]:
-            told = typer.Argument(None, help=OPTIONS[one.name], show_default=False)
+        if one is known[0]:
+            told = typer.Argument(None, metavar=one.name.upper(), help=help_of(name, one.name), show_default=False)
         else:
             told = typer.Option(
                 None,
                 f"{flag(one.name)}/--no-{flag(one.name)[2:]}" if kind is bool else flag(one.name),
-                help=OPTIONS[one.name] + default_shown(one.default),
+                help=help_of(name, one.name) + default_shown(one.default),
                 show_default=False,
             )
         shown.append(inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=told, annotation=kind))
-    for beside, kind in ({"config": str} | BESIDE.get(name, {})).items():
-        told = typer.Option(None, flag(beside), help=OPTIONS[beside])
-        shown.append(inspect.Parameter(beside, inspect.Parameter.KEYWORD_ONLY, default=told, annotation=kind))
+    config = typer.Option(None, "--config", help=OPTIONS["config"])
+    shown.append(inspect.Parameter("config", inspect.Parameter.KEYWORD_ONLY, default=config, annotation=str))
 
     def call(**given: Any) -> int:
-        beside = {key: given.pop(key) for key in BESIDE.get(name, {})}
         told = values(given, known, given.pop("config"))
-        _run(name, told, **beside)
+        said = _run(name, told.pop(known[0].name), told)
+        if is_first():
+            print(said)
         return 0
 
     call.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
@@ -161,28 +176,61 @@ def default_shown(default: Any) -> str:
     return "" if default is None else f" ({default})"
 
 
-def _run(command: str, told: dict[str, Any], *, dry_run: bool | None = None) -> None:
-    first = told.pop(parameters_of(FUNCTIONS[command])[0].name)
+def _run(command: str, first: Any, told: dict[str, Any]) -> str:
+    """Call the function behind a command; what it found, in words of a shell."""
     if isinstance(told.get("latents"), str):
         told["latents"] = read_latents(told["latents"])
     if command == "distill":
-        print((preview if dry_run else distill)(first, **told))
-    elif command == "evaluate":
-        _print_table(evaluate({folder: folder for folder in first}, **told))
-    elif command == "train":
-        print(train(first, told.pop("out"), **told))
-    else:
-        print(FUNCTIONS[command](first, **told))
+        picture, dry = told.pop("picture", None), arguments.flag("dry_run", told.pop("dry_run", False))
+        if picture is not None and not dry:
+            raise ValueError(f"picture must be left out without --dry-run, which makes it; got {picture!r}.")
+        return _previewed(first, picture, told) if dry else _distilled(distill(first, **told))
+    if command == "evaluate":
+        return _table(evaluate(_by_name(first), **told))
+    if command == "train":
+        return _said(command, str(train(first, told.pop("out"), **told)))
+    found = FUNCTIONS[command](first, **told)
+    if isinstance(found, Audit):
+        found = dataclasses.replace(found, note=_said(command, found.note))
+    return str(found)
 
 
-def _print_table(table: Any) -> None:
-    print(table.drop(columns=table.filter(regex=r"^student_\d").columns).round(4).to_string())
+def _distilled(report: Report) -> str:
+    found = str(dataclasses.replace(report, found=_said("distill", report.found), worth=None))
+    return "\n".join([found, *([_said("distill", str(report.worth))] if report.worth else [])])
+
+
+def _previewed(data: Any, picture: str | None, told: dict[str, Any]) -> str:
+    if picture is not None:
+        check_picture(picture)  # before minutes of work
+    found = preview(data, **told)
+    said = str(dataclasses.replace(found, found=_said("distill", found.found)))
+    return said if picture is None else f"{said.removesuffix('.')} but {str(found.save(picture))!r}."
+
+
+def _by_name(folders: Any) -> dict[str, str]:
+    """Folders under their own names.
+
+    Raises `ValueError` for one that is given twice.
+    """
+    found: dict[Path, str] = {}
+    for folder in [folders] if isinstance(folders, str) else map(str, folders):
+        if Path(folder).resolve() in found:
+            raise ValueError(f"generated must be different folders; got {folder!r} twice. Take one of them out.")
+        found[Path(folder).resolve()] = folder
+    return {folder: folder for folder in found.values()}
+
+
+def _table(table: Any) -> str:
+    shown = table.drop(columns=table.filter(regex=r"^student_\d").columns).round(4).to_string()
     said = table.attrs
-    print(f"tested on {said['test_images']} images of {said['against']}. {said['note']}".rstrip())
+    note = _said("evaluate", said["note"])
+    return f"{shown}\ntested on {said['test_images']} images of {said['against']}. {note}".rstrip()
 
 
-def _options(command: str) -> Iterable[str]:
-    return [one.name for one in parameters_of(FUNCTIONS[command])] if command in FUNCTIONS else []
+def _said(command: str, text: str) -> str:
+    known = [one.name for one in options_of(command)[1:]] if command in FUNCTIONS else []
+    return in_words_of_a_shell(text, known)
 
 
 def _in_one_line(error: Exception) -> str:

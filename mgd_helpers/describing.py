@@ -1,4 +1,4 @@
-"""What a folder holds, what made it, what is wrong with it, and the command that goes on: `mgd info`.
+"""What a folder or a file of ours holds, what made it, what is wrong with it, and the command that goes on: `mgd info`.
 
 Nothing is written, and nothing is loaded: pictures and weights are opened, pipelines are not built.
 """
@@ -6,9 +6,11 @@ Nothing is written, and nothing is loaded: pictures and weights are opened, pipe
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from mgd_helpers.data.files import PART
 from mgd_helpers.data.folders import IMAGE_SUFFIXES
 from mgd_helpers.data.lock import LOCK
 from mgd_helpers.data.records import MISSING, NOT_MADE, check_listed, faults, is_record, opens, read_manifest
+from mgd_helpers.latents_file import facts_of_file
 
 SHOWN = 10  # classes and files that are named
 WEIGHTS = (".safetensors", ".bin", ".pt", ".ckpt")
@@ -25,12 +28,12 @@ WEIGHTS = (".safetensors", ".bin", ".pt", ".ckpt")
 
 @dataclass(frozen=True)
 class Description:
-    """A folder in words: `holds` images by class, or the parts of a pipeline; `made` has lines on where they come from.
+    """A path in words: `holds` images by class, or the parts of a pipeline; `made` has lines on where they come from.
 
     `missing`, `damaged` and `foreign` are files, with the reason; `command` goes on, or makes the same again.
     """
 
-    folder: Path
+    path: Path
     kind: str
     holds: dict[str, int] = field(default_factory=dict)
     made: tuple[str, ...] = ()
@@ -46,7 +49,7 @@ class Description:
         return self.finished and not (self.missing or self.damaged or self.foreign)
 
     def __str__(self) -> str:
-        lines = [f"{self.folder}: {self.kind}"]
+        lines = [f"{self.path}: {self.kind}"]
         if self.holds:
             lines += [f"holds: {_few([f'{name} ({count})' for name, count in self.holds.items()], ', ')}"]
         lines += self.made
@@ -59,20 +62,35 @@ class Description:
         return "\n".join(lines)
 
 
-def describe_folder(folder: str | Path) -> Description:
-    """Describe a folder of images, made by any method, or a saved pipeline.
+def describe(path: str | PathLike) -> Description:
+    """Describe a folder of images, made by any method, a saved pipeline, or a file of latents.
 
-    Raises `ValueError` where there is no such folder, and where its record cannot be read.
+    Raises `ValueError` where there is nothing of the kind, and where a record cannot be read.
     """
-    path = Path(folder)
-    if not path.is_dir():
-        raise ValueError(f"folder must be one that exists; got {str(folder)!r}. Check the spelling.")
+    text = os.fspath(path)
+    path = Path(text)
+    if path.is_file() and (found := facts_of_file(path)) is not None:
+        return _latents(path, *found)
+    if not text or not path.is_dir():
+        is_there = text and path.exists()
+        raise ValueError(
+            f"path must be a folder of images or of a pipeline, or a file that mgd encode wrote; got {text!r}, which "
+            f"{'is another file' if is_there else 'is not there'}. "
+            + ("Name the folder that it lies in." if is_there else "Check the spelling, or the working directory.")
+        )
     if (path / "model_index.json").exists() or (path / "training" / "settings.json").exists():
         return _pipeline(path)
     manifest = read_manifest(path)
     if manifest is not None and is_record(manifest):
         return _recorded(path, manifest)
     return _plain(path)
+
+
+def _latents(file: Path, shape: list[int], made: dict[str, str]) -> Description:
+    lines = [f"shape: {' x '.join(map(str, shape[1:]))} each"]
+    lines += [f"of the training images of: {made['data']}"] if "data" in made else []
+    lines += [f"encoded by: {made['pipeline']}"] if "pipeline" in made else []
+    return Description(file, "latents, for distill --latents", holds={"latents": shape[0]}, made=tuple(lines))
 
 
 def _recorded(folder: Path, manifest: dict) -> Description:

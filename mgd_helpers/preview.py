@@ -8,16 +8,19 @@ from __future__ import annotations
 import base64
 import html
 import inspect
+import io
 import math
 import sys
 import time
 from dataclasses import dataclass, replace
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from mgd_helpers.appraising import autoencoder_error
+from mgd_helpers.data.files import check_folder, write
 from mgd_helpers.data.image_sets import first_rows
 from mgd_helpers.data.images import png
 from mgd_helpers.distillation import distill
@@ -31,6 +34,7 @@ PROBED = 16  # images of each class that the probe encodes, or as many as are ma
 PROBE_STEPS = 2
 PATIENCE = 60  # seconds that samples may take
 SHOWN = 20  # classes in the table
+SIDE, COLUMNS = 96, 10  # of a saved picture: pixels of an image at least, and images in a row
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +83,35 @@ class Preview:
             lines.append(f"expected: {in_words(self.seconds)} on this machine, {self.gibibytes:.1f} GiB of memory")
         return "\n".join([*lines, "Nothing was written."])
 
+    def save(self, file: str | PathLike) -> Path:
+        """Save the samples as one picture, a PNG, each over the name of its class.
+
+        Raises `ValueError` where there are none, and for a name that does not end in `.png`.
+        """
+        from PIL import Image, ImageDraw
+
+        path = check_picture(file)
+        if self.samples is None:
+            raise ValueError(
+                "samples must be there to be saved; there are none of a method without a denoiser, nor where they "
+                "would take more than a minute. Leave the picture out."
+            )
+        side = max(SIDE, self.samples.shape[-1])
+        columns = min(COLUMNS, len(self.classes))
+        rows = -(-len(self.classes) // columns)
+        sheet = Image.new("RGB", (columns * (side + 8) + 8, rows * (side + 24) + 8), "white")
+        drawn = ImageDraw.Draw(sheet)
+        for place, (image, (name, *_)) in enumerate(zip(self.samples, self.classes, strict=True)):
+            left, top = 8 + place % columns * (side + 8), 8 + place // columns * (side + 24)
+            with Image.open(io.BytesIO(png(image))) as shown:
+                sheet.paste(shown.convert("RGB").resize((side, side), Image.Resampling.NEAREST), (left, top))
+            said = name.encode("latin-1", "replace").decode("latin-1")  # the font has no other letters
+            while drawn.textlength(said) > side:
+                said = f"{said.removesuffix('...')[:-1]}..."
+            drawn.text((left, top + side + 2), said, fill="black")
+        write(path, lambda part: sheet.save(part, format="png"))
+        return path
+
     def _repr_html_(self) -> str:
         named = [] if self.samples is None else zip(self.samples, self.classes, strict=True)
         shown = [
@@ -88,6 +121,18 @@ class Preview:
             for image, row in named
         ]
         return f"<pre>{html.escape(str(self))}</pre>{''.join(shown)}"
+
+
+def check_picture(file: str | PathLike) -> Path:
+    """The path of a picture that can be written.
+
+    Raises `ValueError` for a name that does not end in `.png`, and for a folder that cannot be made.
+    """
+    path = Path(file)
+    if path.suffix.lower() != ".png" or path.is_dir():
+        raise ValueError(f"picture must be a file that ends in .png; got {str(path)!r}. Pass one, such as samples.png.")
+    check_folder("picture", path.absolute().parent)
+    return path
 
 
 def preview(data: Any, **arguments: Any) -> Preview:

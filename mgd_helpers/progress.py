@@ -19,10 +19,14 @@ def progress(
     """
     from tqdm.auto import tqdm
 
-    options: dict[str, Any] = {"desc": description, "unit": unit, "total": total, "initial": initial}
-    if _is_a_log():
-        return tqdm(iterable, **options, disable=is_quiet(), delay=PATIENCE, mininterval=PATIENCE, file=_Lines())
-    return tqdm(iterable, **options, disable=is_quiet(), delay=1, leave=False)
+    return tqdm(iterable, desc=description, unit=unit, total=total, initial=initial, **bar_options())
+
+
+def bar_options() -> dict[str, Any]:
+    """How a bar of tqdm, ours or another library's, behaves where this process writes."""
+    if is_a_log():
+        return {"disable": is_quiet(), "delay": PATIENCE, "mininterval": PATIENCE, "file": _Lines()}
+    return {"disable": is_quiet(), "delay": 1, "leave": False}
 
 
 def tell(line: str) -> None:
@@ -34,11 +38,17 @@ def tell(line: str) -> None:
 
 
 def is_quiet() -> bool:
-    """Whether progress bars stay silent: in CI, or where MGD_QUIET is set."""
-    return any(os.environ.get(name, "0") not in ("", "0", "false") for name in ("CI", "MGD_QUIET"))
+    """Whether progress bars stay silent: in CI, where MGD_QUIET is set, and in all processes but the first."""
+    asked = any(os.environ.get(name, "0") not in ("", "0", "false") for name in ("CI", "MGD_QUIET"))
+    return asked or not is_first()
 
 
-def _is_a_log() -> bool:
+def is_first() -> bool:
+    """Whether this process is alone, or the first of those that `torchrun` or `accelerate launch` have started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def is_a_log() -> bool:
     """Whether stderr is a file or a pipe, and no notebook shows widgets instead."""
     return "ipykernel" not in sys.modules and not sys.stderr.isatty()
 

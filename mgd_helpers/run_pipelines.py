@@ -73,24 +73,25 @@ def class_mapping(
     ]
 
 
-def read_for(data: Any, pipeline: Any, **columns: Any) -> tuple[Dataset, Any]:
+def read_for(data: Any, pipeline: Any, **more: Any) -> tuple[Dataset, Any]:
     """The data as a `Dataset`, and the pipeline that was given, loaded: a source is read at its size and channels.
 
-    `columns` are those of `load_data`.
+    `more` are other arguments of `load_data`, and win.
     """
     pipe = _loaded(pipeline)
     if isinstance(data, Dataset):
         return data, pipe
     by_name = _is_name(pipeline)
     if pipe is None or (by_name and str(pipeline) in _own(data)):
-        return load_data(data, **columns), pipe
+        return load_data(data, **more), pipe
     one = next(iter(pipe.values()), None) if isinstance(pipe, Mapping) else pipe
     channels, *sides = image_shape(one) or (None, None)
     one_side = sides[0] if len(set(sides)) == 1 else None
     named = isinstance(data, str) and data in PROFILES
     if named and one_side == PROFILES[str(data)].image_size:
         one_side = None  # as it comes
-    return load_data(data, image_size=one_side, channels=None if named else channels, **columns), pipe
+    how = {"image_size": one_side, "channels": None if named else channels} | more
+    return load_data(data, **how), pipe
 
 
 def pipes_of(pipe: Any, data: Dataset) -> tuple[Any, ...]:

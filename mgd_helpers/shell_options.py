@@ -19,6 +19,24 @@ from mgd_helpers.arguments import did_you_mean
 
 # What takes a Python object, or is said otherwise in a shell
 NOT_IN_A_SHELL = {"features", "members", "metrics", "recipe", "settings"}
+# What is said to a reader of Python, and what a shell has instead
+SAID = (
+    # both are said: guidance="auto" (--guidance auto)
+    (r"(?:\w+=[^\s(),]+(?:, \w+=[^\s(),]+)*|mgd\.\w+\([^()]*\)) \(((?:--|mgd )[^()]*)\)", r"\1"),
+    (r"mgd\.\w+\([^()]*\), or (?=mgd )", ""),
+    # of two remedies the second one can be followed
+    (r"load_data\([^()]*\), or (?=\w+\(…)", ""),
+    (r", or pass mgd\.[\w.]+\([^()]*\)", ""),
+    (r"\b(?:mgd\.)?\w+\((?:…|'[^']*'), (\w+=[^()]*)\)", r"\1"),  # load_data(…, image_size=32)
+    (r"mgd\.encode\(pipe\.vae, data\.train\.images\)", "mgd encode DATA --pipeline PIPELINE --out FILE"),
+    (r"(?<!\w)a mapping \{class name: label\}", "CLASS=LABEL, once for each"),
+    (r"pipeline=\{class: pipeline\}", "--pipeline CLASS=PIPELINE, once for each"),
+    (r"data\.class_names", "the classes"),
+    (r"^(against: )?source(?= must)", r"\1data"),
+    (r"^name(?= must be a shipped)", "--pipeline"),
+    (rf"\b({'|'.join(NOT_IN_A_SHELL)})=…", r"\1=… in Python"),
+)
+QUOTED = re.compile(r"""((?<![\w=])(?:'[^']*'|"[^"]*")(?!\w))""")
 
 
 def kind_of(annotation: Any) -> type:
@@ -75,19 +93,27 @@ def values(given: Mapping[str, Any], known: Iterable[inspect.Parameter], config:
 
 
 def in_words_of_a_shell(message: str, known: Iterable[str]) -> str:
-    """An error of the package, whose remedies are Python, with the options that a shell has for them.
+    """What the package says, whose remedies are Python, with the options `known` that a shell has for them.
+
+    What stands in quotation marks, such as the name of a folder, stays as it is.
 
     >>> in_words_of_a_shell("n_real is 1. Load them with load_data(…, image_size=32).", ["image_size"])
     'n_real is 1. Load them with --image-size 32.'
     """
-    for name in sorted(known, key=len, reverse=True):
+    known = sorted(known, key=len, reverse=True)
+    for python, shell in SAID:
+        message = re.sub(python, shell, message)
+    if "image_size" not in known:
+        message = message.replace("Pass image_size=…, or resize the odd ones", "Resize the odd ones")
+    parts = QUOTED.split(message)  # every other one is quoted
+    for name in known:
         option = flag(name)
-        message = re.sub(rf"(?:mgd\.)?load_data\(…, {name}=([^()]*)\)", rf"{option} \1", message)
-        message = re.sub(rf"\b{name}=(?=[\w…'\".\[{{])", f"{option} ", message)
-        message = re.sub(rf"^{name}(?= must| should|:)", option, message)
-        if "_" in name:
-            message = re.sub(rf"(?<![\w.'\"-]){name}(?![\w('\"])", option, message)
-    return message
+        parts[0] = re.sub(rf"^{name}(?= must| should|:)", option, parts[0])
+        for place in range(0, len(parts), 2):
+            parts[place] = re.sub(rf"(?<![\w.-]){name}=(?=[\w…'\".\[{{])", f"{option} ", parts[place])
+            if "_" in name:
+                parts[place] = re.sub(rf"(?<![\w.-]){name}(?![\w(])", option, parts[place])
+    return "".join(parts)
 
 
 def _flat(annotation: Any) -> list[Any]:

@@ -32,6 +32,28 @@ def test_distill_writes_the_folder_and_says_so(data, tiny, tmp_path, capsys):
     assert (settings["seed"], settings["steps"], settings["guidance"]) == (7, 3, "mode")
 
 
+def test_what_is_told_can_be_followed_in_a_shell(data, tiny, tmp_path, capsys):
+    tiny.save_pretrained(tmp_path / "pipe")
+    arguments = ["--images-per-class", "2", "--pipeline", str(tmp_path / "pipe"), "--guidance", "none", "--steps", "2"]
+    main(["distill", data, *arguments, "--out", str(tmp_path / "out"), "--split", "0.3"])
+    said = capsys.readouterr().out
+    assert "Students judge better, in minutes: mgd evaluate FOLDER --against DATA." in said
+    assert "random real images, 5 draws" in said
+    assert not [words for words in ("mgd.", "(--", "guidance=", "data,") if words in said]
+    main(["distill", data, *arguments, "--out", str(tmp_path / "other")])
+    capsys.readouterr()
+    main(["evaluate", str(tmp_path / "other"), "--against", data, "--students", "0", "--no-baselines"])
+    said = capsys.readouterr().out
+    assert "make it from the same split, --split …." in said
+
+
+def test_of_several_processes_the_first_one_prints(data, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    main(["distill", data, "--images-per-class", "1", "--out", str(tmp_path / "out"), "--method", "herding"])
+    assert capsys.readouterr().out == ""
+    assert (tmp_path / "out" / "run.json").exists()
+
+
 @pytest.mark.slow
 def test_evaluate_prints_one_row_per_folder(digits, tmp_path, capsys):
     for digit in range(10):

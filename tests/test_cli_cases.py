@@ -33,6 +33,13 @@ def home(tmp_path_factory):
     (home / "run.toml").write_text('images_per_class = 1\nguidance = "none"\nsteps = 2\nout = "from_file"\n')
     (home / "odd.toml").write_text("images_per_clas = 1\n")
     (home / "broken.toml").write_text("= 1\n")
+    (home / "dry.toml").write_text("dry_run = true\nsteps = 2\n")
+    (home / "odd_dry.toml").write_text('dry_run = "yes"\n')
+    for index in range(4):
+        (home / "flat").mkdir(exist_ok=True)
+        Image.new("L", (16, 16), 40 * index).save(home / "flat" / f"{index}.png")
+    rows = [f"{index}.png,{'ab'[index % 2]},{('zero', 'one')[index % 2]}" for index in range(4)]
+    (home / "flat" / "metadata.csv").write_text("\n".join(["file_name,x,y", *rows]) + "\n")
     (home / "map.toml").write_text('"class zero" = 0\n"class one" = 1\n')
     tiny_pipeline().save_pretrained(home / "pipe")
     return home
@@ -102,7 +109,7 @@ CASES = [
     (f"{RUN} --out new --guidance mode --rank 3", 2, "--rank"),
     (f"{RUN} --out new --guidance mode --window 2", 2, "must"),
     # data
-    ("distill nowhere --images-per-class 1 --out new --pipeline pipe", 2, "nowhere"),
+    ("distill nowhere --images-per-class 1 --out new --pipeline pipe", 2, "data must be one of digits"),
     ("distill digit --images-per-class 1 --out new", 2, "Did you mean 'digits'?"),
     ("distill empty --images-per-class 1 --out new --pipeline pipe", 2, "empty"),
     ("distill file --images-per-class 1 --out new --pipeline pipe", 2, "file"),
@@ -141,6 +148,16 @@ CASES = [
     (f"{RUN} --out new --dry-run", 0, "zero"),
     (f"{RUN} --out new --dry-run --steps 0", 2, "--steps must be"),
     (f"{RUN.replace('data', 'other')} --out new --dry-run", 2, "class zero"),
+    (f"{RUN} --out new --dry-run --picture shown.png", 0, "Nothing was written but 'shown.png'."),
+    (f"{RUN} --out new --dry-run --picture below/shown.PNG", 0, "Nothing was written but 'below/shown.PNG'."),
+    (f"{RUN} --out new --dry-run --picture shown.jpg", 2, "--picture must be a file that ends in .png"),
+    (f"{RUN} --out new --dry-run --picture ''", 2, "--picture must be a file that ends in .png"),
+    (f"{RUN} --out new --dry-run --picture file/shown.png", 2, "--picture must be a folder"),
+    (f"{RUN} --out new --picture shown.png", 2, "--picture must be left out without --dry-run"),
+    (f"{RUN} --out new --config dry.toml", 0, "Nothing was written."),
+    (f"{RUN} --out ok_no_dry --config dry.toml --no-dry-run", 0, "2 images in ok_no_dry"),
+    (f"{RUN} --out new --config odd_dry.toml", 2, "--dry-run must be True or False; got 'yes'"),
+    (f"{RUN} --out new --method herding --dry-run --pipeline pipe", 2, "--pipeline must be left out"),
     # it runs
     (f"{RUN} --out ok", 0, "2 images in ok (2 new"),
     (f"{RUN} --out ok", 0, "2 images in ok (0 new"),
@@ -154,16 +171,26 @@ CASES = [
     ("info ok", 0, "ok"),
     ("info pipe", 0, "pipe"),
     ("info nowhere", 2, "nowhere"),
-    ("info file", 2, "file"),
+    ("info file", 2, "which is another file. Name the folder that it lies in."),
+    ("info ''", 2, "path must be a folder of images or of a pipeline, or a file that mgd encode wrote; got ''"),
+    ("info data/zero/0.png", 2, "is another file"),
     ("info data", 0, "zero"),
     # encode
     ("encode data --pipeline pipe --out latents.safetensors", 0, "latents of 6 images"),
-    ("encode data8 --pipeline pipe --out new", 2, "--image-size 16"),
-    ("encode data8 --pipeline pipe --image-size 16 --out latents8.safetensors", 0, "latents of 6 images"),
+    ("encode data8 --pipeline pipe --image-size 8 --out new", 2, "got 8 x 8. Load them with --image-size 16."),
+    ("encode data8 --pipeline pipe --out latents8.safetensors", 0, "latents of 6 images"),
+    ("encode data --pipeline pipe --split 0.4 --out latents_split.safetensors", 0, "latents of 4 images"),
+    ("encode data --pipeline pipe --out ''", 2, "--out must be the path"),
+    ("encode flat --pipeline pipe --out new", 2, "--label-column must be given"),
+    ("encode flat --pipeline pipe --label-column y --out latents_flat.safetensors", 0, "latents of 4 images"),
+    ("info latents.safetensors", 0, "shape: 4 x 8 x 8 each of the training images of: data encoded by: pipe"),
+    ("info latents.safetensors", 0, "latents (6)"),
     ("encode data --pipeline pipe --out empty", 2, "--out must be a file"),
     ("encode data --pipeline nowhere --out new", 2, "nowhere"),
     ("encode nowhere --pipeline pipe --out new", 2, "nowhere"),
     (f"{RUN} --out ok_latents --latents latents.safetensors", 0, "2 images in ok_latents"),
+    (f"{RUN} --out ok_both --split 0.4 --latents latents_split.safetensors", 0, "2 images in ok_both"),
+    (f"{RUN} --out new --split 0.4 --latents latents.safetensors", 2, "those of the 4 training images"),
     (f"{RUN} --out new --latents file", 2, "--latents must be a file that mgd encode wrote"),
     (f"{RUN} --out new --latents nowhere", 2, "--latents must be a file that mgd encode wrote"),
     # evaluate and audit
@@ -177,6 +204,15 @@ CASES = [
     ("evaluate ok --against split --students 0", 0, "tested on 6 images of split"),
     ("evaluate empty --against split --students 0", 2, "empty"),
     ("evaluate other --against split --students 0", 2, "class zero"),
+    ("evaluate ok ok --against split --students 0", 2, "generated must be different folders; got 'ok' twice."),
+    ("evaluate ok ./ok --against split --students 0", 2, "generated must be different folders; got './ok' twice."),
+    ("evaluate data --against data --students 0", 0, "4 of the 6 images of 'data' are test images: its scores flatter"),
+    ("evaluate split/test --against split --students 0", 0, "'split/test' is the test split itself"),
+    ("evaluate data --against flat --label-column y --students 0", 0, "on 2 images of flat"),
+    ("evaluate data8 --against data --students 0", 2, "got 8x8. Generate at that size."),
+    ("audit split/test --against split --students 0", 0, "'split/test' is the test split itself"),
+    ("audit data --against flat --students 0", 2, "--label-column must be given"),
+    ("audit data --against flat --label-column y --students 0", 0, "distance to the nearest training image"),
     ("audit nowhere --against split", 2, "nowhere"),
     ("audit ok --against nowhere", 2, "nowhere"),
     ("audit ok --against split --rounds 0", 2, "--rounds must"),
@@ -189,6 +225,9 @@ CASES = [
     ("train data --out new --minutes 0", 2, "--minutes must"),
     ("train data --out new --minutes x", 2, "a valid number"),
     ("train data --out new --size 17", 2, "--size"),
+    ("train flat --out new", 2, "--label-column must be given"),
+    ("train flat --out new --label-column z", 2, "--label-column must be a column"),
+    ("train data --out data/pipe", 2, "--out must lie outside the folder of the data"),
     ("train data --out new --precision int4", 2, "--precision must be one of"),
 ]
 
@@ -211,4 +250,4 @@ def test_a_command_line_ends_as_it_should(line, status, words, home, monkeypatch
 
 
 def test_there_are_many_cases():
-    assert len(CASES) >= 120
+    assert len(CASES) >= 160

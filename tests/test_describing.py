@@ -2,12 +2,15 @@ import json
 import shutil
 
 import pytest
+import torch
 from damage import DAMAGE, as_one_file, edit
 from PIL import Image
+from safetensors.torch import save_file
 
 from mgd_helpers.data.saving import write_images
-from mgd_helpers.describing import describe_folder
+from mgd_helpers.describing import describe
 from mgd_helpers.distillation import distill
+from mgd_helpers.latents_file import encode_data
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +35,7 @@ def folder(made, tmp_path):
 
 
 def test_a_whole_set_says_what_it_holds_and_how_it_was_made(folder):
-    found = describe_folder(folder)
+    found = describe(folder)
     assert found.is_whole
     assert found.holds == {"a": 2, "b": 2}
     for words in (
@@ -85,7 +88,7 @@ def test_what_is_wrong_is_named_and_how_to_go_on(folder, fault, old):
     if old:
         as_one_file(folder)
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
-    found = describe_folder(folder)
+    found = describe(folder)
     assert getattr(found, word) == files
     assert not found.is_whole
     if word in ("missing", "damaged"):
@@ -97,42 +100,42 @@ def test_what_is_wrong_is_named_and_how_to_go_on(folder, fault, old):
 
 def test_the_command_goes_on_where_the_folder_lies_now(folder):
     edit(folder, lambda manifest: manifest.update(command="mgd distill digits --out old"))
-    assert describe_folder(folder).command == f"mgd distill digits --out '{folder}'"
+    assert describe(folder).command == f"mgd distill digits --out '{folder}'"
 
 
 @pytest.mark.parametrize("name", ["run.json", "manifest.jsonl"])
 def test_a_record_that_cannot_be_read_is_named(folder, name):
     (folder / name).write_text("{")
     with pytest.raises(ValueError, match=f"{name}' must be a manifest"):
-        describe_folder(folder)
+        describe(folder)
     (folder / "manifest.jsonl").unlink()
     if name == "manifest.jsonl":
         with pytest.raises(ValueError, match="it is missing"):
-            describe_folder(folder)
+            describe(folder)
 
 
 def test_folders_of_any_method_and_of_none(folder, tmp_path, waves):
     (folder / "run.json").unlink()
     (folder / "b/00001.png").write_bytes(b"half")
     (folder / "contact_sheet.png").unlink()
-    found = describe_folder(folder)
+    found = describe(folder)
     assert (found.kind, found.holds) == ("an image folder without a record", {"a": 2, "b": 1})
     assert found.damaged == ("b/00001.png (no image)",)
     (tmp_path / "empty/.hidden").mkdir(parents=True)
     Image.new("L", (4, 4)).save(tmp_path / "empty/.hidden/0.png")
-    assert describe_folder(tmp_path / "empty/.hidden").holds == {"directly inside": 1}
-    assert describe_folder(tmp_path / "empty").kind == "no images"
+    assert describe(tmp_path / "empty/.hidden").holds == {"directly inside": 1}
+    assert describe(tmp_path / "empty").kind == "no images"
     drawn = write_images(tmp_path / "drawn", waves.train, class_names=waves.class_names)
-    assert describe_folder(drawn).kind == "a set of images with a record"
-    with pytest.raises(ValueError, match="folder must be one that exists; got 'nowhere'"):
-        describe_folder("nowhere")
+    assert describe(drawn).kind == "a set of images with a record"
+    with pytest.raises(ValueError, match=r"path must be a folder .*; got 'nowhere', which is not there\. Check the"):
+        describe("nowhere")
 
 
 def test_a_pipeline_says_its_parts_classes_and_facts_and_what_is_broken(tiny, tmp_path):
     tiny.save_pretrained(tmp_path)
     (tmp_path / "mgd.json").write_text(json.dumps({"image_size": 16, "trained_on": "waves", "command": "mgd train a"}))
     (tmp_path / "metrics.json").write_text(json.dumps({"verdict": {"headline": "Good enough.", "advice": "Go on."}}))
-    found = describe_folder(tmp_path)
+    found = describe(tmp_path)
     assert (found.kind, found.is_whole) == ("a pipeline", True)
     assert {"vae, bytes of weights", "transformer, bytes of weights"} == set(found.holds)
     for words in (
@@ -146,18 +149,37 @@ def test_a_pipeline_says_its_parts_classes_and_facts_and_what_is_broken(tiny, tm
         assert words in str(found)
     weights = next((tmp_path / "vae").glob("*.safetensors"))
     weights.write_bytes(weights.read_bytes()[:100])
-    assert describe_folder(tmp_path).damaged == (f"vae/{weights.name} (cannot be opened)",)
+    assert describe(tmp_path).damaged == (f"vae/{weights.name} (cannot be opened)",)
     weights.unlink()
     shutil.rmtree(tmp_path / "scheduler")
-    assert set(describe_folder(tmp_path).missing) == {"vae (its weights)", "scheduler"}
+    assert set(describe(tmp_path).missing) == {"vae (its weights)", "scheduler"}
     (tmp_path / "model_index.json").write_text("{")
-    found = describe_folder(tmp_path)
+    found = describe(tmp_path)
     assert (found.damaged, found.is_whole) == (("model_index.json",), False)
 
 
 def test_a_training_that_was_stopped_is_no_pipeline_yet(tmp_path):
     (tmp_path / "training").mkdir()
     (tmp_path / "training/settings.json").write_text('{"command": "mgd train photos --out there"}')
-    found = describe_folder(tmp_path)
+    found = describe(tmp_path)
     assert (found.kind, found.finished) == ("the training of a pipeline", False)
     assert str(found).endswith(f"not finished\ngo on: mgd train photos --out {tmp_path}")
+
+
+def test_a_file_of_latents_says_their_shape_and_what_they_were_made_of(waves, tiny, tmp_path):
+    file = tmp_path / "latents.safetensors"
+    encode_data(waves, pipeline=tiny, out=file)
+    found = str(describe(file))
+    for words in (f"{file}: latents", "latents (12)", "shape: 4 x 8 x 8 each", "training images of: waves"):
+        assert words in found
+    assert describe(str(file)).is_whole
+    save_file({"latents": torch.zeros(3, 4, 2, 2)}, file)  # of an earlier version
+    assert str(describe(file)).endswith("shape: 4 x 2 x 2 each")
+
+
+@pytest.mark.parametrize(("name", "words"), [("", "is not there. Check"), ("file", "is another file. Name the folder")])
+def test_what_is_neither_is_refused_with_what_is(tmp_path, monkeypatch, name, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ValueError, match=f"path must be a folder of images or of a pipeline, or a file .*{words}"):
+        describe(name)

@@ -1,3 +1,4 @@
+import dataclasses
 import inspect
 import math
 
@@ -46,6 +47,29 @@ def test_samples_are_unguided_images_one_of_each_class(shown, waves, tmp_path):
     alone = mgd.sample(pipe, [0, 1], seed=0, steps=4)
     assert torch.allclose(shown.samples, alone, atol=2e-2)
     assert shown._repr_html_().count("<img") == 2
+
+
+def test_its_samples_are_saved_under_the_names_of_the_classes(shown, tmp_path):
+    from PIL import Image
+
+    file = shown.save(tmp_path / "below" / "samples.png")
+    assert list((tmp_path / "below").iterdir()) == [file], "and nothing beside"
+    with Image.open(file) as sheet:
+        assert sheet.size == (2 * (96 + 8) + 8, 96 + 24 + 8)
+        names = [sheet.crop((left, 8 + 96, left + 96, sheet.height)).getcolors() for left in (8, 8 + 96 + 8)]
+        assert all(len(colors) > 1 for colors in names) and names[0] != names[1], "each has letters of its own"
+    long = dataclasses.replace(shown, classes=[("猫" * 3, 1, 1, "0"), ("a very long name of a class " * 3, 1, 1, "1")])
+    assert long.save(str(tmp_path / "long.PNG")).stat().st_size
+
+
+def test_what_is_no_picture_is_refused_before_any_work(shown, tmp_path):
+    (tmp_path / "folder.png").mkdir()
+    for file in ("samples", "samples.jpg", "", tmp_path / "folder.png"):
+        with pytest.raises(ValueError, match=r"picture must be a file that ends in \.png; got .*such as samples\.png"):
+            shown.save(file)
+    with pytest.raises(ValueError, match="samples must be there to be saved; there are none of a method without"):
+        dataclasses.replace(shown, samples=None).save(tmp_path / "x.png")
+    assert not (tmp_path / "x.png").exists()
 
 
 def test_what_distill_refuses_is_refused(waves, tiny, tmp_path):

@@ -1,6 +1,6 @@
 import pytest
 
-from mgd_helpers.progress import is_quiet, progress, tell
+from mgd_helpers.progress import is_first, is_quiet, progress, tell
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,17 @@ def test_ci_and_mgd_quiet_silence_the_bars(monkeypatch, variable, value, quiet):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(variable, value)
     assert is_quiet() == quiet
+
+
+@pytest.mark.parametrize(("rank", "first"), [(None, True), ("0", True), ("1", False), ("7", False)])
+def test_of_several_processes_the_first_one_tells(monkeypatch, capsys, rank, first):
+    for name in ("CI", "MGD_QUIET", "RANK"):
+        monkeypatch.delenv(name, raising=False)
+    if rank is not None:
+        monkeypatch.setenv("RANK", rank)
+    assert (is_first(), is_quiet()) == (first, not first)
+    tell("once")
+    assert capsys.readouterr().out == ("once\n" if first else "")
 
 
 def test_progress_hands_on_every_item(monkeypatch, capsys):
@@ -39,7 +50,7 @@ def test_a_log_gets_a_line_now_and_then(monkeypatch, capsys):
 
     monkeypatch.delenv("MGD_QUIET", raising=False)
     monkeypatch.delenv("CI", raising=False)
-    monkeypatch.setattr(module, "_is_a_log", lambda: True)
+    monkeypatch.setattr(module, "is_a_log", lambda: True)
     monkeypatch.setattr(module, "PATIENCE", 0)
     assert list(module.progress(range(3), "count", total=3)) == [0, 1, 2]
     lines = capsys.readouterr().err.splitlines()

@@ -108,10 +108,36 @@ def test_what_does_not_fit_is_named(given, config, words, tmp_path):
         ("Pass per_class=…, or a smaller image_size.", "Pass --per-class …, or a smaller --image-size."),
         ("'a/seed must be' is no folder", "'a/seed must be' is no folder"),
         ("data.image_size is 3", "data.image_size is 3"),
+        ("'a/seed=3' was made with seed=3", "'a/seed=3' was made with --seed 3"),
+        ("load_data(…, image_size=32, channels=1)", "--image-size 32, --channels 1"),
+        ("a size: load_data(…, image_size=8), or train(…, size=8).", "a size: --size 8."),
+        ("from the same split, load_data(…, split=…).", "from the same split, --split …."),
+        ('guidance="auto" (--guidance auto) tries', "--guidance auto tries"),
+        ('mode: guidance="mode", strength=1 (--guidance mode --strength 1)', "mode: --guidance mode --strength 1"),
+        ("mgd.evaluate(folder, against=data), or mgd evaluate FOLDER", "mgd evaluate FOLDER"),
+        ('mgd.train(data, "pipe") (mgd train DATA --out pipe), and', "mgd train DATA --out pipe, and"),
+        (
+            "Generate at that size, or pass mgd.data.read_generated(folder, data, image_size=8).",
+            "Generate at that size.",
+        ),
+        ("larger networks (settings=…)", "larger networks (settings=… in Python)"),
+        ("source must be one of", "data must be one of"),
+        ("against: source must be one of", "against: data must be one of"),
+        ("the pipeline's own, seed=3", "the pipeline's own, --seed 3"),
     ],
 )
 def test_remedies_are_those_of_a_shell(message, wanted):
-    assert in_words_of_a_shell(message, ["image_size", "channels", "per_class", "seed"]) == wanted
+    known = ["image_size", "channels", "per_class", "seed", "size", "split", "guidance"]
+    assert in_words_of_a_shell(message, known) == wanted
+
+
+def test_where_a_size_cannot_be_asked_for_the_images_must_be_resized():
+    message = "must have one size. Pass image_size=…, or resize the odd ones."
+    assert (
+        in_words_of_a_shell(message, ["image_size"])
+        == "must have one size. Pass --image-size …, or resize the odd ones."
+    )
+    assert in_words_of_a_shell(message, ["seed"]) == "must have one size. Resize the odd ones."
 
 
 def test_a_flag_has_dashes():

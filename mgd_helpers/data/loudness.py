@@ -6,12 +6,12 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from mgd_helpers.progress import is_quiet
+from mgd_helpers.progress import is_a_log, is_quiet
 
 
 @contextlib.contextmanager
 def quiet_datasets() -> Iterator[Any]:
-    """The package `datasets`, with its progress bars and those of the hub only where ours are shown."""
+    """The package `datasets`, with its progress bars and those of the hub only where ours move."""
     try:
         import datasets
     except ImportError as error:
@@ -24,7 +24,7 @@ def quiet_datasets() -> Iterator[Any]:
     ]
     with contextlib.ExitStack() as after:
         for shown, disable, enable in switches:
-            if shown and is_quiet():
+            if shown and (is_quiet() or is_a_log()):
                 disable()
                 after.callback(enable)
         yield datasets

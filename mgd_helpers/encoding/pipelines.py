@@ -18,7 +18,7 @@ from mgd_helpers import arguments
 from mgd_helpers.arguments import did_you_mean
 from mgd_helpers.data.catalog import PIPELINE_REVISIONS, PROFILES
 from mgd_helpers.data.files import bytes_of
-from mgd_helpers.progress import is_quiet
+from mgd_helpers.progress import bar_options, is_a_log, is_quiet
 
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
 
@@ -87,7 +87,7 @@ def load_pipeline(
         from diffusers.utils import logging
         from safetensors import SafetensorError
     local = folder.is_dir()
-    if local or is_quiet():
+    if local or is_quiet() or is_a_log():
         logging.disable_progress_bar()
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()  # it warns that the keys of id2label are text, as they are in any JSON file
@@ -109,7 +109,7 @@ def load_pipeline(
         logging.enable_progress_bar()
         logging.set_verbosity(verbosity)
     pipe = pipe.to(device)
-    pipe.set_progress_bar_config(disable=is_quiet(), leave=False, delay=1)
+    pipe.set_progress_bar_config(desc="denoise", **bar_options())
     for module in modules(pipe).values():
         module.eval().requires_grad_(False)
     return pipe

@@ -92,6 +92,8 @@ def audit(
     seed: int = 0,
     device: str | torch.device | None = None,
     split: float | Real | None = SHARE,
+    image_column: str | None = None,
+    label_column: str | None = None,
 ) -> Audit:
     """Ask whether `generated` memorises the training split of `against`; its test split says what chance would give.
 
@@ -116,15 +118,17 @@ def audit(
     medoids, or another mix of classes, move it without any leak.
 
     Data without a test split are split: `split` is the share of each class that is held out, `None` for no such thing.
+    Of data given by path `image_column` and `label_column` are those of `load_data`.
 
     Raises `ValueError` without a test split, where that lacks a class of `generated`, and for images that do not fit.
     """
     students, seed = arguments.whole("students", students, at_least=0), arguments.whole("seed", seed, at_least=0)
     rounds, recipe = arguments.whole("rounds", rounds, at_least=1), checked_recipe(recipe)
     name, _ = name_and_function(features)
-    reading = read_sets({"generated": generated}, against=against, device=device, every_class=False, split=split)
+    how: dict[str, Any] = {"split": split, "image_column": image_column, "label_column": label_column}
+    reading = read_sets(generated, against=against, device=device, every_class=False, **how)
     data = dataclasses.replace(reading.data, train=reading.data.train.to(reading.device))
-    images, rows = reading.sets["generated"], read_rows("members", members, of=len(data.train))
+    (images,), rows = reading.sets.values(), read_rows("members", members, of=len(data.train))
     if missing := sorted(set(images.labels.tolist()) - set(data.test.labels.tolist())):
         raise ValueError(
             f"against must hold test images of every class of generated; got none of labels {missing[:5]}."

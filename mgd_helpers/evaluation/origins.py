@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mgd_helpers._shapes import Tensor
+from mgd_helpers.data.files import bytes_of
 from mgd_helpers.data.fingerprints import data_hash
-from mgd_helpers.data.image_sets import Dataset
+from mgd_helpers.data.image_sets import Dataset, ImageSet
+from mgd_helpers.data.images import to_uint8
 from mgd_helpers.data.records import is_record, read_manifest
 from mgd_helpers.encoding.pipelines import PRETRAINED
 
@@ -64,6 +69,28 @@ def origin_notes(records: Mapping[str, dict], data: Dataset, whole: Dataset) -> 
                 "For fair ones make it from the same split, load_data(…, split=…)."
             )
     return notes
+
+
+def seen_notes(sets: Mapping[str, ImageSet], test: ImageSet) -> list[str]:
+    """A sentence for each set that holds images of the test split, by their pixels 0 to 255."""
+    known = Counter(_pixel_hashes(test.images))
+    notes = []
+    for name, images in sets.items():
+        found = _pixel_hashes(images.images)
+        seen = sum(one in known for one in found)
+        if seen and Counter(found) == known:
+            notes.append(f"{name!r} is the test split itself, and its scores no measure.")
+        elif seen:
+            notes.append(f"{seen} of the {len(found)} images of {name!r} are test images: its scores flatter it.")
+    return notes
+
+
+def _pixel_hashes(images: Tensor) -> list[bytes]:
+    return [
+        hashlib.blake2b(bytes_of(one), digest_size=16).digest()
+        for block in images.split(500)
+        for one in to_uint8(block.detach().cpu())
+    ]
 
 
 def pipeline_of(records: Mapping[str, dict]) -> str | None:

@@ -16,7 +16,7 @@ from mgd_helpers.data.datasets import load_data, read_generated
 from mgd_helpers.data.image_sets import Dataset, ImageSet, image_set
 from mgd_helpers.data.reach import check_columns
 from mgd_helpers.data.splits import with_test
-from mgd_helpers.evaluation.origins import origin_notes, record_of, shape_of
+from mgd_helpers.evaluation.origins import origin_notes, record_of, seen_notes, shape_of
 
 Source = str | Path | ImageSet
 
@@ -56,7 +56,7 @@ def read_sets(
     `every_class` a set must hold all classes of the data.
 
     Raises `ValueError` for anything else: no images, another size, unknown labels, a folder of `distill` that lacks
-    images. That a set *is* the test split is said in `note`, and that it was made from other data.
+    images. That a set holds test images is said in `note`, and that it was made from other data.
 
     >>> data = load_data("digits")
     >>> read_sets({"all": data.train}, against=data).sets["all"].images.shape
@@ -76,12 +76,10 @@ def read_sets(
     sets = {name: _set(name, source, data) for name, source in generated.items()}
     for name, images in sets.items():
         _check_fits(name, images, data, every_class)
-    said = origin_notes(records, data, whole)
+    said = [*origin_notes(records, data, whole), *seen_notes(sets, data.test)]
     data = replace(data, train=_plain(data.train), test=_plain(data.test).to(device))
     sets = {name: _plain(images).to(device) for name, images in sets.items()}
-    copies = [name for name, images in sets.items() if torch.equal(images.images, data.test.images)]
-    note = [f"{', '.join(map(repr, copies))} is the test split itself, and its scores no measure."] if copies else []
-    return Reading(sets, data, device, " ".join(filter(None, [data.note, split_note, *said, *note])), records)
+    return Reading(sets, data, device, " ".join(filter(None, [data.note, split_note, *said])), records)
 
 
 def read_rows(name: str, rows: Any, *, of: int) -> Int[Tensor, " k"]:

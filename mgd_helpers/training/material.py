@@ -11,13 +11,14 @@ from mgd_helpers import arguments
 from mgd_helpers.data.catalog import PROFILES
 from mgd_helpers.data.datasets import load_data
 from mgd_helpers.data.image_sets import Dataset
+from mgd_helpers.data.reach import check_columns, check_outside
 from mgd_helpers.data.splits import SHARE, split_rows
 
 SIZE = 32  # pixels: what a folder is read at by default
 
 
 def read_material(
-    data: Any, out: Path, *, size: Any = None, channels: int | None = None, split: Any = None
+    data: Any, out: Path, *, size: Any = None, channels: int | None = None, split: Any = None, **columns: Any
 ) -> tuple[Dataset, str]:
     """The data with a test split, and a sentence on where that comes from. Arguments are those of `train`.
 
@@ -25,8 +26,9 @@ def read_material(
     """
     size = None if size is None else arguments.whole("size", size, at_least=8, remedy="Usual are 32 and 64.")
     split = None if split is None else arguments.number("split", split, above=0, below=1)
+    check_columns(data, **columns)
     if not isinstance(data, Dataset):
-        data = _read(data, out, size, channels)
+        data = _read(data, out, size, channels, columns)
     elif {size or data.train.images.shape[-1], channels or data.train.images.shape[1]} - set(data.train.images.shape):
         _, *shape = data.train.images.shape
         raise ValueError(
@@ -45,13 +47,10 @@ def read_material(
     return replace(data, train=data.train.take(train), test=data.train.take(held)), told
 
 
-def _read(source: Any, out: Path, size: int | None, channels: int | None) -> Dataset:
+def _read(source: Any, out: Path, size: int | None, channels: int | None, columns: dict[str, Any]) -> Dataset:
     if isinstance(source, str) and source in PROFILES:
-        return load_data(source, image_size=size, channels=channels)
-    if isinstance(source, os.PathLike) or (isinstance(source, str) and Path(source).is_dir()):
+        return load_data(source, image_size=size, channels=channels, **columns)
+    if isinstance(source, os.PathLike):
         source = Path(os.fspath(source))
-        if source.resolve() in (out.resolve(), *out.resolve().parents):
-            raise ValueError(
-                f"out must lie outside the folder of the data; got {str(out)!r}, in {str(source)!r}. Choose another."
-            )
-    return load_data(source, image_size=size or SIZE, channels=channels)
+    check_outside(out, source)
+    return load_data(source, image_size=size or SIZE, channels=channels, **columns)

@@ -50,14 +50,16 @@ def train(
     precision: str | None = None,
     seed: int | Integral | None = None,
     work: str | PathLike | None = None,
+    image_column: str | None = None,
+    label_column: str | None = None,
 ) -> Trained:
     """Train a class-conditional pipeline on small images, and save it in the folder `out`; `load_pipeline` reads it.
 
-    `data` is what `load_data` gives or reads; a folder is read at `size` pixels, by default 32, gray or in color by
-    `channels`. Only the training split is used. Where there is no other, the share `split` of each class, by default
-    0.2, is held back (`data.splits.split_rows`, seed 0). On the held-out images the pipeline is measured: beside it lie
-    `metrics.json`, a model card that says whether it is good enough to distil with (`README.md`), a
-    `contact_sheet.png`, and `mgd.json`, by which `distill` knows its size and scale.
+    `data` is what `load_data` gives or reads, with its `image_column` and `label_column`; a folder is read at `size`
+    pixels, by default 32, gray or in color by `channels`. Only the training split is used. Where there is no other, the
+    share `split` of each class, by default 0.2, is held back (`data.splits.split_rows`, seed 0). On the held-out images
+    the pipeline is measured: beside it lie `metrics.json`, a model card that says whether it is good enough to distil
+    with (`README.md`), a `contact_sheet.png`, and `mgd.json`, by which `distill` knows its size and scale.
 
     `minutes` are split between the two networks: a probe times their steps here, and the steps that fit are kept for
     later calls. Networks that would have too few are made smaller. Without `minutes`, all steps of `settings` are
@@ -79,15 +81,25 @@ def train(
         minutes = arguments.number("minutes", minutes, above=0, remedy="Ten are few, and sixty many.")
     out = check_folder("out", out)
     work = out / "training" if work is None else check_folder("work", work)
-    data, told = read_material(data, out, size=size, channels=channels, split=split)
+    how: dict[str, Any] = {"size": size, "channels": channels, "split": split}
+    how |= {"image_column": image_column, "label_column": label_column}
+    data, told = read_material(data, out, **how)
     asked = settings or fit_to_side(settings_for(data), data.train.images.shape[-1])
     if settings is None and minutes is not None:
         asked = replace(asked, vae_steps=MOST * asked.vae_steps, dit_steps=MOST * asked.dit_steps)
     if seed is not None:
         asked = replace(asked, seed=arguments.whole("seed", seed, at_least=0))
     crew = crew_for(device, precision)
-    how: dict[str, Any] = {"minutes": minutes, "smaller": settings is None, "command": command}
-    done = build(data, out, settings=asked, work=work, crew=crew, **how)
+    done = build(
+        data,
+        out,
+        settings=asked,
+        work=work,
+        crew=crew,
+        minutes=minutes,
+        smaller=settings is None,
+        command=command,
+    )
     if not crew.is_main:
         return done
     with locked(work, name="work"):

@@ -99,3 +99,12 @@ def test_members_that_are_neither_rows_nor_a_mask_are_refused(little, unchecked,
 def test_rounds_that_are_no_number_are_refused(little, unchecked, rounds):
     with pytest.raises(ValueError, match="rounds must be a whole number >= 1; got"):
         unchecked(audit)(rows_of(little.train, range(12)), against=little, rounds=rounds)
+
+
+def test_a_set_is_called_by_its_folder_and_columns_are_those_of_load_data(little, tmp_path, waves):
+    from mgd_helpers.data.saving import write_images
+
+    folder = write_images(tmp_path / "my set", waves.test, class_names=waves.class_names)
+    assert f"'{folder}' is the test split itself" in audit(folder, against=waves, students=0, rounds=2).note
+    with pytest.raises(ValueError, match="label_column must be left out for a Dataset"):
+        audit(folder, against=waves, students=0, label_column="kind")

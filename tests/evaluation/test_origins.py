@@ -15,6 +15,12 @@ from mgd_helpers.evaluation.tables import evaluate
 
 
 @pytest.fixture
+def waves(waves):
+    """The toy data with test images of their own."""
+    return dataclasses.replace(waves, test=ImageSet(waves.test.images.neg(), waves.test.labels))
+
+
+@pytest.fixture
 def made(waves, tmp_path):
     """A set of these data, made without a denoiser."""
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -22,7 +23,8 @@ def saved(folder, images: ImageSet, names, *, size=None):
 def test_sets_come_with_their_names_and_their_data(waves, tmp_path):
     saved(tmp_path, waves.train, waves.class_names)
     half = ImageSet(waves.train.images[:6], waves.train.labels[:6])
-    reading = read_sets({"half": half, "folder": tmp_path}, against=waves)
+    apart = replace(waves, test=ImageSet(waves.test.images.neg(), waves.test.labels))
+    reading = read_sets({"half": half, "folder": tmp_path}, against=apart)
     assert {name: len(images) for name, images in reading.sets.items()} == {"half": 6, "folder": 12}
     assert torch.equal(reading.sets["half"].images, half.images)
     assert (reading.data.name, reading.device, reading.note) == ("waves", torch.device("cpu"), "")
@@ -84,10 +86,23 @@ def test_empty_sets_are_refused_and_missing_classes_where_every_class_is_asked_f
 
 def test_the_test_split_itself_is_named_in_the_note(waves):
     copy = ImageSet(waves.test.images.clone(), waves.test.labels)
-    noted = Dataset("noted", waves.train, waves.test, waves.class_names, note="A copy.")
-    assert read_sets({"all": waves.train}, against=noted).note == "A copy."
-    note = read_sets({"all": waves.train, "mine": copy}, against=noted).note
-    assert note == "A copy. 'mine' is the test split itself, and its scores no measure."
+    noted = Dataset("noted", waves.train.take(range(4, 12)), waves.test, waves.class_names, note="A copy.")
+    assert read_sets({"all": noted.train}, against=noted).note == "A copy."
+    turned = copy.take([3, 2, 1, 0])
+    note = read_sets({"all": noted.train, "mine": copy, "turned": turned}, against=noted).note
+    said = [f"'{name}' is the test split itself, and its scores no measure." for name in ("mine", "turned")]
+    assert note == f"A copy. {' '.join(said)}"
+
+
+def test_test_images_among_others_are_counted(waves, tmp_path):
+    note = read_sets({"all": waves.train, "some": waves.train.take([2, 3, 4, 5])}, against=waves).note
+    assert note == (
+        "4 of the 12 images of 'all' are test images: its scores flatter it. "
+        "2 of the 4 images of 'some' are test images: its scores flatter it."
+    )
+    saved(tmp_path, waves.train, waves.class_names)  # the data themselves, of which a part is held out
+    said = read_sets(tmp_path, against=tmp_path, split=0.34).note
+    assert f"4 of the 12 images of '{tmp_path}' are test images" in said
 
 
 def test_a_folder_of_another_size_is_refused_with_the_way_to_resize_it(waves, tmp_path):

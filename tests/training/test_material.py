@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from mgd_helpers import ImageSet, write_images
+from mgd_helpers.data.images import png
 from mgd_helpers.data.splits import split_rows
 from mgd_helpers.training.material import read_material
 
@@ -60,3 +61,20 @@ def test_an_output_inside_the_data_is_refused(folder):
     for out in (folder, folder / "zero" / "pipe"):
         with pytest.raises(ValueError, match="out must lie outside the folder of the data"):
             read_material(folder, out)
+
+
+def test_columns_are_those_of_load_data(waves, tmp_path):
+    folder = tmp_path / "flat"
+    for row, image in enumerate(waves.train.images[:4]):
+        write_png(folder / f"{row}.png", image)
+    rows = [f"{row}.png,one,{'ab'[row % 2]}" for row in range(4)]
+    (folder / "metadata.csv").write_text("\n".join(["file_name,x,y", *rows]))
+    data, _ = read_material(folder, tmp_path / "out", label_column="y", split=0.5)
+    assert data.class_names == ("a", "b")
+    with pytest.raises(ValueError, match="label_column must be left out for a Dataset"):
+        read_material(waves, tmp_path / "out", label_column="y")
+
+
+def write_png(file, image):
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(png(image))
