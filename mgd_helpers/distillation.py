@@ -20,7 +20,7 @@ from mgd_helpers.encoding.pipelines import Pipeline
 from mgd_helpers.guidance.factories import Factory
 from mgd_helpers.guidance.options import OPTIONS
 from mgd_helpers.making import make
-from mgd_helpers.run_pipelines import asked_for
+from mgd_helpers.run_pipelines import alike, asked_for
 from mgd_helpers.runs import resolve
 from mgd_helpers.worth import Worth, kept_or_weighed
 
@@ -30,7 +30,7 @@ class Report:
     """What `distill` did: the folder, its images, how many of them are new, the seconds it took, the manifest.
 
     `worth` says what the set is worth beside real images (`mgd_helpers.worth`); `None` where it was not asked for.
-    `found` says what was read of the data, and what was not.
+    `found` says what was read of the data, and what was not; and which classes are asked for by one label.
     """
 
     folder: Path
@@ -106,9 +106,9 @@ def distill(
     without conditions, in latents or pixels. Data given by path are read at its size. What it is asked for each class:
 
     - a class label, found by the name of the class, or by its WordNet number. `class_map` is a mapping from class names
-      to labels or to the pipeline's names of them, or a TOML or JSON file of one; it may leave out what is found.
-      `class_labels` says the same of all classes, also as a list in the order of `data.class_names` (a folder's are
-      sorted as text, "10" before "2");
+      to labels or to the pipeline's names of them, or a TOML or JSON file of one; it may leave out what is found
+      by name, and two classes share a label only where it maps both. `class_labels` says the same of all classes, also
+      as a list in the order of `data.class_names` (a folder's are sorted as text, "10" before "2");
     - a `prompt`: a template, by default `"a photo of a {name}"`, or a mapping or file of a prompt for each class. A
       `class_map` then has words to stand for a name.
 
@@ -165,4 +165,5 @@ def distill(
     worth = kept_or_weighed(run.out, run.data, manifest, pipe=run.pipe, seed=run.settings["seed"]) if report else None
     if worth is not None:
         write_card(run.out, manifest)
-    return Report(run.out, len(run.files), new, seconds, manifest, worth, run.data.found)
+    found = " ".join(filter(None, [run.data.found, alike(asked_for(run.settings))]))
+    return Report(run.out, len(run.files), new, seconds, manifest, worth, found)

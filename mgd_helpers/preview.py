@@ -27,7 +27,7 @@ from mgd_helpers.distillation import distill
 from mgd_helpers.guidance.options import OPTIONS
 from mgd_helpers.making import cluster_classes, encode_classes, sample_batch
 from mgd_helpers.methods import DIFFUSION
-from mgd_helpers.run_pipelines import asked_for
+from mgd_helpers.run_pipelines import alike, asked_for
 from mgd_helpers.runs import Run, resolve
 
 PROBED = 16  # images of each class that the probe encodes, or as many as are made
@@ -167,7 +167,7 @@ def preview(data: Any, **arguments: Any) -> Preview:
         name=run.data.name,
         shape=tuple(train.images.shape[1:]),
         classes=classes,
-        found=getattr(run.data, "found", ""),
+        found=" ".join(filter(None, [run.data.found, alike(asked)])),
         pipeline=run.pipeline,
         out=run.out,
         images=len(run.files),

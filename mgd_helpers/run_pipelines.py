@@ -61,7 +61,7 @@ def class_mapping(
     >>> class_mapping(tiny_pipeline(), Dataset("two", train, train, ("One", "zero")))[0]
     MappedClass(name='One', images=1, asked=1, known_as='one')
     """
-    settings = _asked(pipe, data, class_labels, class_map, prompt, getattr(pipe, "labels", {}))
+    settings = _asked(pipe, data, class_labels, class_map, prompt, {})
     counts = data.train.labels.bincount(minlength=len(data.class_names)).tolist()
     asked = settings.get(CLASSES) or settings.get("prompts") or [None] * len(counts)
     names: dict[Any, list[str]] = {}
@@ -167,9 +167,7 @@ def describe_pipeline(
     """The settings that say what a pipeline is and what it is asked, once it is known that it can be steered."""
     kind = kind_of(pipe)
     steering.check(pipe)
-    known = getattr(pipe, "labels", {})
-    if profile and profile.labels:
-        known = dict(zip(profile.class_names, profile.labels, strict=True))
+    own = dict(zip(profile.class_names, profile.labels, strict=True)) if profile and profile.labels else {}
     if guidance_scale is None:
         guidance_scale = profile.guidance_scale if profile else own_guidance_scale(pipe)
     elif kind.guidance_scale is None:
@@ -180,7 +178,7 @@ def describe_pipeline(
     if guidance_scale is not None:
         guidance_scale = number("guidance_scale", guidance_scale, at_least=0, at_most=LARGEST_SCALE)
     return {
-        **_asked(pipe, data, class_labels, class_map, prompt, known),
+        **_asked(pipe, data, class_labels, class_map, prompt, own),
         "scheduler": type(pipe.scheduler).__name__,
         "scheduler_config": {key: plain(value) for key, value in sorted(pipe.scheduler.config.items())},
         "guidance_scale": guidance_scale,
@@ -195,8 +193,21 @@ def asked_for(settings: Mapping[str, Any]) -> dict[str, int | str]:
     return dict(zip(settings["classes"], asked, strict=False))
 
 
+def alike(asked: Mapping[str, Any]) -> str:
+    """A sentence on each label or prompt that several classes are asked for by; empty where each has its own.
+
+    >>> alike({"tabby": 281, "tom": 281, "dog": 7})
+    'tabby and tom are asked for alike, by 281.'
+    """
+    names: dict[Any, list[str]] = {}
+    for name, one in asked.items():
+        names.setdefault(one, []).append(name)
+    shared = ((", ".join(first), last, one) for one, (*first, last) in names.items() if first)
+    return " ".join(f"{first} and {last} are asked for alike, by {one!r}." for first, last, one in shared)
+
+
 def _asked(
-    pipe: Any, data: Dataset, class_labels: Any, class_map: Any, prompt: Any, known: Mapping[str, int]
+    pipe: Any, data: Dataset, class_labels: Any, class_map: Any, prompt: Any, own: Mapping[str, int]
 ) -> dict[str, Any]:
     kind = kind_of(pipe)
     given = {"class_labels": class_labels, "class_map": class_map, "prompt": prompt}
@@ -207,7 +218,7 @@ def _asked(
     if kind.asked_by == TEXT:
         return {"prompts": prompts_of(prompt, class_map, data.class_names)}
     if kind.asked_by == CLASSES:
-        return {CLASSES: labels_of(pipe, class_labels, known, data.class_names, class_map=class_map)}
+        return {CLASSES: labels_of(pipe, class_labels, own, data.class_names, class_map=class_map)}
     return {}
 
 

@@ -295,6 +295,10 @@ def test_the_labels_of_the_pipeline_can_be_given(run, tmp_path):
     assert by_name["zero/00000.png"] != turned["zero/00000.png"]
 
 
+def test_classes_that_share_a_label_on_purpose_are_told(run):
+    assert "zero and one are asked for alike, by 1." in str(run(guidance="none", class_map={"zero": 1, "one": 1}))
+
+
 def test_data_and_pipeline_may_be_folders(run, waves, tiny, tmp_path):
     tiny.save_pretrained(tmp_path / "pipe")
     for index, (image, label) in enumerate(zip(waves.train.images, waves.train.labels, strict=True)):

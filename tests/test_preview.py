@@ -72,6 +72,11 @@ def test_what_is_no_picture_is_refused_before_any_work(shown, tmp_path):
     assert not (tmp_path / "x.png").exists()
 
 
+def test_classes_that_share_a_label_on_purpose_are_told(waves, tiny, tmp_path):
+    shown = preview(waves, images_per_class=1, out=tmp_path / "out", pipeline=tiny, steps=1, class_labels=[1, 1])
+    assert "zero and one are asked for alike, by 1." in str(shown)
+
+
 def test_what_distill_refuses_is_refused(waves, tiny, tmp_path):
     with pytest.raises(ValueError, match="images_per_class"):
         preview(waves, images_per_class=7, out=tmp_path / "out", pipeline=tiny)

@@ -8,7 +8,7 @@ from mgd_helpers.data.image_sets import Dataset, ImageSet
 from mgd_helpers.data.saving import write_images
 from mgd_helpers.encoding.facts import write_facts
 from mgd_helpers.encoding.pipelines import load_pipeline
-from mgd_helpers.run_pipelines import MappedClass, asked_for, choose, class_mapping, describe_pipeline, read_for
+from mgd_helpers.run_pipelines import MappedClass, alike, asked_for, choose, class_mapping, describe_pipeline, read_for
 
 ASKED = dict.fromkeys(("class_labels", "class_map", "prompt", "guidance_scale"))
 
@@ -25,6 +25,7 @@ def named(waves, *names):
         (("cat", "one"), {"class_map": {"cat": "zero"}}, [0, 1]),
         (("cat", "dog"), {"class_map": {"cat": 1, "dog": "zero"}}, [1, 0]),
         (("cat", "dog"), {"class_labels": [1, 0]}, [1, 0]),
+        (("cat", "one"), {"class_map": {"cat": 1, "one": 1}}, [1, 1]),
     ],
 )
 def test_each_class_is_mapped_and_counted(waves, tiny, names, options, asked):
@@ -44,6 +45,7 @@ def test_each_class_is_mapped_and_counted(waves, tiny, names, options, asked):
         ({"class_map": {"zeroes": "two"}}, "must be labels that the pipeline knows; got 'two' for class 'zeroes'"),
         ({"class_map": {"zeroes": 5000}}, "from 0 to 999; got 5000 for class 'zeroes'"),
         ({"class_map": {"x": 1}}, "class_map must name classes of the data"),
+        ({"class_map": {"zeroes": "one"}}, "class_map must keep 'zeroes' and 'one' apart, or map both"),
         ({"class_map": {"zeroes": 1}, "class_labels": [0, 1]}, "class_map must be left out where class_labels"),
         ({"prompt": "a {name}"}, "prompt must be left out for DiTPipeline, which is asked by class labels"),
     ],
@@ -51,6 +53,19 @@ def test_each_class_is_mapped_and_counted(waves, tiny, names, options, asked):
 def test_a_class_that_is_not_known_is_told_with_the_remedy(waves, tiny, options, message):
     with pytest.raises(ValueError, match=message):
         class_mapping(tiny, named(waves, "zeroes", "one"), **options)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({}, ""),
+        ({"a": 0, "b": 1}, ""),
+        ({"a": 1, "b": 1, "c": 1, "d": 0}, "a, b and c are asked for alike, by 1."),
+        ({"a": "x", "b": "y", "c": "x"}, "a and c are asked for alike, by 'x'."),
+    ],
+)
+def test_classes_that_are_asked_for_alike_are_said(asked, said):
+    assert alike(asked) == said
 
 
 def test_a_pipeline_without_conditions_is_asked_nothing(waves):

@@ -10,7 +10,7 @@ import functools
 import json
 import tomllib
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,26 +32,30 @@ def imagenet() -> dict[str, tuple[str, ...]]:
     return {number: tuple(name.strip() for name in names.split(",")) for number, _, names in rows}
 
 
-def names_of(pipe: Any, known: Mapping[str, int]) -> dict[str, set[int]]:
-    """The labels that each name may mean, by the name as `as_word` has it: those in `known`, and all that pipe knows.
-
-    A name of two classes, such as ImageNet's "crane", stands for both.
-    """
-    found: dict[str, set[int]] = {}
-    for name, label in known.items():
-        found.setdefault(as_word(name), set()).add(label)
+def names_of(pipe: Any) -> dict[str, set[int]]:
+    """The labels that each name of the pipeline may mean: of two classes called the same (ImageNet's "crane"), both."""
+    known = getattr(pipe, "labels", {})
+    found = {name: {label} for name, label in known.items()}
     if known.get("tench") == 0 and max(known.values()) == len(imagenet()) - 1:
         for label, (number, names) in enumerate(imagenet().items()):
             for name in (number, *names):
-                found.setdefault(as_word(name), set()).add(label)
+                found.setdefault(name, set()).add(label)
     for key, names in (getattr(getattr(pipe, "config", None), "id2label", None) or {}).items():
         for name in str(names).split(","):
-            found.setdefault(as_word(name), set()).add(int(key))
+            found.setdefault(name.strip(), set()).add(int(key))
+    return found
+
+
+def as_words(names: Mapping[str, set[int]]) -> dict[str, set[int]]:
+    """The same by the names as `as_word` has them."""
+    found: dict[str, set[int]] = {}
+    for name, labels in names.items():
+        found.setdefault(as_word(name), set()).update(labels)
     return found
 
 
 def label_named(name: str, names: Mapping[str, set[int]], *, argument: str = "class_labels") -> int | None:
-    """The label of a name; `None` where it is unknown.
+    """The label of a name, by names as `as_words` gives them; `None` where it is unknown.
 
     Raises `ValueError` where it is the name of several classes.
     """
@@ -62,6 +66,19 @@ def label_named(name: str, names: Mapping[str, set[int]], *, argument: str = "cl
             "pipeline. Give its label."
         )
     return next(iter(labels), None)
+
+
+def check_apart(class_names: Sequence[str], asked: Sequence[Any], mapped: Container[str]) -> None:
+    """Raise `ValueError` where two classes come to one label or prompt, unless both were `mapped` to it on purpose."""
+    first: dict[Any, str] = {}
+    for name, one in zip(class_names, asked, strict=True):
+        other = first.setdefault(one, name)
+        if other != name and (by_name := [each for each in (other, name) if each not in mapped]):
+            found = " and ".join(map(repr, by_name))
+            raise ValueError(
+                f"class_map must keep {other!r} and {name!r} apart, or map both: both come to {one!r}, {found} by "
+                f"name. Map {found}, too: to another one, or to this one on purpose."
+            )
 
 
 def read_class_map(given: Any, class_names: Sequence[str], *, argument: str = "class_map") -> dict[str, Any]:
@@ -102,7 +119,9 @@ def prompts_of(given: Any, class_map: Any, class_names: Sequence[str]) -> list[s
                 f"prompt must hold {NAME}, where the name of the class is to stand ({PROMPT!r}), or be a mapping from "
                 f"class names to prompts; got {given!r}."
             )
-        return [given.replace(NAME, words.get(name, spoken(name))) for name in class_names]
+        made = [given.replace(NAME, words.get(name, spoken(name))) for name in class_names]
+        check_apart(class_names, made, words)
+        return made
     prompts = read_class_map(given, class_names, argument="prompt")
     missing = [name for name in class_names if not isinstance(prompts.get(name), str) or not prompts[name].strip()]
     if missing:

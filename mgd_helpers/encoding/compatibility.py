@@ -11,7 +11,7 @@ import torch
 
 from mgd_helpers._shapes import Tensor
 from mgd_helpers.arguments import did_you_mean, whole
-from mgd_helpers.encoding.class_maps import label_named, names_of, read_class_map
+from mgd_helpers.encoding.class_maps import as_words, check_apart, label_named, names_of, read_class_map
 from mgd_helpers.encoding.kinds import denoiser_config, image_shape, kind_of, multiple
 from mgd_helpers.encoding.pipelines import Pipeline
 
@@ -24,29 +24,34 @@ def train_steps(pipe: Pipeline) -> int | None:
 
 
 def labels_of(
-    pipe: Pipeline, given: Any, known: Mapping[str, int], class_names: Sequence[str], *, class_map: Any = None
+    pipe: Pipeline, given: Any, own: Mapping[str, int], class_names: Sequence[str], *, class_map: Any = None
 ) -> list[int]:
     """The pipeline's label of each class, in the order of `class_names`.
 
-    `given` is a mapping from class names, a sequence in the order of the classes, or `None` to look the names up in
-    `known`, and then as `class_maps.names_of` does; labels are whole numbers, or names. `class_map`, in its place, is
-    a mapping or a file that may leave out what is found by name.
+    `given` is a mapping from class names, a sequence in the order of the classes, or `None` to look the names up: in
+    `own`, the labels that come with a data set, and then in the names of the pipeline, as they are spelled, and as
+    words. Labels are whole numbers, or names. `class_map`, in place of `given`, is a mapping or a file that may leave
+    out what is found by name.
 
-    Raises `ValueError` for labels that the pipeline does not have, and names that it does not know.
+    Raises `ValueError` for labels that the pipeline does not have, names that it does not know, and two classes that
+    come to one label, unless both were given it.
     """
     if class_map is not None and given is not None:
         raise ValueError("class_map must be left out where class_labels are given: both say the same thing.")
-    names, mapped = names_of(pipe, known), {} if class_map is None else read_class_map(class_map, class_names)
+    names, mapped = names_of(pipe), {} if class_map is None else read_class_map(class_map, class_names)
+    words = as_words(names)
+    known = {name: label for name, (label, *others) in names.items() if not others} | dict(own)
+    looked_up = given is None
     order = f"in the order of data.class_names ({_some(class_names)})"
     if given is None:
-        found = {name: known[name] if name in known else label_named(name, names) for name in class_names}
-        found |= mapped
+        by_name = [name for name in class_names if name not in mapped]
+        found = mapped | {name: known[name] if name in known else label_named(name, words) for name in by_name}
         missing = [name for name, label in found.items() if label is None]
         if missing:
             raise ValueError(
                 f"class_labels must be given: the pipeline knows no class named {missing[:5]}. Pass the pipeline's "
                 f"label of each class, as a mapping {{class name: label}} or {order}; or pass class_map=…, a "
-                f"file with a line for each such class.{_nearest(missing, {**known, **names})}"
+                f"file with a line for each such class.{_nearest(missing, {**known, **words})}"
             )
         given = [found[name] for name in class_names]
     elif isinstance(given, Mapping):
@@ -65,8 +70,10 @@ def labels_of(
             f"class_labels must be one per class, {len(class_names)}; got {count}. Pass them {order}, or as a mapping "
             "{class name: label}."
         )
-    labels = [_label(pipe, value, name, known, names, order) for value, name in zip(given, class_names, strict=True)]
-    unnamed = sorted(set(labels) - set(known.values())) if known else []
+    labels = [_label(pipe, value, name, known, words, order) for value, name in zip(given, class_names, strict=True)]
+    if looked_up:
+        check_apart(class_names, labels, mapped)
+    unnamed = sorted(set(labels).difference(own.values(), *words.values())) if words else []
     if unnamed:
         warnings.warn(
             f"class_labels {unnamed[:5]} have no name in the pipeline: it may never have learned them.", stacklevel=5

@@ -5,6 +5,8 @@ import pytest
 from mgd_helpers.data.catalog import CATALOG
 from mgd_helpers.encoding.class_maps import (
     as_word,
+    as_words,
+    check_apart,
     imagenet,
     label_named,
     names_of,
@@ -55,17 +57,37 @@ PUBLIC = Pipe({label: ", ".join(names) for label, names in enumerate(imagenet().
     ],
 )
 def test_any_name_and_number_of_a_class_means_its_label(name, label):
-    assert label_named(name, names_of(PUBLIC, PUBLIC.labels)) == label
+    assert label_named(name, as_words(names_of(PUBLIC))) == label
 
 
 def test_a_name_of_two_classes_is_refused():
     with pytest.raises(ValueError, match=r"'crane' is the name of the classes \[134, 517\] of the pipeline. Give its"):
-        label_named("crane", names_of(PUBLIC, PUBLIC.labels))
+        label_named("crane", as_words(names_of(PUBLIC)))
 
 
 def test_numbers_of_wordnet_are_known_to_pipelines_of_imagenet_alone():
     other = Pipe({0: "tench", 1: "dog"})
-    assert label_named("n01440764", names_of(other, other.labels)) is None
+    assert label_named("n01440764", as_words(names_of(other))) is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "mapped", "message"),
+    [
+        ([1, 2, 3], {}, None),
+        ([1, 1, 3], {"a": 1, "b": 1}, None),
+        ([1, 1, 3], {"a": 1}, r"keep 'a' and 'b' apart, or map both: both come to 1, 'b' by name\. Map 'b', too"),
+        ([1, 3, 1], {"c": 1}, r"keep 'a' and 'c' apart, .*, 'a' by name\. Map 'a', too"),
+        ([1, 1, 3], {"c": 3}, r"'a' and 'b' by name\. Map 'a' and 'b', too"),
+        ([1, 1, 1], {"a": 1, "b": 1}, r"keep 'a' and 'c' apart, .*, 'c' by name"),
+        (["a cat", "a cat", "a dog"], {"b": "cat"}, r"both come to 'a cat', 'a' by name"),
+    ],
+)
+def test_two_classes_share_a_label_on_purpose_alone(asked, mapped, message):
+    if message is None:
+        check_apart(("a", "b", "c"), asked, mapped)
+    else:
+        with pytest.raises(ValueError, match=message):
+            check_apart(("a", "b", "c"), asked, mapped)
 
 
 def test_accents_have_one_coding():
@@ -115,6 +137,23 @@ def test_each_class_has_its_prompt(given, class_map, prompts):
             prompts_of(given, class_map, NAMES)
     else:
         assert prompts_of(given, class_map, NAMES) == prompts
+
+
+@pytest.mark.parametrize(
+    ("names", "class_map", "prompts"),
+    [
+        (("cat", "tom"), {"tom": "cat"}, None),
+        (("cat", "tom"), {"tom": "cat", "cat": "cat"}, ["cat", "cat"]),
+        (("tench", "n01440764"), {}, None),
+        (("tench", "n01440764"), {"n01440764": "a fish"}, ["tench", "a fish"]),
+    ],
+)
+def test_two_classes_share_a_prompt_on_purpose_alone(names, class_map, prompts):
+    if prompts is None:
+        with pytest.raises(ValueError, match=r"^class_map must keep .* apart, or map both"):
+            prompts_of("{name}", class_map, names)
+    else:
+        assert prompts_of("{name}", class_map, names) == prompts
 
 
 def test_prompts_come_from_a_file_and_numbers_of_wordnet_are_spoken(tmp_path):

@@ -1,4 +1,6 @@
+import copy
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,7 +21,7 @@ NAMES = ("zero", "one")
 
 @pytest.fixture
 def labels(tiny, unchecked):
-    return lambda given, known=tiny.labels: unchecked(labels_of)(tiny, given, known, NAMES)
+    return lambda given, pipe=tiny, **options: unchecked(labels_of)(pipe, given, {}, NAMES, **options)
 
 
 @pytest.mark.parametrize(
@@ -47,12 +49,20 @@ def test_labels_are_looked_up_by_name(labels):
     assert labels(None) == [0, 1]
 
 
-def test_labels_without_a_name_are_taken_with_a_warning(labels):
+def told(tiny, names):
+    """The pipeline with other classes, by what its file says of them; `names` are apart by commas."""
+    pipe = copy.copy(tiny)
+    pipe.labels = {name.strip(): label for label, text in names.items() for name in text.split(",")}
+    pipe._internal_dict = SimpleNamespace(id2label=names)
+    return pipe
+
+
+def test_labels_without_a_name_are_taken_with_a_warning(labels, tiny):
     with pytest.warns(UserWarning, match=r"class_labels \[999\] have no name in the pipeline"):
         assert labels({"zero": 999, "one": 0}) == [999, 0]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert labels([998, 999], {}) == [998, 999]  # it has no names at all
+        assert labels([998, 999], told(tiny, {})) == [998, 999]  # it has no names at all
         labels([1, 0])
 
 
@@ -91,8 +101,58 @@ def test_labels_that_the_pipeline_has_not_are_refused(labels, given, message):
 def test_names_that_the_pipeline_does_not_know_ask_for_labels(tiny):
     order = r"in the order of data.class_names \(zero, ones\)"
     with pytest.raises(ValueError, match=rf"knows no class named \['ones'\]\. .*mapping .* or {order}.*mean 'one'"):
-        labels_of(tiny, None, tiny.labels, ("zero", "ones"))
-    assert labels_of(tiny, None, tiny.labels, ("ZERO", "ones"), class_map={"ones": 1}) == [0, 1]
+        labels_of(tiny, None, {}, ("zero", "ones"))
+    assert labels_of(tiny, None, {}, ("ZERO", "ones"), class_map={"ones": 1}) == [0, 1]
+    assert labels_of(tiny, None, {"ones": 1}, ("ZERO", "ones")) == [0, 1]  # that come with the data
+
+
+APART = "class_map must keep 'zero' and 'one' apart, or map both"
+
+
+@pytest.mark.parametrize(
+    ("class_map", "found"),
+    [
+        (None, [0, 1]),
+        ({"zero": 1}, rf"{APART}: both come to 1, 'one' by name\. Map 'one', too"),
+        ({"zero": "one"}, rf"{APART}: both come to 1, 'one' by name"),
+        ({"one": "ZERO"}, rf"{APART}: both come to 0, 'zero' by name"),
+        ({"zero": 1, "one": 1}, [1, 1]),
+        ({"zero": "one", "one": 1}, [1, 1]),
+        ({"zero": 1, "one": 0}, [1, 0]),
+    ],
+)
+def test_a_map_of_a_part_leaves_no_two_classes_with_one_label_unsaid(labels, class_map, found):
+    if isinstance(found, str):
+        with pytest.raises(ValueError, match=found):
+            labels(None, class_map=class_map)
+    else:
+        assert labels(None, class_map=class_map) == found
+
+
+@pytest.mark.parametrize("given", [[1, 1], {"zero": 1, "one": 1}, ["one", "one"]])
+def test_labels_that_are_all_given_may_be_the_same(labels, given):
+    assert labels(given) == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("names", "classes", "found"),
+    [
+        ({0: "crane", 1: "crane"}, ("crane", "other"), r"'crane' is the name of the classes \[0, 1\]"),
+        ({0: "crane, heron", 1: "crane, hoist"}, ("heron", "hoist"), [0, 1]),
+        ({0: "crane, heron", 1: "crane, hoist"}, ("Crane", "hoist"), r"'Crane' is the name of the classes \[0, 1\]"),
+        ({0: "crane, heron", 1: "hoist"}, ("Crane", "heron"), "apart, .* both come to 0, 'Crane' and 'heron' by name"),
+        ({0: "A", 1: "a"}, ("a", "A"), [1, 0]),
+        ({0: "A", 1: "B"}, ("a", "A"), "keep 'a' and 'A' apart"),
+    ],
+)
+def test_names_of_several_classes_and_classes_of_several_names(tiny, names, classes, found):
+    pipe = told(tiny, names)
+    if isinstance(found, str):
+        with pytest.raises(ValueError, match=found):
+            labels_of(pipe, None, {}, classes)
+    else:
+        assert labels_of(pipe, None, {}, classes) == found
+    assert labels_of(pipe, None, {}, classes, class_map={classes[0]: 1, classes[1]: 0}) == [1, 0]
 
 
 def test_a_pipeline_gives_its_steps_and_its_shape(tiny):
