@@ -20,19 +20,20 @@ from mgd_helpers.data.records import is_record, read_manifest
 from mgd_helpers.data.splits import SHARE, split_rows
 from mgd_helpers.evaluation.tables import nearest_neighbor_accuracy, student_accuracies
 from mgd_helpers.guidance.factories import GUIDANCES
-from mgd_helpers.guidance.options import with_options
+from mgd_helpers.guidance.options import OPTIONS, with_options
 from mgd_helpers.making import rehearse
 from mgd_helpers.manifest import check_settings
 from mgd_helpers.progress import progress
 from mgd_helpers.runs import AUTO, Batch, Run
 from mgd_helpers.students.recipes import Recipe
 
-# the simplest first, which is taken where another one is not ahead
-CANDIDATES: tuple[tuple[str, dict[str, float]], ...] = (
+# arguments of `distill`, the simplest first, which is taken where another one is not ahead
+CANDIDATES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("none", {}),
     ("mode", {"strength": 0.1}),
     ("mode", {"strength": 0.3}),
     ("mode", {"strength": 1.0}),
+    ("mode", {"strength": 1.0, "representative": "nearest_member"}),
     ("manifold", {}),
     ("match", {}),
     ("transport", {}),
@@ -55,8 +56,13 @@ def choose(run: Run) -> Run:
     chosen = manifest.get("chosen") if manifest is not None and is_record(manifest) else None
     if not (isinstance(chosen, dict) and chosen.get("guidance") in GUIDANCES):
         chosen = _tried(run)
-    factory = with_options(chosen["guidance"], chosen.get("options", {}))
-    return dataclasses.replace(run, factory=factory, chosen=chosen)
+    return _under(run, chosen)
+
+
+def _under(run: Run, chosen: dict[str, Any]) -> Run:
+    """The run under the guidance of a row, pulled to the targets that the row asks for."""
+    options = {name: value for name, value in chosen.get("options", {}).items() if name in OPTIONS}
+    return dataclasses.replace(run, factory=with_options(chosen["guidance"], options), chosen=chosen)
 
 
 def _tried(run: Run) -> dict[str, Any]:
@@ -66,20 +72,25 @@ def _tried(run: Run) -> dict[str, Any]:
     together = max(1, run.batch_size // count)
     groups = [labels[start : start + together] for start in range(0, len(labels), together)]
     keys = [[(label, index) for label in group for index in range(count)] for group in groups]
-    factories = [with_options(name, options) for name, options in CANDIDATES]
-    sets = rehearse(trial, [Batch(group, group) for group in keys], factories)
+    own = trial.representative
+    candidates = [
+        {"guidance": name, "options": options}
+        for name, options in CANDIDATES
+        if options.get("representative") != own  # with the run's own it is the one before
+    ]
+    sets = rehearse(trial, [Batch(group, group) for group in keys], (_under(trial, one) for one in candidates))
     held_back = _numbered(trial.data.test, labels)
     side = min(SIDE, *held_back.images.shape[2:])
     judges = ImageSet(small(held_back.images, torch.arange(len(held_back)), side), held_back.labels.cpu())
     names = [trial.data.class_names[label] for label in labels]
     made_for = torch.tensor([place for place in range(len(labels)) for _ in range(count)])
     rows: list[dict[str, Any]] = []
-    shown = progress(sets, "choose a guidance", total=len(factories))
-    for (name, options), images in zip(CANDIDATES, shown, strict=True):
+    shown = progress(sets, "choose a guidance", total=len(candidates))
+    for one, images in zip(candidates, shown, strict=True):
         learnt = ImageSet(small(images, torch.arange(len(images)), side), made_for)
         judged = Dataset("held back", learnt, judges, names)
         accuracies = student_accuracies(learnt, judged, students=STUDENTS, seed=settings["seed"], recipe=RECIPE)
-        row = {"guidance": name, "options": options, "student": sum(accuracies) / STUDENTS}
+        row = one | {"student": sum(accuracies) / STUDENTS}
         rows.append(row | {"nearest_neighbor": nearest_neighbor_accuracy(learnt, judges)})
     best = max(rows, key=lambda row: row["student"])  # of equal ones the first
     said = f"{len(judges)} training images held back, {len(labels)} classes, {count} images of each, "

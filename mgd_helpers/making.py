@@ -7,7 +7,6 @@ paired.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import warnings
 from collections import Counter
@@ -38,7 +37,6 @@ from mgd_helpers.data.records import (
 )
 from mgd_helpers.encoding.kinds import denoised_from
 from mgd_helpers.encoding.latents import encode
-from mgd_helpers.guidance.factories import Factory
 from mgd_helpers.manifest import adopt, check_settings
 from mgd_helpers.methods import DIFFUSION, WITH_TARGETS, Picks, pick
 from mgd_helpers.progress import progress
@@ -74,14 +72,15 @@ def make(run: Run, *, command: str = "") -> tuple[dict, int]:
     return manifest, new
 
 
-def rehearse(run: Run, batches: list[Batch], factories: Iterable[Factory]) -> Iterator[torch.Tensor]:
-    """The images of some batches under one guidance after the other; nothing is written."""
-    keys = [key for batch in batches for key in batch.wanted]
-    clouds = encode_classes(run, keys)
-    targets = cluster_classes(run, clouds)
-    for factory in factories:
-        under = dataclasses.replace(run, factory=factory)
-        yield torch.cat([sample_batch(under, batch, clouds, targets) for batch in batches])
+def rehearse(run: Run, batches: list[Batch], trials: Iterable[Run]) -> Iterator[torch.Tensor]:
+    """The images of some batches in one trial after the other: the run under other guidances; nothing is written."""
+    clouds = encode_classes(run, [key for batch in batches for key in batch.wanted])
+    targets: dict[str, dict[int, Targets]] = {}
+    for trial in trials:
+        if trial.representative not in targets:
+            targets[trial.representative] = cluster_classes(trial, clouds)
+        own = targets[trial.representative]
+        yield torch.cat([sample_batch(trial, batch, clouds, own) for batch in batches])
 
 
 def _what_lacks(run: Run) -> tuple[dict, dict[tuple[int, int], str]]:
@@ -127,7 +126,8 @@ def cluster_classes(run: Run, clouds: dict[int, torch.Tensor]) -> dict[int, Targ
     if run.method not in (DIFFUSION, *WITH_TARGETS):
         return {}
     count, seed = run.settings["images_per_class"], run.settings["seed"]
-    pick = {key: run.settings[key] for key in ("images_per_class", "strategy", "representative")}
+    pick = {key: run.settings[key] for key in ("images_per_class", "strategy")}
+    pick["representative"] = run.representative
     shown = progress(clouds.items(), f"cluster {run.data.name}", unit="class")
     return {label: pick_targets(bisect(cloud, n_leaves=count, seed=seed), **pick) for label, cloud in shown}
 

@@ -72,6 +72,11 @@ class Run:
         """How the images are made: by diffusion, or as `methods` says."""
         return self.settings.get("method", DIFFUSION)
 
+    @property
+    def representative(self) -> str:
+        """What stands for a node of the tree: as the chosen guidance asks, or as the settings say."""
+        return (self.chosen or {}).get("options", {}).get("representative", self.settings["representative"])
+
     @cached_property
     def files(self) -> dict[tuple[int, int], str]:
         """The file of each image, by class and index, in the order in which they are made."""

@@ -29,6 +29,8 @@ STUDENTS = (
 # what a person can do, by the argument that it takes, best first; each as it is said in Python and on the command line
 REMEDIES = {
     "guidance": 'another guidance: guidance="auto" (--guidance auto) tries some on a held-back part of the images',
+    "strength": 'a pull all the way, to real images: guidance="mode", strength=1, representative="nearest_member" '
+    "(--guidance mode --strength 1 --representative nearest_member)",
     "image_to_image": "begin at real images: image_to_image=0.3 (--image-to-image 0.3), where the pipeline does not "
     "know such images; less stays nearer to them",
     "pipeline": 'a pipeline of your own: mgd.train(data, "pipeline") (mgd train DATA --out pipeline), and then '
@@ -121,6 +123,9 @@ def weigh(folder: Path, data: Dataset, manifest: dict, *, pipe: Any = None, seed
     error, known = autoencoder_error(pipe, data, seed=seed)
     tried = [key for key in ("image_to_image",) if settings.get(key) is not None]
     tried += ["guidance"] if settings.get("guidance") == "auto" else []
+    all_the_way = ("mode", 1, "nearest_member")  # which "auto" tries, too
+    if tuple(map(settings.get, ("guidance", "strength", "representative"))) == all_the_way or "guidance" in tried:
+        tried.append("strength")
     return Worth(
         images=len(parts.generated),
         accuracy=accuracy,
@@ -166,8 +171,10 @@ def _chosen(chosen: dict | None) -> tuple[str, ...]:
         return ()
 
     def called(row: dict) -> str:
-        options = ", ".join(f"{name} {value:g}" for name, value in row["options"].items())
+        values = {name: value if isinstance(value, str) else f"{value:g}" for name, value in row["options"].items()}
+        options = ", ".join(f"{name} {value}" for name, value in values.items())
         return f"{row['guidance']} ({options})" if options else row["guidance"]
 
-    rows = [f"  {called(row):20} {row['student']:.3f}" for row in chosen["tried"]]
+    width = max(len(called(row)) for row in chosen["tried"])
+    rows = [f"  {called(row):{width}}  {row['student']:.3f}" for row in chosen["tried"]]
     return (f"Chosen was the guidance {called(chosen)}, by students on {chosen['on']}:", *rows)

@@ -10,7 +10,8 @@ from mgd_helpers.data.splits import split_rows
 from mgd_helpers.distillation import distill
 from mgd_helpers.students.recipes import Recipe
 
-FEW = (("none", {}), ("mode", {"strength": 0.3}), ("manifold", {}))
+FULL = {"strength": 1.0, "representative": "nearest_member"}
+FEW = (("none", {}), ("mode", {"strength": 0.3}), ("mode", FULL), ("manifold", {}))
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def images(folder):
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.png")}
 
 
-@pytest.mark.parametrize("place", [1, 2])
+@pytest.mark.parametrize("place", [1, 2, 3])
 def test_the_set_is_that_of_the_guidance_that_taught_best(run, best, tmp_path, place):
     best(place)
     name, options = FEW[place]
@@ -62,8 +63,33 @@ def test_of_equal_ones_the_simplest_is_taken(run, monkeypatch):
     assert run().manifest["chosen"]["guidance"] == "none"
 
 
-def test_a_run_that_goes_on_takes_what_its_record_names(run, best, monkeypatch):
-    best(1)
+def test_a_pull_all_the_way_to_real_images_is_a_candidate_and_is_told(run, best):
+    assert ("mode", FULL) in CANDIDATES
+    best(2)
+    report = run()
+    assert "Chosen was the guidance mode (strength 1, representative nearest_member), by" in str(report)
+    assert report.manifest["settings"]["representative"] == "centroid"  # what was asked for, or the next call differs
+    assert '"representative": "nearest_member"' in (report.folder / "README.md").read_text()
+
+
+def test_of_targets_that_are_real_images_anyway_there_is_one_such_pull(run, monkeypatch):
+    monkeypatch.setattr(choosing, "CANDIDATES", (("none", {}), ("mode", {"strength": 1.0}), ("mode", FULL)))
+    tried = run(representative="nearest_member").manifest["chosen"]["tried"]
+    assert [row["options"] for row in tried] == [{}, {"strength": 1.0}]
+
+
+def test_targets_of_one_kind_are_found_once(run, monkeypatch):
+    from mgd_helpers import making
+
+    asked, original = [], making.cluster_classes
+    monkeypatch.setattr(making, "cluster_classes", lambda run, *given: asked.append(run) or original(run, *given))
+    run()
+    assert [one.representative for one in asked[:-1]] == ["centroid", "nearest_member"]
+
+
+@pytest.mark.parametrize("place", [1, 2])
+def test_a_run_that_goes_on_takes_what_its_record_names(run, best, monkeypatch, place):
+    best(place)
     report = run()
     before = images(report.folder)
     monkeypatch.setattr(choosing, "rehearse", None)
@@ -123,4 +149,5 @@ def test_a_guidance_by_name_is_not_chosen(run, monkeypatch):
 
 def test_all_candidates_are_made_of_what_their_guidance_takes():
     for name, options in CANDIDATES:
-        assert callable(choosing.with_options(name, options))  # bound without an error
+        own = {key: value for key, value in options.items() if key != "representative"}
+        assert callable(choosing.with_options(name, own))  # bound without an error

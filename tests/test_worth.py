@@ -45,7 +45,8 @@ def test_a_plain_sentence_and_remedies_unless_the_set_does_better(accuracy, verd
 def test_what_was_tried_is_no_remedy_and_a_set_without_denoiser_has_none():
     said = str(dataclasses.replace(PLAIN, tried=("guidance",)))
     assert "--guidance auto" not in said
-    assert "1. begin at real images" in said
+    assert "1. a pull all the way, to real images" in said
+    assert "2. begin at real images" in said
     assert "may help" not in str(dataclasses.replace(PLAIN, method="herding"))
 
 
@@ -116,6 +117,23 @@ def test_it_is_left_out_on_request_and_where_nothing_could_judge(run, waves):
     assert not (report.folder / REPORT).exists()
     first = dataclasses.replace(waves, train=waves.train.take([0, 1]), test=waves.test.take([]))
     assert kept_or_weighed(report.folder, first, report.manifest) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "tried"),
+    [
+        ({}, ()),
+        ({"guidance": "mode", "strength": 1}, ()),
+        ({"guidance": "mode", "representative": "nearest_member"}, ()),
+        ({"guidance": "mode", "strength": 1, "representative": "nearest_member"}, ("strength",)),
+        ({"image_to_image": 0.5}, ("image_to_image",)),
+    ],
+)
+def test_what_the_run_did_is_what_was_tried(run, options, tried):
+    worth = run(**options).worth
+    assert worth.tried == tried
+    ways = dataclasses.replace(worth, accuracy=0.0, real=1.0).sentences()
+    assert [key for key, way in REMEDIES.items() if not any(way in line for line in ways)] == list(tried)
 
 
 def test_a_report_that_cannot_be_kept_is_no_reason_to_fail(run, monkeypatch):
