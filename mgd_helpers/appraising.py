@@ -19,7 +19,7 @@ from mgd_helpers.data.datasets import load_data
 from mgd_helpers.data.image_sets import Dataset, ImageSet, first_rows
 from mgd_helpers.data.splits import SHARE, split_rows
 from mgd_helpers.encoding.compatibility import check_images
-from mgd_helpers.encoding.facts import read_facts
+from mgd_helpers.encoding.facts import facts_of
 from mgd_helpers.encoding.latents import decode, encode
 from mgd_helpers.evaluation.chosen_rows import nearest_each, random_rows
 from mgd_helpers.evaluation.copies import DUPLICATE_SHARE, nearest_images
@@ -118,8 +118,7 @@ def autoencoder_error(pipe: Any, data: Dataset, *, seed: int = 0) -> tuple[float
     rows = torch.randperm(len(train), generator=seeding.generator(seed))[:count]
     images = train.images[rows].float()
     error = (decode(vae, encode(vae, images)) - images).square().mean().item()
-    place = str(getattr(pipe, "name_or_path", None) or "")
-    known = read_facts(place).get("reconstruction_error") if place and Path(place).is_dir() else None
+    known = facts_of(pipe).get("reconstruction_error")
     return error, known if isinstance(known, int | float) else None
 
 

@@ -87,11 +87,7 @@ def read_for(data: Any, pipeline: Any, **more: Any) -> tuple[Dataset, Any]:
     one = next(iter(pipe.values()), None) if isinstance(pipe, Mapping) else pipe
     channels, *sides = image_shape(one) or (None, None)
     one_side = sides[0] if len(set(sides)) == 1 else None
-    named = isinstance(data, str) and data in PROFILES
-    if named and one_side == PROFILES[str(data)].image_size:
-        one_side = None  # as it comes
-    how = {"image_size": one_side, "channels": None if named else channels} | more
-    return load_data(data, **how), pipe
+    return load_data(data, **{"image_size": one_side, "channels": channels} | more), pipe
 
 
 def pipes_of(pipe: Any, data: Dataset) -> tuple[Any, ...]:

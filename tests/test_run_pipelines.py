@@ -1,11 +1,14 @@
 import dataclasses
+import re
 
 import pytest
 import torch
 
 from mgd_helpers.data.catalog import PROFILES
+from mgd_helpers.data.datasets import load_data
 from mgd_helpers.data.image_sets import Dataset, ImageSet
 from mgd_helpers.data.saving import write_images
+from mgd_helpers.encoding.compatibility import check_images
 from mgd_helpers.encoding.facts import write_facts
 from mgd_helpers.encoding.pipelines import load_pipeline
 from mgd_helpers.run_pipelines import MappedClass, alike, asked_for, choose, class_mapping, describe_pipeline, read_for
@@ -88,6 +91,33 @@ def test_a_folder_is_read_at_the_pipelines_size_and_channels(waves, tiny, tmp_pa
     data, pipe = read_for(tmp_path / "data", tiny)
     assert pipe is tiny
     assert data.train.images.shape == (12, 1, 16, 16)
+
+
+@pytest.mark.parametrize("shape", [(1, 16, 16), (3, 32, 32)])
+def test_a_set_of_the_catalogue_is_read_at_the_pipelines_size_and_channels(tiny, shape):
+    pipe = tiny if shape[0] == 1 else load_pipeline("cifar10")
+    data, _ = read_for("digits", pipe)
+    check_images(pipe, data.train.images)
+    assert data.train.images.shape == (1500, *shape)
+    assert (data.name, data.profile) == ("digits", "digits")
+
+
+@pytest.mark.parametrize("data", ["digits", "waves"])
+def test_what_a_refusal_of_images_says_can_be_done(waves, tmp_path, data):
+    """Data at hand are as they are: the remedy is to load them so, and that is possible."""
+    pipe, source = load_pipeline("cifar10"), data
+    if data == "waves":
+        source = tmp_path / "waves"
+        write_images(source, waves.train, class_names=waves.class_names)
+    found = load_data(source)
+    while found.train.images.shape[1:] != (3, 32, 32):
+        with pytest.raises(ValueError, match=r"Load them with load_data\(…, \w+=\d+\)") as refused:
+            check_images(pipe, found.train.images)
+        name, value = re.search(r"(\w+)=(\d+)", str(refused.value)).groups()
+        options = {"image_size": found.train.images.shape[-1], "channels": found.train.images.shape[1]}
+        assert options[name] != int(value)
+        found = load_data(source, **options | {name: int(value)})
+    check_images(pipe, found.train.images)
 
 
 def test_the_scale_is_the_pipelines_whatever_the_data_are_called(waves, tiny, tmp_path):

@@ -6,7 +6,6 @@ writes such folders) and any `datasets.Dataset`.
 
 from __future__ import annotations
 
-import copy
 import functools
 from dataclasses import replace
 from numbers import Integral, Real
@@ -17,10 +16,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.arguments import did_you_mean, number, whole
 from mgd_helpers.data.catalog import PROFILES, Profile
 from mgd_helpers.data.class_names import as_named
 from mgd_helpers.data.folders import read_folder
+from mgd_helpers.data.free_memory import check_memory
 from mgd_helpers.data.hub import read_named
 from mgd_helpers.data.hugging_face import read_hugging_face
 from mgd_helpers.data.image_sets import Dataset, ImageSet, first_rows
@@ -58,9 +59,9 @@ def load_data(
     their EXIF entry says, and transparent ones laid on white, but those of named sets are as published. `found` of the
     data says what was read, and what was not.
 
-    `image_size` resizes (shorter side, then center crop); named sets come at the size of their pipeline by default.
-    `channels` makes images gray (1) or colored (3); by default they are colored if any of them is, and those of a
-    named set are what they are.
+    `image_size` resizes (shorter side, then center crop; images of 28 pixels that are read at 32 get a black border of
+    two in place of that). Named sets come at the size of their pipeline by default. `channels` makes images gray (1) or
+    colored (3); by default they are colored if any of them is, and those of a named set are what they are.
 
     `per_class` reads the first so many images of each class, in the set's own order and in both splits, and no others:
     of a large set only these are decoded, and need memory. A class that has fewer comes whole. Whether a named set is
@@ -161,32 +162,29 @@ def read_generated(folder: str | Path, data: Dataset, *, image_size: int | None 
 
 
 def _load_named(profile: Profile, image_size: int | None, channels: int | None, per_class: int | None) -> Dataset:
-    if channels not in (None, profile.channels):
-        raise ValueError(
-            f"channels must be {profile.channels} for {profile.name!r}, or None; got {channels}. Only folders and a "
-            "datasets.Dataset are converted."
-        )
+    image_size, channels = image_size or profile.image_size, channels or profile.channels
     if profile.name != "digits":
-        return read_named(profile, image_size or profile.image_size, per_class)
-    if image_size not in (None, 32):
-        raise ValueError(f"image_size must be 32 for 'digits' (the shipped pipeline's size); got {image_size}.")
-    data = copy.deepcopy(_digits())  # so that no caller can change what the next one gets
-    train, test = (part.take(first_rows(part.labels.tolist(), per_class)) for part in (data.train, data.test))
-    return replace(data, train=train, test=test)
+        return read_named(profile, image_size, channels, per_class)
+    few = [part.take(first_rows(part.labels.tolist(), per_class)) for part in _scans()]
+    check_memory(sum(map(len, few)), (image_size, image_size, channels), profile.name)
+    train, test = (ImageSet(_resized(part.images, image_size).repeat(1, channels, 1, 1), part.labels) for part in few)
+    return Dataset(profile.name, train, test, profile.class_names, profile=profile.name)
+
+
+def _resized(scans: Float[Tensor, "n c h w"], image_size: int) -> Float[Tensor, "n c s s"]:
+    return F.interpolate(scans, size=image_size, mode="bicubic").clamp(-1, 1)
 
 
 @functools.cache
-def _digits() -> Dataset:
+def _scans() -> tuple[ImageSet, ImageSet]:
+    """The digits as they were scanned, 8x8, for training and for testing."""
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
-    profile, (scans, digits) = PROFILES["digits"], load_digits(return_X_y=True)
+    scans, digits = load_digits(return_X_y=True)
     images = torch.from_numpy(scans).float().view(-1, 1, 8, 8) / 8 - 1  # ink 0..16 to [-1, 1]
-    images = F.interpolate(images, size=32, mode="bicubic").clamp(-1, 1)
     train, test = train_test_split(  # the same split for everybody
-        np.arange(len(digits)), test_size=profile.sizes[1], stratify=digits, random_state=0
+        np.arange(len(digits)), test_size=PROFILES["digits"].sizes[1], stratify=digits, random_state=0
     )
     whole = ImageSet(images, torch.from_numpy(digits).long())
-    return Dataset(
-        "digits", whole.take(np.sort(train)), whole.take(np.sort(test)), profile.class_names, profile="digits"
-    )
+    return whole.take(np.sort(train)), whole.take(np.sort(test))

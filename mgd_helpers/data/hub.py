@@ -17,11 +17,11 @@ from mgd_helpers.data.loudness import quiet_datasets
 JPEG_COPY = "The images are a JPEG copy, not the original bytes: figures do not compare with published ones."
 
 
-def read_named(profile: Profile, image_size: int, per_class: int | None = None) -> Dataset:
+def read_named(profile: Profile, image_size: int, channels: int, per_class: int | None = None) -> Dataset:
     """Read a set of the catalogue, from the local mirror or from the hub, and check that it is what its name says."""
     most = math.inf if per_class is None else per_class * len(profile.class_names)
     count = int(sum(min(size, most) for size in profile.sizes))
-    check_memory(count, (image_size, image_size, profile.channels), profile.name)
+    check_memory(count, (image_size, image_size, channels), profile.name)
     with quiet_datasets() as datasets:
         local = profile.local()
         try:
@@ -32,7 +32,7 @@ def read_named(profile: Profile, image_size: int, per_class: int | None = None) 
             raise FileNotFoundError(_missing(profile, local, error)) from error
     _check_contents(found, profile, str(local or profile.hub_id))
     parts = [found[split] for split in profile.splits]
-    how: Any = {"image_size": image_size, "channels": profile.channels, "as_stored": True}
+    how: Any = {"image_size": image_size, "channels": channels, "as_stored": True}
     train, test = (read_part(part, profile.columns, profile.name, per_class, how) for part in parts)
     copied = profile.lossless and _encoded(parts[0], profile.columns[0])[:2] == b"\xff\xd8"
     note = " ".join(filter(None, [profile.note, JPEG_COPY if copied else ""]))

@@ -18,6 +18,7 @@ from mgd_helpers import arguments
 from mgd_helpers.arguments import did_you_mean
 from mgd_helpers.data.catalog import PIPELINE_REVISIONS, PROFILES
 from mgd_helpers.data.files import bytes_of
+from mgd_helpers.encoding.facts import fetch_facts
 from mgd_helpers.progress import bar_options, is_a_log, is_quiet
 
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
@@ -101,6 +102,8 @@ def load_pipeline(
             revision=revision,
         )
         pipe = _in_dtype(load, dtype or torch.float32)
+        if not local:
+            fetch_facts(str(name))
     except (OSError, ValueError, RuntimeError, AttributeError, SafetensorError) as error:
         if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
             raise  # a download that does not fit

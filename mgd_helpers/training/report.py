@@ -94,7 +94,6 @@ def write_report(data: Dataset, done: Trained, *, crew: Crew, told: str, more: b
         folder,
         image_size=metrics["image"][1],
         channels=metrics["image"][0],
-        padding=0,
         trained_on=metrics["trained_on"],
         reconstruction_error=metrics["reconstruction_mse"]["held_out"],
         **asked,

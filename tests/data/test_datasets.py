@@ -3,11 +3,13 @@ import hashlib
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from sklearn.datasets import load_digits
 
 from mgd_helpers.data.datasets import load_data
 from mgd_helpers.data.folders import IMAGE_SUFFIXES
+from mgd_helpers.data.image_sets import first_rows
 from mgd_helpers.data.saving import write_images
 
 
@@ -114,8 +116,7 @@ def test_channels_makes_a_mixed_folder_gray_or_colored(tmp_path, channels):
 @pytest.mark.parametrize(
     ("source", "channels", "message"),
     [
-        ("digits", 3, "channels must be 1 for 'digits', or None; got 3"),
-        ("cifar10", 1, "channels must be 3 for 'cifar10', or None; got 1"),
+        ("digits", 2, r"channels must be 1 \(gray\), 3 \(color\) or None .*; got 2"),
         (".", 2, r"channels must be 1 \(gray\), 3 \(color\) or None .*; got 2"),
     ],
 )
@@ -146,9 +147,17 @@ def test_unknown_sources_are_refused():
         load_data("digit")
 
 
-def test_digits_of_another_size_are_refused():
-    with pytest.raises(ValueError, match=r"image_size must be 32 for 'digits' .*; got 28"):
-        load_data("digits", image_size=28)
+@pytest.mark.parametrize(("image_size", "channels"), [(8, 1), (32, 3), (64, None)])
+def test_digits_come_at_other_sizes_and_in_color(image_size, channels):
+    usual, data = load_data("digits"), load_data("digits", image_size=image_size, channels=channels, per_class=3)
+    assert data.train.images.shape == (30, channels or 1, image_size, image_size)
+    assert torch.equal(data.train.images, data.train.images[:, :1].expand_as(data.train.images))
+    rows = first_rows(usual.train.labels.tolist(), 3)
+    assert torch.equal(data.train.labels, usual.train.labels[rows])
+    if image_size == 32:
+        assert torch.equal(data.train.images[:, :1], usual.train.images[rows])
+    small = F.interpolate(data.train.images[:, :1], 8, mode="area")
+    assert (small - F.interpolate(usual.train.images[rows], 8, mode="area")).abs().mean() < 0.05
 
 
 def test_folders_without_images_are_refused(tmp_path):

@@ -239,6 +239,14 @@ def test_there_is_a_layout_for_every_set_that_is_not_bundled():
     assert set(LAYOUTS) == set(PROFILES) - {"digits"}
 
 
+@pytest.mark.parametrize(("name", "channels"), [("fashion_mnist", 3), ("cifar10", 1)])
+def test_named_sets_become_gray_or_colored_on_request(mirror, name, channels):
+    mirror(name)
+    found, usual = load_data(name, channels=channels), load_data(name)
+    assert found.train.images.shape == (20, channels, 32, 32)
+    torch.testing.assert_close(found.train.images.mean(1), usual.train.images.mean(1), atol=1 / 127, rtol=0)
+
+
 @pytest.mark.parametrize(("name", "side"), [("fashion_mnist", 32), ("tiny_imagenet", 64), ("imagenette", 256)])
 def test_named_sets_come_at_the_size_of_their_pipeline(mirror, name, side):
     mirror(name)

@@ -39,7 +39,6 @@ def test_its_facts_are_those_it_was_trained_and_sampled_with(trained):
     assert facts == {
         "image_size": 16,
         "channels": 1,
-        "padding": 0,
         "guidance_scale": 1.25,
         "steps": 2,
         "trained_on": "12 images of waves",
