@@ -4,10 +4,10 @@ import mgd_helpers as mgd
 mgd.distill("digits", images_per_class=10, out="distilled/digits", seed=0)
 
 The folders, in the order of the book and of imports: data, encoding, clustering, tangent, guidance, students,
-evaluation, baselines, training; beside them lab, for notebooks. On top of them sampling.py (many images under a
-guidance), distillation.py (the whole method, read it first) with runs.py, making.py and manifest.py, worth.py (what a
-set is worth), choosing.py (a guidance by trying), describing.py (what a folder holds), latents_file.py, and cli.py.
-Below them the ground: arguments, commands, linalg, seeding, threads, progress, provenance.
+evaluation, baselines, training; beside them lab, for notebooks. On top of them distillation.py (the whole method, read
+it first) with runs.py, making.py and manifest.py, worth.py (what a set is worth), choosing.py (a guidance by trying),
+describing.py (what a folder holds), latents_file.py, and cli.py. Below them the ground: arguments, commands, linalg,
+seeding, threads, progress, provenance.
 """
 
 import os
@@ -30,12 +30,12 @@ from mgd_helpers.guidance import (
     ReleasedPull,
     TransportPull,
     chain,
+    sample,
     steer,
     window,
 )
 from mgd_helpers.lab import setup
 from mgd_helpers.preview import preview
-from mgd_helpers.sampling import sample
 from mgd_helpers.students import Recipe
 from mgd_helpers.tangent import TangentSpace, local_tangent
 from mgd_helpers.training import train

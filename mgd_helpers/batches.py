@@ -13,9 +13,9 @@ from mgd_helpers._shapes import Int, Tensor
 from mgd_helpers.clustering.targets import Targets
 from mgd_helpers.encoding.kinds import CLASSES, TEXT
 from mgd_helpers.evaluation.chosen_rows import nearest_each
+from mgd_helpers.guidance.sampling import sample
 from mgd_helpers.methods import DIFFUSION
 from mgd_helpers.runs import Batch, Run
-from mgd_helpers.sampling import sample
 
 
 def sample_batch(run: Run, batch: Batch, clouds: dict[int, torch.Tensor], targets: dict[int, Targets]) -> torch.Tensor:

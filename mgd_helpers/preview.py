@@ -24,6 +24,7 @@ from mgd_helpers.data.files import check_folder, write
 from mgd_helpers.data.image_sets import first_rows
 from mgd_helpers.data.images import png
 from mgd_helpers.distillation import distill
+from mgd_helpers.encoding.latents import decibels
 from mgd_helpers.guidance.options import OPTIONS
 from mgd_helpers.making import cluster_classes, encode_classes, sample_batch
 from mgd_helpers.methods import DIFFUSION
@@ -162,7 +163,8 @@ def preview(data: Any, **arguments: Any) -> Preview:
     plan = run.plan(run.files)
     steps = run.settings["steps"] if run.method == DIFFUSION else 0
     seconds, gibibytes, samples = _probe(run) if steps else (math.nan, math.nan, None)
-    psnr, known_psnr = map(_decibels, autoencoder_error(run.pipe, run.data, seed=run.settings["seed"]))
+    errors = autoencoder_error(run.pipe, run.data, seed=run.settings["seed"])
+    psnr, known_psnr = (math.nan if error is None else decibels(error) for error in errors)
     return Preview(
         name=run.data.name,
         shape=tuple(train.images.shape[1:]),
@@ -221,11 +223,6 @@ def _probe(run: Run) -> tuple[float, float, torch.Tensor | None]:
         unguided = [replace(batch, wanted=[]) for batch in one.plan(one.files)]
         samples = torch.cat([sample_batch(one, batch, {}, {}) for batch in unguided])
     return seconds, _peak(run), samples
-
-
-def _decibels(error: float | None) -> float:
-    """A mean square error on pixels from -1 to 1 as a peak signal-to-noise ratio; NaN where there is none."""
-    return math.nan if error is None else 10 * math.log10(4 / max(error, 1e-12))
 
 
 def _peak(run: Run) -> float:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import math
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 from mgd_helpers.appraising import Parts, autoencoder_error, copies_of, parts_of, scores
 from mgd_helpers.data.files import write
 from mgd_helpers.data.image_sets import Dataset
+from mgd_helpers.encoding.latents import decibels
 from mgd_helpers.methods import DIFFUSION
 
 REPORT = "report.json"
@@ -104,7 +104,7 @@ class Worth:
     def _error(self) -> str:
         if self.error is None:
             return "not measured"
-        said = f"{self.error:.2g} mean square, {10 * math.log10(4 / max(self.error, 1e-12)):.1f} dB"
+        said = f"{self.error:.2g} mean square, {decibels(self.error):.1f} dB"
         if self.known_error:
             return f"{said}; {self.error / self.known_error:.1f} times what it was trained to"
         return f"{said}; what it was trained to is not known"

@@ -10,8 +10,8 @@ from mgd_helpers import arguments
 from mgd_helpers.encoding.latents import decode, encode
 from mgd_helpers.encoding.pipelines import modules
 from mgd_helpers.guidance.pulls import ModePull
+from mgd_helpers.guidance.sampling import sample
 from mgd_helpers.lab.session import Lab
-from mgd_helpers.sampling import sample
 
 HALF = [torch.float16, torch.bfloat16]
 

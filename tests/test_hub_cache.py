@@ -12,7 +12,7 @@ import torch
 from mgd_helpers.data.catalog import PIPELINE_REVISIONS, PROFILES
 from mgd_helpers.data.datasets import load_data
 from mgd_helpers.encoding.pipelines import load_pipeline
-from mgd_helpers.sampling import sample
+from mgd_helpers.guidance.sampling import sample
 
 datasets = pytest.importorskip("datasets")
 pytestmark = pytest.mark.slow

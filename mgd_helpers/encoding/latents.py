@@ -5,6 +5,7 @@ z = (E(x) - shift) * scale: the posterior *mean* of the VAE, so that one image a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
@@ -52,6 +53,15 @@ def _encoded(vae: Any, images: Tensor, batch_size: int) -> Tensor:
 
     with for_encoding(vae, images[:batch_size]):
         return _finite("latents", vae, _in_blocks(of_block, len(images), batch_size, "encode"))
+
+
+def decibels(error: float) -> float:
+    """The peak signal-to-noise ratio of a mean square error on images from -1 to 1.
+
+    >>> decibels(0.04)
+    20.0
+    """
+    return 10 * math.log10(4 / max(error, 1e-12))
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Chapters 6 and 7. Pulls on denoised latents, of single images and of whole sets, and `steer`, which applies them."""
+"""Chapters 6 and 7. Pulls on denoised latents, of single images and of whole sets; `steer` and `sample` apply them."""
 
 from mgd_helpers.guidance.chains import chain
 from mgd_helpers.guidance.factories import GUIDANCES
@@ -6,6 +6,7 @@ from mgd_helpers.guidance.matching import MatchPull
 from mgd_helpers.guidance.noise import NoiseLevel, noise_level, noise_levels
 from mgd_helpers.guidance.pulls import Guidance, ManifoldPull, ModePull
 from mgd_helpers.guidance.released import ReleasedPull
+from mgd_helpers.guidance.sampling import sample
 from mgd_helpers.guidance.steering import steer
 from mgd_helpers.guidance.transport import TransportPull
 from mgd_helpers.guidance.windows import window
@@ -22,6 +23,7 @@ __all__ = [
     "chain",
     "noise_level",
     "noise_levels",
+    "sample",
     "steer",
     "window",
 ]

@@ -6,45 +6,22 @@ nearest neighbour among ten images per class, and a network that was trained on 
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 
-from mgd_helpers import seeding
-from mgd_helpers._shapes import Float, Int, Tensor
+from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.baselines.real_images import random_real, round_trip
 from mgd_helpers.data.image_sets import Dataset, ImageSet
-from mgd_helpers.encoding.batching import latents_decoded
+from mgd_helpers.encoding.latents import decibels
 from mgd_helpers.evaluation.tables import nearest_neighbor_accuracy
 from mgd_helpers.linalg import nearest
-from mgd_helpers.progress import progress
 from mgd_helpers.students.recipes import Recipe
 from mgd_helpers.students.training import accuracy, train_student
-from mgd_helpers.threads import for_sampling
 
 PER_CLASS = 10  # images of a class in the sets that are compared
-
-
-@torch.no_grad()
-def unguided(
-    pipe: Any, labels: Int[Tensor, " n"], *, seed: int, steps: int, guidance_scale: float, batch_size: int = 100
-) -> ImageSet:
-    """One image for each label, without guidance towards targets, each with the generator of its class and number."""
-    generators, counts = [], dict.fromkeys(labels.tolist(), 0)
-    for label in labels.tolist():
-        generators.append(seeding.generator(seed, label, counts[label]))
-        counts[label] += 1
-    made = []
-    for first in progress(range(0, len(labels), batch_size), "sample", unit="call"):
-        rows = slice(first, first + batch_size)
-        with for_sampling(pipe, 2 * len(labels[rows])), latents_decoded(pipe, skip=False) as images:
-            options = {"num_inference_steps": steps, "guidance_scale": guidance_scale, "output_type": "pt"}
-            pipe(class_labels=labels[rows].tolist(), generator=generators[rows], **options)
-        made += images
-    return ImageSet(torch.cat(made).clamp(-1, 1), labels)
 
 
 def figures(
@@ -71,7 +48,7 @@ def figures(
     error = (passed.images - test.images).square().mean().item()
     return {
         "reconstruction_mse": {"train": (passed_train.images - part.images).square().mean().item(), "held_out": error},
-        "reconstruction_psnr": 10 * math.log10(4 / max(error, 1e-12)),  # images span 2
+        "reconstruction_psnr": decibels(error),
         "nearest_neighbor_accuracy": scores
         | {f"{name}_mean": statistics.mean(each) for name, each in scores.items()}
         | {"all_real_training": nearest_neighbor_accuracy(train, test)},

@@ -11,15 +11,16 @@ import torch
 
 from mgd_helpers.baselines.real_images import round_trip
 from mgd_helpers.data.files import write
-from mgd_helpers.data.image_sets import Dataset, first_rows
+from mgd_helpers.data.image_sets import Dataset, ImageSet, first_rows
 from mgd_helpers.data.images import png
 from mgd_helpers.encoding.facts import write_facts
 from mgd_helpers.encoding.pipelines import load_pipeline, weights_hash
+from mgd_helpers.guidance.sampling import sample
 from mgd_helpers.provenance import hardware, package_versions
 from mgd_helpers.students.recipes import Recipe
 from mgd_helpers.training.card import COLUMNS, card, contact_sheet, verdict
 from mgd_helpers.training.crew import Crew
-from mgd_helpers.training.quality import PER_CLASS, figures, unguided
+from mgd_helpers.training.quality import PER_CLASS, figures
 from mgd_helpers.training.settings import Settings
 
 SEEDS, MANY = 3, 100  # sets that are sampled; of more classes than that one is enough
@@ -63,7 +64,7 @@ def write_report(data: Dataset, done: Trained, *, crew: Crew, told: str, more: b
     labels = torch.arange(n_classes).repeat_interleave(PER_CLASS)
     asked: dict[str, Any] = {"steps": settings.sampling_steps, "guidance_scale": settings.guidance_scale}
     seeds = range(SEEDS if n_classes <= MANY else 1)
-    sampled = [unguided(pipe, labels, seed=seed, **asked) for seed in seeds]
+    sampled = [ImageSet(sample(pipe, labels, seed=seed, batch_size=100, **asked), labels) for seed in seeds]
     # the judge is trained in proportion, so that a quick try stays quick
     recipe = Recipe(steps=min(500, max(1, settings.dit_steps // 4)), batch_size=64)
     metrics = figures(pipe.vae, data, sampled, recipe=recipe, device=crew.device)

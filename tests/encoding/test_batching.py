@@ -7,7 +7,7 @@ import torch
 
 from mgd_helpers.encoding import batching
 from mgd_helpers.encoding.memory import BatchSize
-from mgd_helpers.sampling import sample
+from mgd_helpers.guidance.sampling import sample
 from mgd_helpers.seeding import generators
 
 

@@ -15,8 +15,8 @@ from mgd_helpers.encoding import pipelines
 from mgd_helpers.encoding.latents import decode, encode
 from mgd_helpers.encoding.pipelines import PRETRAINED, load_pipeline, modules, weights_hash
 from mgd_helpers.evaluation.tables import nearest_neighbor_accuracy
+from mgd_helpers.guidance.sampling import sample
 from mgd_helpers.guidance.toys import tiny_pipeline
-from mgd_helpers.sampling import sample
 from mgd_helpers.seeding import generators
 
 SHIPPED = PRETRAINED / "digits"

@@ -17,9 +17,9 @@ import torch
 from torch._subclasses.fake_tensor import unset_fake_temporarily
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from mgd_helpers import sampling, seeding
+from mgd_helpers import seeding
 from mgd_helpers.clustering.targets import Targets
-from mgd_helpers.guidance import factories, noise, tangent_at
+from mgd_helpers.guidance import factories, noise, sampling, tangent_at
 from mgd_helpers.guidance.chains import chain
 from mgd_helpers.guidance.matching import MatchPull
 from mgd_helpers.guidance.per_class import PerClass

@@ -7,14 +7,14 @@ import pytest
 import tiny as kinds
 import torch
 
-from mgd_helpers import sampling
 from mgd_helpers.encoding import batching, memory
 from mgd_helpers.encoding.latents import encode
+from mgd_helpers.guidance import sampling
 from mgd_helpers.guidance.pulls import ManifoldPull, ModePull
+from mgd_helpers.guidance.sampling import sample
 from mgd_helpers.guidance.steering import steer
 from mgd_helpers.guidance.toys import tiny_pipeline
 from mgd_helpers.guidance.windows import window
-from mgd_helpers.sampling import sample
 from mgd_helpers.seeding import generators
 
 LATENT, STEPS = (4, 8, 8), 4
@@ -300,12 +300,10 @@ def test_there_is_one_place_that_calls_a_pipeline():
     """Every other loop over images would have its own generators, batches and faults.
 
     Two look at the steps of a bare pipeline: the check that a reader's own loop equals it, and the film of one image.
-    Lab 12 shows what `sample` does around a pipeline, and that it gives the same. A pipeline that was just trained is
-    measured in a room below `sample`, with the same generators.
+    Lab 12 shows what `sample` does around a pipeline, and that it gives the same.
     """
     root = Path(batching.__file__).parents[2]
     of_steps = ["mgd_helpers/lab/checks/encode_loop.py", "tools/animations/noise.py", "notebooks/12_photographs.ipynb"]
-    of_rooms = ["mgd_helpers/training/quality.py"]
     found = [
         (file.relative_to(root), line)
         for folder in ("mgd_helpers", "studies", "tools", "benchmarks", "notebooks", "book")
@@ -314,7 +312,7 @@ def test_there_is_one_place_that_calls_a_pipeline():
         for line in file.read_text().splitlines()
         if "num_inference_steps=" in line or '"num_inference_steps":' in line
     ]
-    assert [str(file) for file, _ in found] == [of_steps[0], "mgd_helpers/sampling.py", *of_rooms, *of_steps[1:]]
+    assert [str(file) for file, _ in found] == ["mgd_helpers/guidance/sampling.py", *of_steps]
 
 
 def test_encoding_what_was_sampled_leads_back(digits):
