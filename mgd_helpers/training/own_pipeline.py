@@ -27,14 +27,12 @@ from mgd_helpers.progress import tell
 from mgd_helpers.training.architectures import make_scheduler
 from mgd_helpers.training.crew import Crew, crew_for
 from mgd_helpers.training.material import read_material
-from mgd_helpers.training.planning import plan
+from mgd_helpers.training.planning import MOST, plan
 from mgd_helpers.training.record import described, record, recorded
 from mgd_helpers.training.report import Trained, write_report
 from mgd_helpers.training.resumable import log
 from mgd_helpers.training.settings import Settings, fit_to_side, settings_for
 from mgd_helpers.training.stages import check_side, train_dit, train_vae
-
-MOST = 3  # times the usual steps, at most, where the minutes are given
 
 
 def train(

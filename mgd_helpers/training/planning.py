@@ -1,6 +1,6 @@
 """How many steps fit into the minutes given: a few steps of either network are timed, and the time is shared out.
 
-steps of a network = its share of the seconds / seconds of a step, at most as many as are worth while
+steps of a network = its share of the seconds / seconds of a step, at most as many as are usual; then more of the rest
 """
 
 from __future__ import annotations
@@ -22,19 +22,23 @@ from mgd_helpers.training.stages import LossOf, dit_loss_of, dit_work, seeded, v
 VAE_SHARE = 0.4, 0.6  # of the seconds of training: the usual, and the most where it would have too few steps
 FIGURES = (0.2, 90.0)  # kept for reading, saving and the figures: a share of all seconds, and no more than so many
 ENOUGH = (400, 1500)  # steps of either network below which a smaller one comes further
+MOST = 3  # times the usual steps: more have no use
 UNTIMED, TIMED = 3, 8  # steps of the probe: the first ones fetch memory
 
 
 def plan(data: Dataset, minutes: float, *, settings: Settings, crew: Crew, smaller: bool) -> Settings:
     """`settings` with the steps of both networks that fit into `minutes` on this device, at most those they have.
 
-    With `smaller`, smaller networks take the place of those that would have too few steps. Takes a few seconds.
+    With `smaller`, these are `MOST` times the usual ones, and smaller networks take the place of those that would have
+    too few steps. Takes a few seconds.
     """
     total = 60 * minutes
     seconds = total - min(FIGURES[0] * total, FIGURES[1])
     for one in (settings, small_settings(settings)) if smaller else (settings,):
         speed = seconds_per_step(data, one, crew=crew)
-        steps = share_out(seconds, speed, most=(one.vae_steps, one.dit_steps))
+        most = one.vae_steps, one.dit_steps
+        usual = (most[0] // MOST, most[1] // MOST) if smaller else most
+        steps = share_out(seconds, speed, usual=usual, most=most)
         if steps[0] >= min(ENOUGH[0], one.vae_steps) and steps[1] >= min(ENOUGH[1], one.dit_steps):
             break
     # An average over more steps than there are would keep the weights of the start
@@ -42,21 +46,29 @@ def plan(data: Dataset, minutes: float, *, settings: Settings, crew: Crew, small
     return replace(one, vae_steps=steps[0], dit_steps=steps[1], ema_decay=decay)
 
 
-def share_out(seconds: float, speed: tuple[float, float], *, most: tuple[int, int]) -> tuple[int, int]:
+def share_out(
+    seconds: float, speed: tuple[float, float], *, usual: tuple[int, int], most: tuple[int, int]
+) -> tuple[int, int]:
     """Steps of autoencoder and denoiser in so many seconds, from the seconds of one step of each; one at the least.
 
     The autoencoder has two fifths of the time, and up to three where it would otherwise have too few steps. Time that
-    one of them has no use for goes to the other.
+    one of them has no use for goes to the other: at first for up to the `usual` steps, then for up to the `most`.
 
-    >>> share_out(200.0, (0.1, 0.2), most=(1000, 1000)), share_out(200.0, (0.1, 0.2), most=(500, 1000))
-    ((800, 600), (500, 750))
+    >>> share_out(200.0, (0.1, 0.2), usual=(1000, 1000), most=(1000, 1000))
+    (800, 600)
+    >>> share_out(200.0, (0.1, 0.2), usual=(500, 500), most=(1000, 1000))  # of 50 seconds that are left, 20 and 30
+    (700, 650)
     """
-    most_vae, most_dit = (count * one for count, one in zip(most, speed, strict=True))  # seconds
-    usual, more = (share * seconds for share in VAE_SHARE)
-    vae = min(most_vae, max(usual, min(more, ENOUGH[0] * speed[0])))
-    dit = min(most_dit, seconds - vae)
-    vae = min(most_vae, seconds - dit)
-    return max(1, int(vae / speed[0] + 1e-6)), max(1, int(dit / speed[1] + 1e-6))
+    vae_steps = dit_steps = 0
+    for most_vae, most_dit in (usual, most):
+        left = seconds - vae_steps * speed[0] - dit_steps * speed[1]
+        room_vae, room_dit = (most_vae - vae_steps) * speed[0], (most_dit - dit_steps) * speed[1]  # seconds
+        share, more = (share * left for share in VAE_SHARE)
+        vae = min(room_vae, max(share, min(more, (ENOUGH[0] - vae_steps) * speed[0])))
+        dit = min(room_dit, left - vae)
+        vae = min(room_vae, left - dit)
+        vae_steps, dit_steps = vae_steps + int(vae / speed[0] + 1e-6), dit_steps + int(dit / speed[1] + 1e-6)
+    return max(1, vae_steps), max(1, dit_steps)
 
 
 def seconds_per_step(data: Dataset, settings: Settings, *, crew: Crew) -> tuple[float, float]:

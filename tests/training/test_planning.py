@@ -12,7 +12,7 @@ from mgd_helpers.training.settings import SETTINGS, small_settings
 @pytest.mark.parametrize("speed", [(0.1, 0.2), (0.3, 0.01)])
 @pytest.mark.parametrize("most", [(100, 500), (900, 100), (10_000, 10_000)])
 def test_the_seconds_are_kept_to_and_used_up(seconds, speed, most):
-    steps = share_out(seconds, speed, most=most)
+    steps = share_out(seconds, speed, usual=most, most=most)
     assert all(1 <= got <= limit for got, limit in zip(steps, most, strict=True))
     used = sum(got * one for got, one in zip(steps, speed, strict=True))
     assert used <= seconds + 1e-6 or 1 in steps
@@ -20,6 +20,22 @@ def test_the_seconds_are_kept_to_and_used_up(seconds, speed, most):
     if steps[0] < most[0] and steps[1] < most[1] and min(steps) > 1:
         share = steps[0] * speed[0] / seconds
         assert 0.4 - speed[0] / seconds <= share + 1e-9 <= 0.6 + 1e-6 and (steps[0] <= 400 or share <= 0.4 + 1e-6)
+
+
+@pytest.mark.parametrize("seconds", [10.0, 100.0, 1000.0, 10_000.0])
+@pytest.mark.parametrize("speed", [(0.1, 0.2), (0.3, 0.05)])
+def test_both_have_their_usual_steps_before_either_has_more(seconds, speed):
+    usual, most = (900, 8000), (2700, 24_000)
+    steps = share_out(seconds, speed, usual=usual, most=most)
+    first = share_out(seconds, speed, usual=usual, most=usual)
+    assert all(1 <= got <= limit for got, limit in zip(steps, most, strict=True))
+    if first != usual:
+        assert steps[0] <= usual[0] + 2 and steps[1] <= usual[1] + 2  # what is left is less than a step of each
+    else:
+        spent = usual[0] * speed[0] + usual[1] * speed[1]
+        assert (steps[0] - usual[0]) * speed[0] <= 0.4 * (seconds - spent) + speed[0] or steps[1] == most[1]
+    used = steps[0] * speed[0] + steps[1] * speed[1]
+    assert seconds - sum(speed) <= used <= seconds + 1e-6 or steps == most
 
 
 def planned(monkeypatch, data, minutes, seconds, *, smaller=True, small=0.25):
