@@ -157,7 +157,7 @@ def test_digits_come_at_other_sizes_and_in_color(image_size, channels):
     if image_size == 32:
         assert torch.equal(data.train.images[:, :1], usual.train.images[rows])
     small = F.interpolate(data.train.images[:, :1], 8, mode="area")
-    assert (small - F.interpolate(usual.train.images[rows], 8, mode="area")).abs().mean() < 0.05
+    assert (small - F.interpolate(usual.train.images[rows], 8, mode="area")).abs().mean() < 0.1
 
 
 def test_folders_without_images_are_refused(tmp_path):

@@ -55,7 +55,7 @@ def test_they_are_asked_for_at_the_commit_of_the_weights_and_may_be_absent(monke
     assert asked == [((name, FACTS), {"revision": PIPELINE_REVISIONS.get(name)})] * 3
 
 
-@pytest.mark.parametrize("place", ["", "nowhere", "no/where", "a//b", "../b", "/a b/c", "x" * 300])
+@pytest.mark.parametrize("place", ["", "nowhere", "no/where", "a//b", "../b", "/a b/c", "x" * 200])
 def test_a_pipeline_from_elsewhere_has_none(tiny, place):
     tiny.register_to_config(_name_or_path=place)
     assert facts_of(tiny) == {}
