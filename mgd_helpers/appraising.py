@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from mgd_helpers import seeding
 from mgd_helpers._shapes import Float, Int, Tensor
 from mgd_helpers.data.datasets import load_data
-from mgd_helpers.data.image_sets import Dataset, ImageSet, first_rows
+from mgd_helpers.data.image_sets import Dataset, ImageSet, at, first_rows
 from mgd_helpers.data.splits import SHARE, split_rows
 from mgd_helpers.encoding.compatibility import check_images
 from mgd_helpers.encoding.facts import facts_of
@@ -48,10 +48,10 @@ class Parts:
 
 def parts_of(folder: Path, data: Dataset, images: list[dict], *, seed: int = 0) -> Parts:
     """Read the set in a folder, whose manifest lists `images`, and draw the real images that it is compared with."""
-    train, channels, classes = data.train, data.train.images.shape[1], len(data.class_names)
+    train, channels, classes = data.train, data.train.shape[1], len(data.class_names)
     at_most = max(1, (JUDGES + REAL) // classes)
     generated = load_data(folder, channels=channels, per_class=at_most).train
-    side = min(SIDE, *train.images.shape[2:], *generated.images.shape[2:])
+    side = min(SIDE, *train.shape[2:], *generated.shape[2:])
     pool, judged_by, rows = torch.arange(len(train)), data.test, torch.arange(len(data.test))
     said = "test images"
     if len(data.test) == 0:
@@ -60,13 +60,13 @@ def parts_of(folder: Path, data: Dataset, images: list[dict], *, seed: int = 0) 
     rows = rows[_drawn(judged_by.labels.cpu()[rows], max(1, JUDGES // classes), seed)]
     counts = generated.labels.bincount(minlength=classes)
     pool = pool[_drawn(train.labels.cpu()[pool], max(int(counts.max()), REAL // classes), seed)]
-    real = ImageSet(small(train.images, pool, side), train.labels.cpu()[pool])
+    real = ImageSet(small(train, pool, side), train.labels.cpu()[pool])
     return Parts(
-        generated=ImageSet(small(generated.images, torch.arange(len(generated)), side), generated.labels),
+        generated=ImageSet(small(generated, torch.arange(len(generated)), side), generated.labels),
         real=real,
-        judges=ImageSet(small(judged_by.images, rows, side), judged_by.labels.cpu()[rows]),
+        judges=ImageSet(small(judged_by, rows, side), judged_by.labels.cpu()[rows]),
         targets=_targets(images, generated, real, pool, data),
-        said=f"{len(rows)} {said}" + ("" if side == train.images.shape[-1] else f", {side} pixels a side"),
+        said=f"{len(rows)} {said}" + ("" if side == train.shape[-1] else f", {side} pixels a side"),
     )
 
 
@@ -111,22 +111,22 @@ def autoencoder_error(pipe: Any, data: Dataset, *, seed: int = 0) -> tuple[float
     if vae is None:
         return None, None
     try:
-        check_images(pipe, train.images)
+        check_images(pipe, train)
     except ValueError:
         return None, None
-    count = max(4, min(256, PIXELS // train.images[0, 0].numel()))
+    count = max(4, min(256, PIXELS // train.shape[2:].numel()))
     rows = torch.randperm(len(train), generator=seeding.generator(seed))[:count]
-    images = train.images[rows].float()
+    images = train.at(rows).float()
     error = (decode(vae, encode(vae, images)) - images).square().mean().item()
     known = facts_of(pipe).get("reconstruction_error")
     return error, known if isinstance(known, int | float) else None
 
 
-def small(images: Tensor, rows: Int[Tensor, " k"], side: int) -> Float[Tensor, "k c s s"]:
+def small(images: Tensor | ImageSet, rows: Int[Tensor, " k"], side: int) -> Float[Tensor, "k c s s"]:
     """These images at `side` pixels a side, in float32 on the CPU; a few at a time, since they may be large."""
     parts = []
     for some in rows.split(200):
-        block = images[some.to(images.device)].detach().float().cpu()
+        block = at(images, some.to(images.device)).detach().float().cpu()
         parts.append(block if block.shape[2:] == (side, side) else F.interpolate(block, (side, side), mode="area"))
     return torch.cat(parts).clamp(-1, 1) if parts else torch.empty(0, images.shape[1], side, side)
 

@@ -80,8 +80,8 @@ def _tried(run: Run) -> dict[str, Any]:
     ]
     sets = rehearse(trial, [Batch(group, group) for group in keys], (_under(trial, one) for one in candidates))
     held_back = _numbered(trial.data.test, labels)
-    side = min(SIDE, *held_back.images.shape[2:])
-    judges = ImageSet(small(held_back.images, torch.arange(len(held_back)), side), held_back.labels.cpu())
+    side = min(SIDE, *held_back.shape[2:])
+    judges = ImageSet(small(held_back, torch.arange(len(held_back)), side), held_back.labels.cpu())
     names = [trial.data.class_names[label] for label in labels]
     made_for = torch.tensor([place for place in range(len(labels)) for _ in range(count)])
     rows: list[dict[str, Any]] = []
@@ -127,4 +127,4 @@ def _small_run(run: Run) -> tuple[Run, list[int]]:
 def _numbered(images: ImageSet, labels: list[int]) -> ImageSet:
     """The same images with their places among `labels` for labels."""
     found: Tensor = torch.searchsorted(torch.tensor(labels), images.labels.cpu())
-    return ImageSet(images.images, found)
+    return images.with_labels(found)

@@ -60,8 +60,8 @@ def encode_data(
             f"pipeline must have an autoencoder; {type(pipe).__name__} denoises pixels, so that there is nothing to "
             "encode. Leave latents out."
         )
-    check_images(pipe, found.train.images)
-    latents = encode(pipe.vae, found.train.images).cpu()
+    check_images(pipe, found.train)
+    latents = encode(pipe.vae, found.train).cpu()
     content = {"latents": latents.contiguous(), "labels": found.train.labels.cpu().contiguous()}
     made = {"data": found.name, "pipeline": str(pipeline) if isinstance(pipeline, str | Path) else describe(pipe)}
     write(file, functools.partial(save_file, content, metadata=made))

@@ -7,6 +7,7 @@ same non-zero eigenvalues as their D x D scatter matrix.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 
@@ -33,13 +34,25 @@ def squared_distances(points: Float[Tensor, "*b n d"], cloud: Float[Tensor, "*b 
     return (squares - 2 * points @ cloud.mT).clamp_min(0)
 
 
+@dataclass(frozen=True)
+class Rows:
+    """A cloud [count, d] of which no more rows are in memory than are looked at: `of(slice)` makes them."""
+
+    count: int
+    of: Callable[[slice], Tensor]
+
+
 def nearest(
-    points: Float[Tensor, "*b n d"], cloud: Float[Tensor, "*b m d"], *, n_neighbors: int, block_bytes: int = BLOCK_BYTES
+    points: Float[Tensor, "*b n d"],
+    cloud: Float[Tensor, "*b m d"] | Rows,
+    *,
+    n_neighbors: int,
+    block_bytes: int = BLOCK_BYTES,
 ) -> Int[Tensor, "*b n k"]:
     """Indices of the `n_neighbors` nearest rows of `cloud`, nearest first.
 
     The cloud is read in blocks, so that distances and centered copies take about `block_bytes` at once; the block size
-    does not change the result.
+    does not change the result. `Rows` are made block by block.
 
     Raises `ValueError` where the cloud is not finite: its distances tell.
     """
@@ -48,12 +61,13 @@ def nearest(
     block = max(n_neighbors, block_bytes // row_bytes)
 
     def distances(some: slice) -> Tensor:
-        found = squared_distances(points, cloud[..., some, :])
+        found = squared_distances(points, cloud.of(some) if isinstance(cloud, Rows) else cloud[..., some, :])
         if not torch.isfinite(found).all():
             raise ValueError("cloud must be finite; got NaN or infinite values. Check the latents that it is made of.")
         return found
 
-    return lowest(distances, cloud.shape[-2], n_neighbors, block=block)
+    total = cloud.count if isinstance(cloud, Rows) else cloud.shape[-2]
+    return lowest(distances, total, n_neighbors, block=block)
 
 
 def lowest(ranks: Callable[[slice], Tensor], total: int, count: int, *, block: int) -> Int[Tensor, "*b k"]:

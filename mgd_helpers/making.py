@@ -61,7 +61,8 @@ def make(run: Run, *, command: str = "") -> tuple[dict, int]:
                 manifest = _record(run, manifest, lacking, clouds, targets)
                 images_of = functools.partial(sample_batch, run, clouds=clouds, targets=targets)
             else:
-                picks = pick(run.data, run.settings, clouds, clouds, targets, getattr(run.pipe, "vae", None))
+                labels = sorted({label for label, _ in lacking})
+                picks = pick(run.data, run.settings, labels, clouds, targets, getattr(run.pipe, "vae", None))
                 manifest = _record(run, manifest, lacking, clouds, picks)
                 images_of = functools.partial(_picked, picks)
             manifest["command"] = command
@@ -109,11 +110,16 @@ def _warn(run: Run, lacking: dict[tuple[int, int], str]) -> None:
 
 
 def encode_classes(run: Run, lacking: Iterable[tuple[int, int]]) -> dict[int, torch.Tensor]:
-    """The latents of each class that lacks an image: class by class, so that they do not depend on what else lacks."""
+    """The latents of each class that lacks an image: class by class, so that they do not depend on what else lacks.
+
+    Without a pipeline they are its pixels; methods that know no targets need none.
+    """
+    if run.method not in (DIFFUSION, *WITH_TARGETS):
+        return {}
     train, labels = run.data.train, sorted({label for label, _ in lacking})
     if run.latents is not None:
         return {label: run.latents[train.rows_of(label).to(run.latents.device)] for label in labels}
-    if run.method != DIFFUSION and (run.pipe is None or run.method not in WITH_TARGETS):
+    if run.method != DIFFUSION and run.pipe is None:
         return {label: train.of_class(label) for label in labels}
     shown = progress(labels, f"encode {run.data.name}", unit="class")
     if run.method != DIFFUSION:
@@ -177,7 +183,7 @@ def _record(
 
 def _sample_and_write(run: Run, manifest: dict, plan: list[Batch], images_of: Callable[[Batch], torch.Tensor]) -> int:
     """Make the batches; write the images that lack, and what made them. Nothing is written before the first batch."""
-    device = getattr(run.pipe, "device", run.data.train.images.device)
+    device = getattr(run.pipe, "device", run.data.train.device)
     entry, records = maker(str(device), images=0), {image["file"]: image for image in manifest["images"]}
     remove_parts(run.out)
     try:

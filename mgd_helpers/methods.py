@@ -71,7 +71,7 @@ def prepare(method: str, data: Dataset, pipe: Any, latents: Any, asked: dict) ->
     if not kind_of(pipe).latent and method in DECODED:
         raise ValueError(f"pipeline must have an autoencoder for method={method!r}; {type(pipe).__name__} has none.")
     if latents is None or method == "round-trip":
-        check_images(pipe, data.train.images)
+        check_images(pipe, data.train)
     if latents is not None:
         latents = check_latents(pipe, latents, len(data.train))
     settings |= {
@@ -107,7 +107,7 @@ def pick(
         else:
             members = torch.searchsorted(own, chosen[train.labels[chosen] == label])
             nodes = (None,) * len(members)
-        images = train.images[own[members.to(own.device)]]
+        images = train.at(own[members.to(own.device)])
         images = decode(vae, encode(vae, images)) if method == "round-trip" else images
         picks[label] = Picks(images, nodes, tuple(members.cpu()[:, None]))
     return picks

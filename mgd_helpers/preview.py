@@ -167,7 +167,7 @@ def preview(data: Any, **arguments: Any) -> Preview:
     psnr, known_psnr = (math.nan if error is None else decibels(error) for error in errors)
     return Preview(
         name=run.data.name,
-        shape=tuple(train.images.shape[1:]),
+        shape=tuple(train.shape[1:]),
         classes=classes,
         found=" ".join(filter(None, [run.data.found, alike(asked)])),
         pipeline=run.pipeline,

@@ -118,7 +118,7 @@ def sides(pipe: Any, data: Dataset, latents: Any) -> dict[str, list[int]]:
     """Height and width of the images, as a setting, where the pipeline lets one choose them; else nothing."""
     if not kind_of(pipe).sized:
         return {}
-    height, width = data.train.images.shape[2:]
+    height, width = data.train.shape[2:]
     if latents is not None and latents.ndim == 4 and (factor := reduction(pipe)):
         height, width = (side * factor for side in latents.shape[2:])
     return {"image_size": [height, width]}

@@ -172,7 +172,7 @@ def resolve(
         )
     numbers["steps"] = whole("steps", steps, at_least=1, at_most=train_steps(pipe))
     if latents is None:
-        check_images(pipe, data.train.images)
+        check_images(pipe, data.train)
     else:
         latents = check_latents(pipe, latents, len(data.train))
     settings |= sides(pipe, data, latents)
@@ -224,7 +224,7 @@ def _held_out(data: Dataset, split: Any, images_per_class: int) -> Dataset:
 
 
 def _check_counts(data: Dataset, images_per_class: int) -> None:
-    if data.train.images.is_meta:
+    if data.train.kept.is_meta:
         raise ValueError("data must have images with values; got images on the device 'meta'. Load them first.")
     if not data.class_names:
         raise ValueError(f"data must have at least one class; {data.name!r} has none.")

@@ -28,7 +28,7 @@ SAID = (
     (r"load_data\([^()]*\), or (?=\w+\(…)", ""),
     (r", or pass mgd\.[\w.]+\([^()]*\)", ""),
     (r"\b(?:mgd\.)?\w+\((?:…|'[^']*'), (\w+=[^()]*)\)", r"\1"),  # load_data(…, image_size=32)
-    (r"mgd\.encode\(pipe\.vae, data\.train\.images\)", "mgd encode DATA --pipeline PIPELINE --out FILE"),
+    (r"mgd\.encode\(pipe\.vae, data\.train\)", "mgd encode DATA --pipeline PIPELINE --out FILE"),
     (r"(?<!\w)a mapping \{class name: label\}", "CLASS=LABEL, once for each"),
     (r"pipeline=\{class: pipeline\}", "--pipeline CLASS=PIPELINE, once for each"),
     (r"data\.class_names", "the classes"),

@@ -72,8 +72,11 @@ def for_decoding(vae: Any, latents: Float[Tensor, "n c h w"]) -> AbstractContext
     return as_many_as_useful(latents[:, 0].numel() * _shrinks(vae) * mean_weights(vae), device=vae.device)
 
 
-def for_training(network: nn.Module, images: Float[Tensor, "n c h w"], *, rows: int) -> AbstractContextManager[None]:
-    """`as_many_as_useful` for training a network to classify `images`, `rows` of them in a batch."""
+def for_training(network: nn.Module, images: Any, *, rows: int) -> AbstractContextManager[None]:
+    """`as_many_as_useful` for training a network to classify `images`, `rows` of them in a batch.
+
+    Of the images, a tensor or a set, only shape and device count.
+    """
     pixels = images.shape[2:].numel() / 8  # where a layer works, on average, in all that `networks.build` knows
     return as_many_as_useful(rows * pixels * mean_weights(network), device=images.device)
 

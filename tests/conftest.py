@@ -64,6 +64,17 @@ def waves():
     return Dataset("waves", ImageSet(images, labels), ImageSet(images[:4], labels[:4]), ("zero", "one"))
 
 
+@pytest.fixture(scope="session")
+def kept(waves):
+    """The waves, rounded, as a data set that is kept as bytes, and one of the numbers that these stand for."""
+    from mgd_helpers import Dataset, ImageSet
+    from mgd_helpers.data.images import from_uint8, to_uint8
+
+    pixels, labels = to_uint8(waves.train.images), waves.train.labels
+    both = ImageSet.of_bytes(pixels, labels), ImageSet(from_uint8(pixels), labels)
+    return tuple(Dataset("waves", train, train.take(range(6)), waves.class_names) for train in both)
+
+
 @pytest.fixture
 def tiny():
     """A tiny stock DiTPipeline with random weights and a DDIM scheduler; classes are called zero and one."""

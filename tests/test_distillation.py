@@ -523,3 +523,24 @@ def test_a_split_that_cannot_be_is_refused(run, waves, split, images, message):
     data = dataclasses.replace(waves, test=waves.test.take(range(12)[images]))
     with pytest.raises(ValueError, match=message):
         run(data=data, split=split)
+
+
+@pytest.mark.parametrize(
+    ("method", "pipeline"),
+    [("diffusion", True), ("nearest-real", True), ("nearest-real", False), ("herding", False), ("round-trip", True)],
+)
+def test_a_set_kept_as_bytes_gives_the_files_of_its_numbers(kept, tiny, tmp_path, method, pipeline):
+    made = []
+    for name, data in zip(("bytes", "numbers"), kept, strict=True):
+        how = {"method": method, "pipeline": tiny if pipeline else None, "guidance": "none", "steps": 2}
+        how |= {} if method != "diffusion" else {"guidance": mode}
+        report = distill(data, images_per_class=2, out=tmp_path / name, **how)
+        made.append((files(report.folder), report.manifest["settings"], report.worth))
+    assert made[0] == made[1]
+
+
+def test_methods_that_look_at_no_targets_make_numbers_of_no_class(kept, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(ImageSet, "of_class", lambda self, label: seen.append(label))
+    distill(kept[0], images_per_class=2, out=tmp_path / "set", method="random-real")
+    assert not seen

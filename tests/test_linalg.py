@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from mgd_helpers import linalg, seeding
-from mgd_helpers.linalg import at_least_float32, gram_eigh, nearest, sketch, squared_distances
+from mgd_helpers.linalg import Rows, at_least_float32, gram_eigh, nearest, sketch, squared_distances
 
 
 @pytest.mark.parametrize("batch", [(), (3,), (2, 3)])
@@ -109,3 +109,11 @@ def test_a_sketch_holds_more_of_the_rows_than_random_directions_do(randn):
     held = sketch(rows, rank=10, generator=seeding.generator(0)).square().sum() / rows.square().sum()
     most = torch.linalg.svdvals(rows)[:10].square().sum() / rows.square().sum()
     assert 0.8 * most < held <= most  # random directions would hold a tenth
+
+
+@pytest.mark.parametrize("block_bytes", [1, 1000, 2**20])
+def test_rows_that_are_made_when_they_are_asked_for_are_as_near_as_a_tensor(randn, block_bytes):
+    points, cloud = randn(6, 10), randn(103, 10)
+    rows = Rows(103, lambda some: cloud[some])
+    expected = nearest(points, cloud, n_neighbors=4, block_bytes=block_bytes)
+    assert torch.equal(nearest(points, rows, n_neighbors=4, block_bytes=block_bytes), expected)

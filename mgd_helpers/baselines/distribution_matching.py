@@ -42,14 +42,15 @@ def match_distributions(
     learning_rate = arguments.number("learning_rate", learning_rate, above=0)
     n_classes = _check_start(start, train)
     members = [(train.labels == label).nonzero()[:, 0] for label in range(n_classes)]
-    images, velocity = start.images.detach().clone(), torch.zeros_like(start.images)
+    images = start.images.detach().clone()
+    velocity = torch.zeros_like(images)
     generator = seeding.generator(seed)
     for _ in progress(range(steps), "distribution matching"):
         features = _random_features(images, n_classes, width, generator)
         rows = torch.cat([own[torch.randint(len(own), (batch_size,), generator=generator)] for own in members])
         parameters = random_augmentation("dsa", (1, *images.shape[1:]), generator=generator)
         with torch.no_grad():
-            real = _class_means(features(_changed(train.images[rows], parameters)), n_classes)
+            real = _class_means(features(_changed(train.at(rows), parameters)), n_classes)
         images.requires_grad_(True)
         loss = (_class_means(features(_changed(images, parameters)), n_classes) - real).square().sum()
         (gradient,) = torch.autograd.grad(loss, images)
@@ -68,10 +69,8 @@ def _check_start(start: ImageSet, train: ImageSet) -> int:
             f"start must hold equally many images of each of the {n_classes} classes, in class order; got "
             f"{torch.bincount(start.labels, minlength=n_classes).tolist()} images of the classes."
         )
-    if start.images.shape[1:] != train.images.shape[1:]:
-        raise ValueError(
-            f"start must have images {list(train.images.shape[1:])}, like train; got {list(start.images.shape[1:])}."
-        )
+    if start.shape[1:] != train.shape[1:]:
+        raise ValueError(f"start must have images {list(train.shape[1:])}, like train; got {list(start.shape[1:])}.")
     return n_classes
 
 

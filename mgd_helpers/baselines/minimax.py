@@ -62,7 +62,7 @@ def finetune_minimax(
         raise ValueError(
             f"pipe must predict noise, prediction_type 'epsilon'; got {prediction!r}. Take another pipeline."
         )
-    latents = encode(pipe.vae, train.images) if latents is None else latents
+    latents = encode(pipe.vae, train) if latents is None else latents
     if len(arguments.tensor("latents", latents)) != len(train):
         raise ValueError(f"latents must be those of the {len(train)} training images; got {len(latents)}.")
     n_classes = int(train.labels.max()) + 1

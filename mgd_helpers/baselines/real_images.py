@@ -52,7 +52,7 @@ def nearest_real(
 
 def round_trip(vae: Any, images: ImageSet) -> ImageSet:
     """Encode and decode the same images: what the autoencoder alone costs."""
-    return ImageSet(decode(vae, encode(vae, image_set("images", images).images)), images.labels)
+    return ImageSet(decode(vae, encode(vae, image_set("images", images))), images.labels)
 
 
 def decoded_targets(vae: Any, targets: Sequence[Float[Tensor, "k ..."]]) -> ImageSet:
@@ -63,4 +63,5 @@ def decoded_targets(vae: Any, targets: Sequence[Float[Tensor, "k ..."]]) -> Imag
 
 def _taken(train: ImageSet, rows: Int[Tensor, " k"]) -> ImageSet:
     """These images, with their labels beside them."""
-    return ImageSet(train.images[rows], train.labels[rows].to(train.images.device))
+    taken = train.take(rows)
+    return taken.with_labels(taken.labels.to(taken.device))

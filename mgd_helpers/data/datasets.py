@@ -73,7 +73,7 @@ def load_data(
     get it, for a named set that is not at hand; `MemoryError` for one that would not fit into memory at that size.
 
     >>> data = load_data("digits")
-    >>> len(data.train), len(data.test), tuple(data.train.images.shape[1:])
+    >>> len(data.train), len(data.test), tuple(data.train.shape[1:])
     (1500, 297, (1, 32, 32))
     """
     if channels not in (None, 1, 3) or isinstance(channels, bool | float):
@@ -110,7 +110,7 @@ def _load_other(
             f"file, the id of a data set on the hub, or a datasets.Dataset; got {str(source)!r}. Check the "
             f"spelling, or the working directory.{did_you_mean(source, PROFILES)}"
         )
-    train, test = data.train.images.shape[1:], data.test.images.shape[1:]
+    train, test = data.train.shape[1:], data.test.shape[1:]
     if train != test:
         raise ValueError(
             f"images of {data.name!r} must have one size and number of channels; got {list(train)} for training and "
@@ -142,9 +142,9 @@ def read_generated(folder: str | Path, data: Dataset, *, image_size: int | None 
             f"generated must be a folder of images, with one sub-folder per class; got {str(folder)!r}, which is no "
             "folder. Check the spelling, or the working directory."
         )
-    channels, *size = data.train.images.shape[1:]
+    channels, *size = data.train.shape[1:]
     found = load_data(Path(folder), image_size=image_size, channels=channels)
-    if (got := list(found.train.images.shape[2:])) != size:
+    if (got := list(found.train.shape[2:])) != size:
         resized = f", or pass mgd.data.read_generated(folder, data, image_size={size[0]})" if size[0] == size[1] else ""
         raise ValueError(
             f"generated folder {str(folder)!r} must hold images of {size[0]}x{size[1]} pixels, like {data.name!r}; got "
@@ -158,7 +158,7 @@ def read_generated(folder: str | Path, data: Dataset, *, image_size: int | None 
             f"{list(data.class_names)[:12]}; got also {unknown[:5]}. Rename these sub-folders, or take them out."
         )
     order = torch.tensor([known.index(name) for name in names])
-    return ImageSet(found.train.images, order[found.train.labels])
+    return found.train.with_labels(order[found.train.labels])
 
 
 def _load_named(profile: Profile, image_size: int | None, channels: int | None, per_class: int | None) -> Dataset:
@@ -166,7 +166,7 @@ def _load_named(profile: Profile, image_size: int | None, channels: int | None, 
     if profile.name != "digits":
         return read_named(profile, image_size, channels, per_class)
     few = [part.take(first_rows(part.labels.tolist(), per_class)) for part in _scans()]
-    check_memory(sum(map(len, few)), (image_size, image_size, channels), profile.name)
+    check_memory(sum(map(len, few)), (image_size, image_size, channels), profile.name, bytes_each=4)
     train, test = (ImageSet(_resized(part.images, image_size).repeat(1, channels, 1, 1), part.labels) for part in few)
     return Dataset(profile.name, train, test, profile.class_names, profile=profile.name)
 

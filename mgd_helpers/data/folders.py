@@ -87,7 +87,7 @@ def _read_listed(
     records = [records[row] for row in rows]
     files = ((image["file"], folder / image["file"]) for image in records)
     images = read_images(files, len(records), folder, image_size=image_size, channels=channels)
-    return ImageSet(images, torch.tensor([names.index(image["class"]) for image in records]))
+    return ImageSet.of_bytes(images, torch.tensor([names.index(image["class"]) for image in records]))
 
 
 def _rest(some: list) -> str:
@@ -112,4 +112,4 @@ def _read_classes(
     files = {name: found[:per_class] for name, found in classes}
     labels = [names.index(name) for name in files for _ in files[name]]
     found = ((file.relative_to(folder).as_posix(), file) for name in files for file in files[name])
-    return ImageSet(read_images(found, len(labels), folder, **how), torch.tensor(labels))
+    return ImageSet.of_bytes(read_images(found, len(labels), folder, **how), torch.tensor(labels))

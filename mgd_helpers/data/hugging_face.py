@@ -104,7 +104,7 @@ def read_part(
     rows = first_rows(labels, per_class)
     files = _files(part, columns[0], range(len(part)) if per_class is None else rows)
     images = read_images(files, len(rows), name, **how)
-    return ImageSet(images, torch.tensor([labels[row] for row in rows]))
+    return ImageSet.of_bytes(images, torch.tensor([labels[row] for row in rows]))
 
 
 def _named(part: Any, column: str, name: str) -> list[str]:

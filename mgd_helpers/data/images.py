@@ -1,4 +1,4 @@
-"""Image files to tensors and back. Bytes 0 to 255 stand for float32 from -1 to 1:
+"""Image files to tensors and back. Bytes 0 to 255, as they are kept, stand for float32 from -1 to 1:
 
 from_uint8: x / 127.5 - 1; to_uint8: (x + 1) * 127.5, rounded.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import struct
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,8 @@ def from_uint8(pixels: Tensor) -> Float[Tensor, "*shape"]:
     >>> from_uint8(torch.tensor([0, 51, 255], dtype=torch.uint8))
     tensor([-1.0000, -0.6000,  1.0000])
     """
-    return pixels.float().div_(127.5).sub_(1)
+    # by a tensor, because a GPU does not divide by a number: it multiplies with 1 / 127.5, which rounds otherwise
+    return pixels.float().div_(torch.full((), 127.5, device=pixels.device)).sub_(1)
 
 
 def to_uint8(images: Float[Tensor, "*shape"]) -> Tensor:
@@ -50,8 +51,10 @@ def read_images(
     channels: int | None = None,
     as_stored: bool = False,
     seen: Counter[str] | None = None,
-) -> Float[Tensor, "n c h w"]:
-    """Read the `count` images of `files`, pairs of a name and what PIL opens; names and `where` are for messages.
+) -> Tensor:
+    """Read the `count` images of `files`, as bytes 0 to 255 [N, C, H, W] (uint8).
+
+    `files` are pairs of a name and what PIL opens; names and `where` are for messages.
 
     A file is a path, bytes, or an image of PIL. Images are turned upright, and transparent ones laid on white; `seen`
     counts them. With `as_stored` neither is done, because published figures of known sets are of the pixels as stored.
@@ -64,22 +67,22 @@ def read_images(
     if image_size is not None:
         check_memory(count, (image_size, image_size, *([channels] if channels else [])), where)
     seen = Counter() if seen is None else seen
-    images: list[np.ndarray] = []
-    for name, file in progress(files, f"read {where}", unit="image", total=count):
-        try:
-            with file if isinstance(file, Image.Image) else Image.open(file) as image:
-                if not as_stored:
-                    _check_sides(image, image_size)
-                whole = image if as_stored else upright(image, seen)
-                images.append(pixels_of(whole, image_size, channels))
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # SyntaxError: a broken PNG
-            raise ValueError(
-                f"{name} of {str(where)!r} must be an image that PIL reads; got: {error} Repair the file, or take it "
-                "out."
-            ) from error
-        if len(images) == 1:
-            check_memory(count, images[0].shape, where)
-    return stack(images, where)
+
+    def read() -> Iterator[np.ndarray]:
+        for name, file in progress(files, f"read {where}", unit="image", total=count):
+            try:
+                with file if isinstance(file, Image.Image) else Image.open(file) as image:
+                    if not as_stored:
+                        _check_sides(image, image_size)
+                    pixels = pixels_of(image if as_stored else upright(image, seen), image_size, channels)
+            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # Syntax: a broken PNG
+                raise ValueError(
+                    f"{name} of {str(where)!r} must be an image that PIL reads; got: {error} Repair the file, or take "
+                    "it out."
+                ) from error
+            yield pixels
+
+    return stack(read(), count, where)
 
 
 def upright(image: Any, seen: Counter[str]) -> Any:
@@ -145,20 +148,33 @@ def _check_depth(image: Any) -> None:
         raise ValueError(f"images must have 8 bits per channel; got {deep}. For 16 bits save pixels // 257.")
 
 
-def stack(images: list[np.ndarray], where: str | Path) -> Float[Tensor, "n c h w"]:
-    """Stack pixels 0 to 255, [H, W] or [H, W, 3] each, to one tensor in [-1, 1]; in color if any of them is."""
-    sizes = {image.shape[:2] for image in images}
+def stack(images: Iterable[np.ndarray], count: int, where: str | Path) -> Tensor:
+    """Stack `count` images of pixels 0 to 255, [H, W] or [H, W, 3] each, to bytes [N, C, H, W]; in color if any is.
+
+    They come one by one, so that memory holds each of them once.
+
+    Raises `ValueError` for images of different sizes; `MemoryError` where all together do not fit.
+    """
+    stacked, sizes, done = torch.empty(0, 0, 0, 0, dtype=torch.uint8), set(), 0
+    for image in images:
+        sizes.add(image.shape[:2])
+        if len(sizes) > 1:  # it goes on only to name them
+            continue
+        pixels = torch.from_numpy(image)
+        pixels = pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)
+        if len(pixels) > stacked.shape[1]:  # the first image, or the first one in color
+            check_memory(count, image.shape, where)
+            gray, stacked = stacked, torch.empty(count, *pixels.shape, dtype=torch.uint8)
+            if done:
+                stacked[:done] = gray[:done]
+        stacked[done] = pixels
+        done += 1
     if len(sizes) > 1:
         raise ValueError(
             f"images of {str(where)!r} must have one size; got {sorted(sizes)[:4]} (height, width). Pass "
             "image_size=…, or resize the odd ones."
         )
-    channels = 3 if any(image.ndim == 3 for image in images) else 1
-    stacked = torch.empty(len(images), channels, *images[0].shape[:2])
-    for row, image in enumerate(images):  # one by one, so that no second copy of all is in memory
-        pixels = torch.from_numpy(image)
-        stacked[row] = from_uint8(pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1))
-    return stacked
+    return stacked[:done]
 
 
 def png(image: Float[Tensor, "c h w"]) -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 from mgd_helpers import arguments
 from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.data.folders import IMAGE_SUFFIXES
-from mgd_helpers.data.images import pixels_of, stack
+from mgd_helpers.data.images import from_uint8, pixels_of, stack
 from mgd_helpers.progress import progress
 
 
@@ -56,4 +56,4 @@ def read_photographs(
             raise ValueError(
                 f"{path.name} must be a photograph that PIL reads; got: {error} Save it as JPEG, or take it out."
             ) from error
-    return stack(pixels, folder)
+    return from_uint8(stack(pixels, len(pixels), folder))

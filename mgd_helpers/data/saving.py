@@ -30,10 +30,10 @@ def write_images(folder: str | Path, images: ImageSet, *, class_names: Sequence[
     for label, name in enumerate(names):
         for index, row in enumerate(images.rows_of(label).tolist()):
             file = f"{inside[name]}/{index:05d}.png"
-            contents[file] = png(images.images[row])
+            contents[file] = png(images.at(row))
             records.append({"file": file, "class": name, "index": index, "sha256": checksum(contents[file])})
     manifest = {"settings": {"classes": list(names)}, "complete": False, "images": records}
-    manifest["made_by"] = [maker(str(images.images.device), images=len(records))]
+    manifest["made_by"] = [maker(str(images.device), images=len(records))]
     with locked(folder, name="folder"):
         before = read_manifest(folder)
         if before is None:

@@ -9,6 +9,7 @@ import torch
 
 from mgd_helpers import arguments, seeding
 from mgd_helpers._shapes import Int, Tensor
+from mgd_helpers.data.free_memory import check_memory
 from mgd_helpers.data.image_sets import Dataset
 
 SHARE = 0.2  # that is held out, unless told otherwise
@@ -42,6 +43,7 @@ def with_test(data: Dataset, share: float | Real | None) -> tuple[Dataset, str]:
     """
     if len(data.test) or share is None:
         return data, ""
+    check_memory(len(data.train), data.train.shape[1:], data.name, bytes_each=data.train.kept.itemsize)  # copies
     kept, held_out = split_rows(data.train.labels, share, seed=0)
     said = f"{data.name!r} has no test split: {len(held_out)} of its {len(data.train)} images are held out for it."
     return replace(data, train=data.train.take(kept), test=data.train.take(held_out)), said

@@ -12,6 +12,8 @@ from typing import Any
 
 from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.data.files import tensor_hash, write
+from mgd_helpers.data.fingerprints import images_hash
+from mgd_helpers.data.image_sets import ImageSet
 from mgd_helpers.encoding.pipelines import add_weights
 from mgd_helpers.progress import tell
 
@@ -19,7 +21,7 @@ SCHEME = 1  # add one where `encode` gives other latents of the same images
 
 
 def remembered(
-    folder: Path, vae: Any, images: Float[Tensor, "n c h w"], make: Callable[[], Tensor]
+    folder: Path, vae: Any, images: Float[Tensor, "n c h w"] | ImageSet, make: Callable[[], Tensor]
 ) -> Float[Tensor, "n lc lh lw"]:
     """The latents that `make()` gives, or those that an earlier call kept in `folder`.
 
@@ -41,9 +43,10 @@ def remembered(
     return latents
 
 
-def key_of(vae: Any, images: Float[Tensor, "n c h w"]) -> str:
+def key_of(vae: Any, images: Float[Tensor, "n c h w"] | ImageSet) -> str:
     """The hash of everything that decides about the latents of these images, but for rounding: 64 digits."""
-    digest = hashlib.sha256(f"latents, scheme {SCHEME}, {tensor_hash(images)}".encode())
+    pixels = images_hash(images) if isinstance(images, ImageSet) else tensor_hash(images)
+    digest = hashlib.sha256(f"latents, scheme {SCHEME}, {pixels}".encode())
     settings = (vae.config.scaling_factor, getattr(vae.config, "shift_factor", None))
     digest.update(f"{type(vae).__name__}{settings}".encode())
     add_weights(digest, "vae", vae)

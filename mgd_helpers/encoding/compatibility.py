@@ -11,6 +11,7 @@ import torch
 
 from mgd_helpers._shapes import Tensor
 from mgd_helpers.arguments import did_you_mean, whole
+from mgd_helpers.data.image_sets import ImageSet
 from mgd_helpers.encoding.class_maps import as_words, check_apart, label_named, names_of, read_class_map
 from mgd_helpers.encoding.kinds import denoiser_config, image_shape, kind_of, multiple
 from mgd_helpers.encoding.pipelines import Pipeline
@@ -122,7 +123,7 @@ def latent_shape(pipe: Pipeline) -> tuple[int, int, int] | None:
     return (channels, size, size) if isinstance(size, int) else (channels, *size)
 
 
-def check_images(pipe: Any, images: Tensor) -> None:
+def check_images(pipe: Any, images: Tensor | ImageSet) -> None:
     """Raise `ValueError` for images whose latents would not have the shape that the pipeline denoises."""
     shape, (channels, height, width) = image_shape(pipe), images.shape[1:]
     wanted = pipe.vae.config.in_channels if kind_of(pipe).latent else shape and shape[0]
@@ -164,13 +165,13 @@ def check_latents(pipe: Pipeline, latents: Any, count: int) -> Tensor:
         wanted = ["N", *shape] if shape else "[N, ...]"
         raise ValueError(
             f"latents must be floating-point numbers {wanted}, as this pipeline denoises them; got {latents.dtype}, "
-            f"{list(latents.shape)}. Make them with mgd.encode(pipe.vae, data.train.images)."
+            f"{list(latents.shape)}. Make them with mgd.encode(pipe.vae, data.train)."
         )
     low, high = (end.item() for end in latents.aminmax())
     if not math.isfinite(low + high) or max(-low, high) > LARGEST_LATENT:
         raise ValueError(
             f"latents must be finite, and within ±{LARGEST_LATENT:g}; got [{low:.3g}, {high:.3g}]. Make them with "
-            "mgd.encode(pipe.vae, data.train.images)."
+            "mgd.encode(pipe.vae, data.train)."
         )
     return latents.detach()
 

@@ -15,6 +15,7 @@ import torch
 
 from mgd_helpers import arguments
 from mgd_helpers._shapes import Float, Tensor
+from mgd_helpers.data.image_sets import ImageSet, at, tensor_or_set
 from mgd_helpers.encoding.cache import remembered
 from mgd_helpers.encoding.memory import BatchSize
 from mgd_helpers.progress import progress
@@ -23,9 +24,11 @@ from mgd_helpers.threads import for_decoding, for_encoding
 
 @torch.no_grad()
 def encode(
-    vae: Any, images: Float[Tensor, "n c h w"], *, batch_size: int = 64, cache: str | PathLike | None = None
+    vae: Any, images: Float[Tensor, "n c h w"] | ImageSet, *, batch_size: int = 64, cache: str | PathLike | None = None
 ) -> Float[Tensor, "n lc lh lw"]:
     """Encode images in [-1, 1] to scaled posterior means, in batches on the VAE's device; float32 on the images' own.
+
+    Of an `ImageSet` that is kept as bytes, only a batch at a time becomes numbers.
 
     `vae` is a diffusers `AutoencoderKL`: its `scaling_factor` gives latents of roughly unit variance, as its denoiser
     expects them. Where the VAE has a `shift_factor`, it is subtracted first.
@@ -38,20 +41,21 @@ def encode(
     Raises `ValueError` where the images do not fit the VAE or leave [-1, 1], and where the VAE overflows.
     """
     channels, batch_size = vae.config.in_channels, arguments.whole("batch_size", batch_size, at_least=1)
-    if arguments.tensor("images", images).ndim != 4 or images.shape[1] != channels:
+    if len(tensor_or_set("images", images).shape) != 4 or images.shape[1] != channels:
         raise ValueError(f"images must be [N, {channels}, H, W] for this VAE; got {list(images.shape)}.")
-    arguments.pixels("images", images)
+    if not isinstance(images, ImageSet):  # which has looked at its values
+        arguments.pixels("images", images)
     if cache is None:
         return _encoded(vae, images, batch_size)
     return remembered(Path(cache), vae, images, lambda: _encoded(vae, images, batch_size))
 
 
-def _encoded(vae: Any, images: Tensor, batch_size: int) -> Tensor:
+def _encoded(vae: Any, images: Tensor | ImageSet, batch_size: int) -> Tensor:
     def of_block(start: int, stop: int) -> Tensor:
-        mean = vae.encode(images[start:stop].to(vae.device, vae.dtype)).latent_dist.mean
+        mean = vae.encode(at(images, slice(start, stop)).to(vae.device, vae.dtype)).latent_dist.mean
         return ((mean - _shift(vae)) * vae.config.scaling_factor).float().to(images.device)
 
-    with for_encoding(vae, images[:batch_size]):
+    with for_encoding(vae, at(images, slice(batch_size))):
         return _finite("latents", vae, _in_blocks(of_block, len(images), batch_size, "encode"))
 
 

@@ -6,8 +6,6 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from mgd_helpers.data.image_sets import ImageSet
 from mgd_helpers.encoding.compatibility import check_images
 from mgd_helpers.encoding.latents import decode, encode
@@ -30,7 +28,7 @@ def baseline_sets(reading: Reading, *, pipeline: Any, seed: int) -> tuple[dict[s
     counts: dict[tuple[int, ...], str] = {}
     for name, images in reading.sets.items():
         counts.setdefault(tuple(images.labels.bincount(minlength=classes).tolist()), name)
-    vae = _autoencoder(pipeline, train.images, notes)
+    vae = _autoencoder(pipeline, train, notes)
     rows: dict[str, ImageSet] = {}
     for asked, name in counts.items():
         if any(count > there or count == 0 for count, there in zip(asked, most, strict=True)):
@@ -40,7 +38,7 @@ def baseline_sets(reading: Reading, *, pipeline: Any, seed: int) -> tuple[dict[s
         drawn = train.take(random_rows(train, images_per_class=asked, seed=seed))
         found = {RANDOM: drawn, HERDING: train.take(herding_rows(train, images_per_class=asked))}
         if vae is not None:
-            found[AUTOENCODER] = ImageSet(decode(vae, encode(vae, drawn.images)), drawn.labels)
+            found[AUTOENCODER] = ImageSet(decode(vae, encode(vae, drawn)), drawn.labels)
         rows |= {f"{row}{kind}": images.to(reading.device) for row, images in found.items()}
     return {row: images for row, images in rows.items() if row not in reading.sets}, " ".join(notes)
 
@@ -49,7 +47,7 @@ def _kind(asked: Collection[int], name: str) -> str:
     return f" ({max(asked)} per class)" if len(set(asked)) == 1 else f" (as many as {name!r})"
 
 
-def _autoencoder(pipeline: Any, images: torch.Tensor, notes: list[str]) -> Any:
+def _autoencoder(pipeline: Any, images: ImageSet, notes: list[str]) -> Any:
     """The pipeline's autoencoder, if it has one and takes such images."""
     if pipeline is None:
         return None

@@ -31,7 +31,7 @@ def herding_rows(train: Any, *, images_per_class: Any, features: FeatureFunction
     """Rows whose mean feature stays closest to that of their class, class after class; see `baselines.herding`."""
 
     def choose(label: int, members: Tensor, count: int) -> Tensor:
-        rows = feature_rows(train.images[members], features)
+        rows = feature_rows(train.at(members), features)
         rows = rows - rows.mean(0)
         total, free = torch.zeros_like(rows[0]), torch.ones(len(rows), dtype=torch.bool)
         chosen: list[int] = []
@@ -49,7 +49,7 @@ def k_center_rows(train: Any, *, images_per_class: Any, features: FeatureFunctio
     """Rows that leave no other one far from its nearest, class after class; see `baselines.k_center`."""
 
     def choose(label: int, members: Tensor, count: int) -> Tensor:
-        rows = feature_rows(train.images[members], features)
+        rows = feature_rows(train.at(members), features)
         chosen = [int(squared_distances(rows.mean(0, keepdim=True), rows)[0].argmin())]
         nearest = squared_distances(rows[chosen], rows)[0]
         while len(chosen) < count:

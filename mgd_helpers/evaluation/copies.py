@@ -11,10 +11,10 @@ import torch
 
 from mgd_helpers import seeding
 from mgd_helpers._shapes import Float, Int, Tensor
-from mgd_helpers.data.image_sets import Dataset, ImageSet
+from mgd_helpers.data.image_sets import Dataset, ImageSet, at
 from mgd_helpers.evaluation.fidelity import NamedFeatures, feature_rows, name_and_function
 from mgd_helpers.evaluation.intervals import middle, wilson
-from mgd_helpers.linalg import nearest
+from mgd_helpers.linalg import Rows, nearest
 
 NEAR_SHARE, DUPLICATE_SHARE = 0.05, 0.001  # of held-out images: they set the thresholds `near` and `duplicate`
 
@@ -31,8 +31,8 @@ def find_copies(
     threshold that is itself estimated, from N = (Σw)² / Σw² held-out ones, for they count unequally (for n = N = 100 it
     covers 96 %, simulated; one for n draws alone 87 %).
     """
-    distances, indices = nearest_images(generated.images, data.train.images, features=features)
-    held_out, _ = nearest_images(data.test.images, data.train.images, features=features)
+    distances, indices = nearest_images(generated, data.train, features=features)
+    held_out, _ = nearest_images(data.test, data.train, features=features)
     distances, held_out = distances.double().cpu(), held_out.double().cpu()
     counts = torch.bincount(generated.labels.cpu(), minlength=len(data.class_names))
     labels = data.test.labels.cpu()
@@ -60,12 +60,15 @@ def find_copies(
         "nearer_share_interval": wilson(share, n * held / (n + held)),
         "duplicate": duplicate,
         "near_duplicates": tuple((row, int(indices[row])) for row in copied.tolist()),
-        "repeats": _repeats(generated.images, features, duplicate),
+        "repeats": _repeats(generated, features, duplicate),
     }
 
 
 def nearest_images(
-    images: Float[Tensor, "n c h w"], real: Float[Tensor, "m ..."], *, features: NamedFeatures | None = None
+    images: Float[Tensor, "n c h w"] | ImageSet,
+    real: Float[Tensor, "m ..."] | ImageSet,
+    *,
+    features: NamedFeatures | None = None,
 ) -> tuple[Float[Tensor, " n"], Int[Tensor, " n"]]:
     """Distance [n] to the nearest image of `real`, and its row [n]; on pixels, or on `features` (name, function).
 
@@ -79,7 +82,12 @@ def nearest_images(
             f"images and real must be images of one size, at least one each; got {list(images.shape)} and "
             f"{list(real.shape)}."
         )
-    points, cloud = (feature_rows(part, name_and_function(features)[1]) for part in (images, real))
+    function = name_and_function(features)[1]
+    points = feature_rows(images, function)
+    if function is None:  # pixels become numbers as they are looked at
+        indices = nearest(points, Rows(len(real), lambda some: feature_rows(at(real, some))), n_neighbors=1)[:, 0]
+        return _distance(points, feature_rows(at(real, indices))), indices
+    cloud = feature_rows(real, function)
     indices = nearest(points, cloud, n_neighbors=1)[:, 0]
     return _distance(points, cloud[indices]), indices
 
@@ -106,7 +114,7 @@ def _weighted_quantile(values: Tensor, weights: Tensor, share: float) -> float:
     return values[(weights[order].cumsum(0) < share * weights.sum()).sum().clamp_max(len(values) - 1)].item()
 
 
-def _repeats(images: Tensor, features: NamedFeatures | None, threshold: float) -> tuple[tuple[int, int], ...]:
+def _repeats(images: ImageSet, features: NamedFeatures | None, threshold: float) -> tuple[tuple[int, int], ...]:
     """Every image with the nearest other one of its set, each pair once, where they are near duplicates."""
     if len(images) < 2:
         return ()

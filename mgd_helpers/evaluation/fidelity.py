@@ -13,6 +13,7 @@ import torch
 
 from mgd_helpers import arguments, seeding
 from mgd_helpers._shapes import Float, Int, Tensor
+from mgd_helpers.data.image_sets import ImageSet, at
 from mgd_helpers.data.images import to_uint8
 from mgd_helpers.linalg import BLOCK_BYTES, at_least_float32, squared_distances, two_sets
 from mgd_helpers.progress import progress
@@ -201,17 +202,17 @@ def name_and_function(features: Any) -> tuple[str, FeatureFunction | None]:
 
 
 def feature_rows(
-    images: Float[Tensor, "n c h w"], function: FeatureFunction | None = None, *, batch_size: int = 500
+    images: Float[Tensor, "n c h w"] | ImageSet, function: FeatureFunction | None = None, *, batch_size: int = 500
 ) -> Float[Tensor, "n d"]:
     """Features as rows: of `function`, called with batches and without gradients; by default the pixels themselves."""
-    arguments.tensor("images", images)
     batch_size = arguments.whole("batch_size", batch_size, at_least=1)
     if function is None:
-        return at_least_float32(images.detach().flatten(1))
+        return at_least_float32(at(images, slice(None)).detach().flatten(1))
     arguments.function("features", function)
     found = []
     with torch.no_grad():
-        for block in images.split(batch_size):
+        for start in range(0, max(len(images), 1), batch_size):
+            block = at(images, slice(start, start + batch_size))
             rows = arguments.tensor("what features return", function(block))
             if rows.ndim < 2 or len(rows) != len(block):
                 raise ValueError(f"features must give a row per image; got {list(rows.shape)} of {len(block)} images.")
@@ -236,11 +237,9 @@ def inception_features(images: Float[Tensor, "n c h w"], *, batch_size: int = 64
         raise ImportError(
             "inception_features needs torchmetrics and torch-fidelity: pip install torchmetrics torch-fidelity."
         ) from error
-    found = []
+    batches = progress(images.split(batch_size), "Inception features", unit="batch")
     with torch.no_grad():
-        for batch in progress(images.split(batch_size), "Inception features", unit="batch"):
-            found.append(network(to_uint8(batch).expand(-1, 3, -1, -1)))
-    return torch.cat(found)
+        return torch.cat([network(to_uint8(batch).expand(-1, 3, -1, -1)) for batch in batches])
 
 
 @functools.lru_cache(maxsize=1)

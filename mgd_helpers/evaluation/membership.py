@@ -24,9 +24,7 @@ def membership_auc(
     `audits.audit` checks the arguments and says what the AUC means. All images lie on one device.
     """
     trained = [
-        train_student(
-            generated.images, generated.labels, n_classes=len(data.class_names), recipe=recipe, seed=seed + student
-        )
+        train_student(generated, generated.labels, n_classes=len(data.class_names), recipe=recipe, seed=seed + student)
         for student in range(students)
     ]
     train, test = (-torch.stack([_losses(part, one) for one in trained]).mean(0) for part in (data.train, data.test))
@@ -35,5 +33,5 @@ def membership_auc(
 
 @torch.no_grad()
 def _losses(part: ImageSet, student: nn.Module) -> Float[Tensor, " n"]:
-    batches = zip(part.images.split(500), part.labels.split(500), strict=True)
+    batches = zip(part.batches(500), part.labels.split(500), strict=True)
     return torch.cat([F.cross_entropy(student(x), y, reduction="none") for x, y in batches]).cpu()

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mgd_helpers._shapes import Tensor
 from mgd_helpers.data.files import bytes_of
 from mgd_helpers.data.fingerprints import data_hash
 from mgd_helpers.data.image_sets import Dataset, ImageSet
@@ -73,10 +72,10 @@ def origin_notes(records: Mapping[str, dict], data: Dataset, whole: Dataset) -> 
 
 def seen_notes(sets: Mapping[str, ImageSet], test: ImageSet) -> list[str]:
     """A sentence for each set that holds images of the test split, by their pixels 0 to 255."""
-    known = Counter(_pixel_hashes(test.images))
+    known = Counter(_pixel_hashes(test))
     notes = []
     for name, images in sets.items():
-        found = _pixel_hashes(images.images)
+        found = _pixel_hashes(images)
         seen = sum(one in known for one in found)
         if seen and Counter(found) == known:
             notes.append(f"{name!r} is the test split itself, and its scores no measure.")
@@ -85,10 +84,10 @@ def seen_notes(sets: Mapping[str, ImageSet], test: ImageSet) -> list[str]:
     return notes
 
 
-def _pixel_hashes(images: Tensor) -> list[bytes]:
+def _pixel_hashes(images: ImageSet) -> list[bytes]:
     return [
         hashlib.blake2b(bytes_of(one), digest_size=16).digest()
-        for block in images.split(500)
+        for block in images.batches()
         for one in to_uint8(block.detach().cpu())
     ]
 

@@ -59,7 +59,7 @@ def read_sets(
     images. That a set holds test images is said in `note`, and that it was made from other data.
 
     >>> data = load_data("digits")
-    >>> read_sets({"all": data.train}, against=data).sets["all"].images.shape
+    >>> read_sets({"all": data.train}, against=data).sets["all"].shape
     torch.Size([1500, 1, 32, 32])
     """
     if not isinstance(generated, Mapping):
@@ -72,7 +72,7 @@ def read_sets(
         how |= shape_of(generated.values(), records.values())
     whole = _data(against, split, how)
     data, split_note = with_test(whole, split)
-    device = data.test.images.device if device is None else arguments.device("device", device)
+    device = data.test.device if device is None else arguments.device("device", device)
     sets = {name: _set(name, source, data) for name, source in generated.items()}
     for name, images in sets.items():
         _check_fits(name, images, data, every_class)
@@ -136,7 +136,7 @@ def _called(name: str) -> str:
 
 
 def _plain(part: ImageSet) -> ImageSet:
-    if part.images.dtype == torch.float32 and not part.images.requires_grad:
+    if part.dtype == torch.float32 and not part.kept.requires_grad:
         return part
     return ImageSet(part.images.detach().float(), part.labels)
 
@@ -144,7 +144,7 @@ def _plain(part: ImageSet) -> ImageSet:
 def _check_fits(name: str, images: ImageSet, data: Dataset, every_class: bool) -> None:
     if len(images) == 0:
         raise ValueError(f"{_called(name)} must hold at least one image; got none.")
-    expected, got = list(data.train.images.shape[1:]), list(images.images.shape[1:])
+    expected, got = list(data.train.shape[1:]), list(images.shape[1:])
     if expected != got:
         raise ValueError(f"{_called(name)} must have images {expected}, like {data.name!r}; got {got}.")
     labels, classes = set(images.labels.tolist()), len(data.class_names)

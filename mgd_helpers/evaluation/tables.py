@@ -24,7 +24,7 @@ from mgd_helpers.evaluation.baseline_rows import baseline_sets
 from mgd_helpers.evaluation.fidelity import NamedFeatures, feature_rows, name_and_function
 from mgd_helpers.evaluation.origins import pipeline_of
 from mgd_helpers.evaluation.reading import Reading, Source, read_sets
-from mgd_helpers.linalg import nearest, two_sets
+from mgd_helpers.linalg import Rows, nearest, two_sets
 from mgd_helpers.students.recipes import Recipe, checked_recipe
 from mgd_helpers.students.training import accuracy, train_students
 
@@ -92,9 +92,8 @@ def evaluate(
         sets |= beside
     data, train = reading.data, reading.data.train
     chosen = torch.randperm(len(train), generator=seeding.generator(0))[:REAL_ROWS].sort().values
-    chosen = chosen.to(train.images.device)
-    real = ImageSet(train.images[chosen], train.labels[chosen]).to(reading.device)
-    real_rows = feature_rows(real.images, function)
+    real = train.take(chosen).to(reading.device)
+    real_rows = feature_rows(real, function)
     rows: dict[str, dict[str, Any]] = {}
     for row, images in sets.items():
         accuracies = student_accuracies(images, data, students=students, seed=seed, recipe=recipe)
@@ -106,7 +105,7 @@ def evaluate(
             **{f"student_{seed + student}": score for student, score in enumerate(accuracies)},
             "nearest_neighbor": nearest_neighbor_accuracy(images, data.test),
         }
-        _add(rows[row], metrics, feature_rows(images.images, function), images.labels, real_rows, real.labels)
+        _add(rows[row], metrics, feature_rows(images, function), images.labels, real_rows, real.labels)
     return _table(rows, replace(reading, note=" ".join(filter(None, [reading.note, said]))))
 
 
@@ -142,11 +141,11 @@ def measure(
     metrics = _functions({"distances": distances} if metrics is None else metrics)
     reading = read_sets(generated, against=against, device=device, split=split)
     test = reading.data.test
-    real = feature_rows(test.images, function)
+    real = feature_rows(test, function)
     rows: dict[str, dict[str, Any]] = {}
     for row, images in reading.sets.items():
         rows[row] = {"images": len(images)}
-        _add(rows[row], metrics, feature_rows(images.images, function), images.labels, real, test.labels)
+        _add(rows[row], metrics, feature_rows(images, function), images.labels, real, test.labels)
     return _table(rows, reading, features=name)
 
 
@@ -189,14 +188,15 @@ def student_accuracies(
     image_set("images", images)
     students, seed = arguments.whole("students", students, at_least=0), arguments.whole("seed", seed, at_least=0)
     seeds = range(seed, seed + students)
-    trained = train_students(images.images, images.labels, n_classes=len(data.class_names), seeds=seeds, recipe=recipe)
-    return [accuracy(student, data.test.images, data.test.labels) for student in trained]
+    trained = train_students(images, images.labels, n_classes=len(data.class_names), seeds=seeds, recipe=recipe)
+    return [accuracy(student, data.test, data.test.labels) for student in trained]
 
 
 def nearest_neighbor_accuracy(train: ImageSet, test: ImageSet) -> float:
     """The share of test images whose nearest image of `train` (Euclidean, on pixels) has their label."""
     train, test = image_set("train", train), image_set("test", test)
-    indices = nearest(test.images.flatten(1), train.images.flatten(1), n_neighbors=1)[:, 0]
+    cloud = Rows(len(train), lambda some: train.at(some).flatten(1))
+    indices = nearest(test.images.flatten(1), cloud, n_neighbors=1)[:, 0]
     return (train.labels[indices] == test.labels).float().mean().item()
 
 

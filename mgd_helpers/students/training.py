@@ -17,6 +17,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, MultiStepLR
 
 from mgd_helpers import arguments
 from mgd_helpers._shapes import Float, Int, Tensor
+from mgd_helpers.data.image_sets import ImageSet, at, tensor_or_set
 from mgd_helpers.progress import progress
 from mgd_helpers.students.augmentation import apply_augmentation, cutmix, random_augmentation, random_cutmix
 from mgd_helpers.students.networks import build
@@ -25,7 +26,7 @@ from mgd_helpers.threads import for_training
 
 
 def train_student(
-    images: Float[Tensor, "n c h w"],
+    images: Float[Tensor, "n c h w"] | ImageSet,
     targets: Int[Tensor, " m"] | Float[Tensor, "m classes"],
     *,
     n_classes: int,
@@ -49,7 +50,7 @@ def train_student(
 
 
 def train_students(
-    images: Float[Tensor, "n c h w"],
+    images: Float[Tensor, "n c h w"] | ImageSet,
     targets: Int[Tensor, " m"] | Float[Tensor, "m classes"],
     *,
     n_classes: int,
@@ -77,16 +78,17 @@ def train_students(
 
 
 @torch.no_grad()
-def accuracy(student: nn.Module, images: Float[Tensor, "n c h w"], labels: Int[Tensor, " m"]) -> float:
+def accuracy(student: nn.Module, images: Float[Tensor, "n c h w"] | ImageSet, labels: Int[Tensor, " m"]) -> float:
     """The share of images that the student labels correctly, in [0, 1].
 
     Raises `ValueError` where there are none.
     """
-    images, labels = arguments.tensor("images", images), arguments.tensor("labels", labels)
+    images, labels = tensor_or_set("images", images), arguments.tensor("labels", labels)
     if len(images) != len(labels) or len(labels) == 0:
         raise ValueError(f"images and labels must be equally many, at least 1; got {len(images)} and {len(labels)}.")
     with for_training(student, images, rows=min(500, len(images))):
-        found = torch.cat([student(block).argmax(1) for block in images.split(500)])
+        blocks = (at(images, slice(start, start + 500)) for start in range(0, len(images), 500))
+        found = torch.cat([student(block).argmax(1) for block in blocks])
     return float((found == labels).sum()) / len(labels)
 
 
@@ -102,7 +104,7 @@ def soft_labels(
 
 
 def _train_together(
-    images: Tensor, targets: Tensor, n_classes: int, recipe: Recipe, seeds: Sequence[int]
+    images: Tensor | ImageSet, targets: Tensor, n_classes: int, recipe: Recipe, seeds: Sequence[int]
 ) -> list[nn.Module]:
     students = [_start(images, n_classes, recipe, seed) for seed in seeds]
     weights, _ = stack_module_state(students)  # name: [students, ...]
@@ -124,7 +126,7 @@ def _train_together(
     return [student.eval() for student in students]
 
 
-def _start(images: Tensor, n_classes: int, recipe: Recipe, seed: int) -> nn.Module:
+def _start(images: Tensor | ImageSet, n_classes: int, recipe: Recipe, seed: int) -> nn.Module:
     student = build(
         recipe.network,
         channels=images.shape[1],
@@ -150,17 +152,17 @@ def _descend(losses: Iterable[Tensor], parameters: Iterable[Tensor], recipe: Rec
 
 
 def _batches(
-    images: Tensor, targets: Tensor, n_classes: int, recipe: Recipe, seeds: Sequence[int]
+    images: Tensor | ImageSet, targets: Tensor, n_classes: int, recipe: Recipe, seeds: Sequence[int]
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """The changed images and the targets of every step, for the students of all seeds one after the other."""
-    images, targets = images.detach(), targets.detach().to(images.device)
+    targets = targets.detach().to(images.device)
     if recipe.cutmix and targets.ndim == 1:
         targets = F.one_hot(targets, n_classes).to(images.dtype)
     for steps in zip(*(_random_steps(images.shape, recipe, seed) for seed in seeds), strict=True):
         drawn = {name: torch.cat([step[name] for step in steps]).to(images.device) for name in steps[0]}
         rows = drawn.pop("rows")
         mix = {name: drawn.pop(name) for name in ("partners", "boxes") if name in drawn}
-        batch, expected = apply_augmentation(images[rows], drawn), targets[rows]
+        batch, expected = apply_augmentation(at(images, rows).detach(), drawn), targets[rows]
         if mix:
             student = torch.arange(len(rows), device=rows.device) // recipe.batch_size
             mix["partners"] += student * recipe.batch_size  # a partner is of the same student
@@ -185,10 +187,11 @@ def _check_training(images: Any, targets: Any, n_classes: Any, recipe: Any, seed
     """Number of classes and seeds as Python's own, once everything is found fit."""
     n_classes, _ = arguments.whole("n_classes", n_classes, at_least=1), checked_recipe(recipe)
     seeds = [arguments.whole("seed", seed, at_least=0, at_most=2**64 - 1) for seed in seeds]
-    images, targets = arguments.tensor("images", images), arguments.tensor("targets", targets)
-    if images.ndim != 4 or images.dtype != torch.float32 or len(images) == 0:
+    images, targets = tensor_or_set("images", images), arguments.tensor("targets", targets)
+    if len(images.shape) != 4 or images.dtype != torch.float32 or len(images) == 0:
         raise ValueError(f"images must be float32 [N, C, H, W], at least one; got {images.dtype} {list(images.shape)}.")
-    arguments.pixels("images", images, most=10.0)  # they may be noisy, or standardised
+    if not isinstance(images, ImageSet):  # which has looked at its values
+        arguments.pixels("images", images, most=10.0)  # they may be noisy, or standardised
     soft = targets.is_floating_point()
     expected = [len(images), n_classes] if soft else [len(images)]
     if list(targets.shape) != expected or not (soft or targets.dtype == torch.int64):

@@ -150,7 +150,7 @@ def contact_sheet(real: ImageSet, passed: ImageSet, sampled: ImageSet) -> Float[
 
     `passed` are the round trips of `real`, row by row. A class with fewer images leaves places blank.
     """
-    channels, height, width = real.images.shape[1:]
+    channels, height, width = real.shape[1:]
     labels = sorted(set(sampled.labels.tolist()))[:SHOWN]
     cell, gap = torch.tensor([height + 2, width + 2]), width // 2
     sheet = torch.ones(channels, len(labels) * int(cell[0]), 3 * COLUMNS * int(cell[1]) + 2 * gap)

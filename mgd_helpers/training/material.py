@@ -29,8 +29,8 @@ def read_material(
     check_columns(data, **columns)
     if not isinstance(data, Dataset):
         data = _read(data, out, size, channels, columns)
-    elif {size or data.train.images.shape[-1], channels or data.train.images.shape[1]} - set(data.train.images.shape):
-        _, *shape = data.train.images.shape
+    elif {size or data.train.shape[-1], channels or data.train.shape[1]} - set(data.train.shape):
+        _, *shape = data.train.shape
         raise ValueError(
             f"size and channels are for data that are yet to be read; got size={size}, channels={channels}, and images "
             f"of shape {shape}. Load them so: load_data(…, image_size={size}, channels={channels})."

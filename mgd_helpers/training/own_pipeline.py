@@ -82,7 +82,7 @@ def train(
     how: dict[str, Any] = {"size": size, "channels": channels, "split": split}
     how |= {"image_column": image_column, "label_column": label_column}
     data, told = read_material(data, out, **how)
-    asked = settings or fit_to_side(settings_for(data), data.train.images.shape[-1])
+    asked = settings or fit_to_side(settings_for(data), data.train.shape[-1])
     if settings is None and minutes is not None:
         asked = replace(asked, vae_steps=MOST * asked.vae_steps, dit_steps=MOST * asked.dit_steps)
     if seed is not None:
@@ -130,7 +130,7 @@ def build(
             f"data must have training images, and at most {NULL_CLASS} classes; got {len(data.train)} images, "
             f"{len(data.class_names)} classes. Load a set with a training split, or take some of its classes."
         )
-    check_side(data.train.images, settings)
+    check_side(data.train, settings)
     with locked(work, name="work") if crew.is_main else nullcontext():
         now = described(data, settings, crew, minutes)
         known = recorded(work, now)
@@ -146,13 +146,15 @@ def build(
         if minutes is not None and crew.is_main:
             steps = f"{settings.vae_steps} steps of the autoencoder, {settings.dit_steps} of the denoiser"
             tell(f"In {minutes:g} minutes: {steps}.")
-        images, labels = data.train.images.to(crew.device), data.train.labels.to(crew.device)
+        images = data.train.to(crew.device)
         vae, vae_seconds = train_vae(images, settings, work=work, crew=crew)
         latents = encode(vae, images)
         scheduler = make_scheduler()
         if crew.is_main:
             log(work, f"latents: mean {latents.mean():.4f}, std {latents.std():.4f}")
-        dit, dit_seconds = train_dit(latents, labels, settings, alphas=scheduler.alphas_cumprod, work=work, crew=crew)
+        dit, dit_seconds = train_dit(
+            latents, images.labels, settings, alphas=scheduler.alphas_cumprod, work=work, crew=crew
+        )
         if crew.is_main:
             for network in (dit, vae):  # by torch's own method: that of diffusers warns of nothing
                 torch.nn.Module.to(network, "cpu", getattr(torch, settings.stored_as))

@@ -74,13 +74,13 @@ def share_out(
 def seconds_per_step(data: Dataset, settings: Settings, *, crew: Crew) -> tuple[float, float]:
     """Seconds that a step of the autoencoder and of the denoiser take here."""
     few = data.train.take(range(min(len(data.train), 4 * settings.vae_batch))).to(crew.device)
-    images, side = few.images, few.images.shape[-1] // 2 ** (len(settings.vae_channels) - 1)
+    side = few.shape[-1] // 2 ** (len(settings.vae_channels) - 1)
     latents = torch.zeros(len(few), settings.latent_channels, side, side, device=crew.device)
-    vae = seeded(0, lambda: make_vae(settings, images.shape[1], images.shape[-1]))
+    vae = seeded(0, lambda: make_vae(settings, few.shape[1], few.shape[-1]))
     dit = seeded(0, lambda: make_dit(settings, side))
     alphas = make_scheduler().alphas_cumprod
     return (
-        _timed(vae, vae_loss_of(images, settings, crew=crew), crew, vae_work(vae, settings, images.shape[-1])),
+        _timed(vae, vae_loss_of(few, settings, crew=crew), crew, vae_work(vae, settings, few.shape[-1])),
         _timed(
             dit,
             dit_loss_of(latents, few.labels, settings, alphas=alphas, crew=crew),

@@ -17,7 +17,7 @@ from mgd_helpers.baselines.real_images import random_real, round_trip
 from mgd_helpers.data.image_sets import Dataset, ImageSet
 from mgd_helpers.encoding.latents import decibels
 from mgd_helpers.evaluation.tables import nearest_neighbor_accuracy
-from mgd_helpers.linalg import nearest
+from mgd_helpers.linalg import Rows, nearest
 from mgd_helpers.students.recipes import Recipe
 from mgd_helpers.students.training import accuracy, train_student
 
@@ -36,7 +36,7 @@ def figures(
     passed, passed_train = round_trip(vae, test), round_trip(vae, part)
     real = [random_real(train, images_per_class=_fewest(train, n_classes), seed=seed) for seed in range(len(sampled))]
     own = train.to(device)
-    judge = train_student(own.images, own.labels, n_classes=n_classes, recipe=recipe).cpu()
+    judge = train_student(own, own.labels, n_classes=n_classes, recipe=recipe).cpu()
     quantiles = torch.tensor([0.05, 0.5])
     apart = _distance_to_nearest(torch.cat([one.images for one in sampled]), train)
     apart_test = _distance_to_nearest(test.images, train)
@@ -54,7 +54,7 @@ def figures(
         | {"all_real_training": nearest_neighbor_accuracy(train, test)},
         "classifier_trained_on_real": {
             "kind": f"{recipe.network}, width {recipe.width}, {recipe.steps} steps",
-            "held_out": accuracy(judge, test.images, test.labels),
+            "held_out": accuracy(judge, test, test.labels),
             "held_out_round_trip": accuracy(judge, passed.images, test.labels),
             "generated_mean": statistics.mean(accuracy(judge, one.images, one.labels) for one in sampled),
         },
@@ -73,5 +73,5 @@ def _fewest(train: ImageSet, n_classes: int) -> int:
 
 
 def _distance_to_nearest(images: Float[Tensor, "n c h w"], train: ImageSet) -> Float[Tensor, " n"]:
-    found = nearest(images.flatten(1), train.images.flatten(1), n_neighbors=1)[:, 0]
-    return (images - train.images[found]).square().mean((1, 2, 3)).sqrt()
+    found = nearest(images.flatten(1), Rows(len(train), lambda some: train.at(some).flatten(1)), n_neighbors=1)[:, 0]
+    return (images - train.at(found)).square().mean((1, 2, 3)).sqrt()

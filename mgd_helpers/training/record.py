@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mgd_helpers.data.files import checksum, tensor_hash, write
+from mgd_helpers.data.fingerprints import images_hash
 from mgd_helpers.data.image_sets import Dataset
 from mgd_helpers.training.crew import Crew
 from mgd_helpers.training.settings import Settings
@@ -17,9 +18,9 @@ FILE = "settings.json"
 
 def described(data: Dataset, settings: Settings, crew: Crew, minutes: float | None) -> dict[str, Any]:
     """What a call asks for. With `minutes` its settings are `asked`, and what comes of them is not yet known."""
-    images, labels = data.train.images, data.train.labels
-    seen = checksum((tensor_hash(images) + tensor_hash(labels)).encode())
-    now: dict[str, Any] = {"minutes": minutes, "images": list(images.shape), "data": seen, "device": crew.device.type}
+    seen = checksum((images_hash(data.train) + tensor_hash(data.train.labels)).encode())
+    now: dict[str, Any] = {"minutes": minutes, "images": list(data.train.shape), "data": seen}
+    now |= {"device": crew.device.type}
     now |= {"precision": crew.precision} if crew.precision != "no" else {}
     now |= asdict(settings) if minutes is None else {"asked": asdict(settings)}
     return json.loads(json.dumps(now))  # tuples become lists, as in the file

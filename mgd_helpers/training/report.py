@@ -73,7 +73,7 @@ def write_report(data: Dataset, done: Trained, *, crew: Crew, told: str, more: b
         "weights": weights,
         "trained_on": f"{len(data.train):,} images of {data.name}",
         "held_out": told,
-        "image": list(data.train.images.shape[1:]),
+        "image": list(data.train.shape[1:]),
         "images_per_class": PER_CLASS,
         "sampling": f"{type(pipe.scheduler).__name__}, {settings.sampling_steps} steps, guidance scale "
         f"{settings.guidance_scale:g}, seeds {', '.join(map(str, seeds))}",

@@ -82,7 +82,7 @@ def settings_for(data: Dataset) -> Settings:
     >>> settings_for(load_data("digits")).dit_steps
     8000
     """
-    if data.train.images.shape[1] > 1:
+    if data.train.shape[1] > 1:
         return SETTINGS["cifar10"]
     return SETTINGS["digits" if len(data.train) < FEW else "fashion_mnist"]
 

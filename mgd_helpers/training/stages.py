@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from mgd_helpers._shapes import Float, Int, Tensor
+from mgd_helpers.data.image_sets import ImageSet, at
 from mgd_helpers.encoding.latents import encode
 from mgd_helpers.threads import mean_weights
 from mgd_helpers.training.architectures import make_dit, make_vae
@@ -21,7 +22,7 @@ LossOf = Callable[[Any, torch.Generator], Tensor]
 
 
 def train_vae(
-    images: Float[Tensor, "n c h w"],
+    images: Float[Tensor, "n c h w"] | ImageSet,
     settings: Settings,
     *,
     work: str | Path,
@@ -55,7 +56,7 @@ def train_vae(
     return vae, seconds
 
 
-def check_side(images: Float[Tensor, "n c h w"], settings: Settings) -> int:
+def check_side(images: Float[Tensor, "n c h w"] | ImageSet, settings: Settings) -> int:
     """The side of square images that latents and patches divide; for others the `ValueError` that says which do."""
     height, width = images.shape[2:]
     least = 2 ** len(settings.vae_channels)
@@ -69,7 +70,7 @@ def check_side(images: Float[Tensor, "n c h w"], settings: Settings) -> int:
 
 
 def vae_loss_of(
-    images: Float[Tensor, "n c h w"],
+    images: Float[Tensor, "n c h w"] | ImageSet,
     settings: Settings,
     *,
     loss: Callable[..., Tensor] = autoencoder_loss,
@@ -82,13 +83,13 @@ def vae_loss_of(
     def loss_of(vae: Any, generator: torch.Generator) -> Tensor:
         rows = torch.randint(len(images), (batch,), generator=generator, device=images.device)
         noise = torch.randn(latent, generator=generator, device=images.device)
-        return crew.weight(batch) * loss(vae, images[rows[mine]], noise[mine], settings.kl_weight)
+        return crew.weight(batch) * loss(vae, at(images, rows[mine]), noise[mine], settings.kl_weight)
 
     return loss_of
 
 
 @torch.no_grad()
-def whiten_channels(vae: Any, images: Float[Tensor, "n c h w"]) -> None:
+def whiten_channels(vae: Any, images: Float[Tensor, "n c h w"] | ImageSet) -> None:
     """Give every latent channel zero mean and unit variance, exactly, by the 1x1 convolutions around the latent.
 
     A stock DiTPipeline knows one scaling factor and no shift; the rest must live in the weights.

@@ -139,14 +139,15 @@ def rows():
     """The table and the notes of the book's page, from the catalogue."""
     table, notes = [], []
     for profile in PROFILES.values():
-        size = 4 * sum(profile.sizes) * profile.channels * profile.image_size**2 / 2**20
+        numbers = 1 if profile.hub_id else 4  # bytes; the digits are resized in float32, and stay so
+        size = numbers * sum(profile.sizes) * profile.channels * profile.image_size**2 / 2**20
         cells = (
             f"`{profile.name}`",
             " + ".join(f"{size:,}" for size in profile.sizes),
             str(len(profile.class_names)),
             f"{profile.image_size} × {profile.image_size}, {'grey' if profile.channels == 1 else 'colour'}",
             f"{profile.megabytes:,} MB, `{profile.hub_id}`" if profile.hub_id else "none, it is bundled",
-            f"{size:.0f} MiB" if size < 1000 else f"{size / 1024:.0f} GiB",
+            f"{size:.0f} MiB" if size < 1000 else f"{size / 1024:.2g} GiB",
             f"`{profile.pipeline}`" if profile.pipeline else "none",
             profile.license,
         )

@@ -1,4 +1,5 @@
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,9 +8,10 @@ import torch.nn.functional as F
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from mgd_helpers.data.datasets import load_data
+from mgd_helpers.data.datasets import load_data, read_generated
+from mgd_helpers.data.fingerprints import data_hash
 from mgd_helpers.data.folders import IMAGE_SUFFIXES
-from mgd_helpers.data.image_sets import first_rows
+from mgd_helpers.data.image_sets import ImageSet, first_rows
 from mgd_helpers.data.saving import write_images
 
 
@@ -141,6 +143,20 @@ def test_what_distill_writes_comes_back_pixel_by_pixel(tmp_path, waves):
     torch.testing.assert_close(load_data(tmp_path).train.images, pixels / 127.5 - 1)
 
 
+@pytest.mark.parametrize("shape", [(9, 7), (9, 7, 3)])
+def test_what_is_read_is_kept_as_bytes_and_is_the_same_to_the_bit(tmp_path, shape):
+    drawn = np.random.default_rng(0).integers(0, 256, (5, *shape), dtype=np.uint8)
+    for number, image in enumerate(drawn):
+        write(tmp_path / f"{'ab'[number > 2]}/{number}.png", image)
+    data, pixels = load_data(tmp_path), torch.from_numpy(drawn.reshape(5, 9, 7, -1)).permute(0, 3, 1, 2).contiguous()
+    assert torch.equal(data.train.kept, pixels) and data.train.kept.dtype == torch.uint8
+    assert torch.equal(data.train.images, pixels.float() / 127.5 - 1)
+    numbers = replace(data, train=ImageSet(pixels.float() / 127.5 - 1, torch.tensor([0, 0, 0, 1, 1])))
+    assert data_hash(data) == data_hash(numbers)
+    read = read_generated(tmp_path, numbers)
+    assert torch.equal(read.kept, pixels) and read.labels.tolist() == [0, 0, 0, 1, 1]
+
+
 def test_unknown_sources_are_refused():
     message = "source must be one of digits, .*, a folder .*; got 'digit'. Check the spelling"
     with pytest.raises(ValueError, match=message):
@@ -244,9 +260,9 @@ def test_splits_of_different_shapes_are_refused(tmp_path, other):
 def test_a_folder_too_large_for_the_machine_is_refused_at_its_first_image(tmp_path, monkeypatch):
     monkeypatch.setattr("os.sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 1}.get)
     splits(tmp_path, "one")
-    load_data(tmp_path / "one", image_size=16)  # 2048 bytes, and a quarter more
-    with pytest.raises(MemoryError, match=r"takes .* as 2 images of 32x32, .*per_class=…, .* smaller image_size"):
-        load_data(tmp_path / "one", image_size=32)
+    load_data(tmp_path / "one", image_size=32)  # 2048 bytes, and a quarter more
+    with pytest.raises(MemoryError, match=r"takes .* as 2 images of 64x64, .*per_class=…, .* smaller image_size"):
+        load_data(tmp_path / "one", image_size=64)
 
 
 @pytest.mark.parametrize("per_class", [1, 2, 40])

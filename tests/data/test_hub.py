@@ -385,14 +385,14 @@ def test_a_set_too_large_for_the_machine_is_refused_before_anything_is_read(monk
     pages = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 16 * 2**18}
     monkeypatch.setattr("os.sysconf", pages.get)
     monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: pytest.fail("nothing must be read"))
-    with pytest.raises(MemoryError, match=r"'imagenet100' takes 121 GiB as 131,689 images .* has 16 free\."):
+    with pytest.raises(MemoryError, match=r"'imagenet100' takes 30.1 GiB as 131,689 images .* has 16 free\."):
         load_data("imagenet100")
-    with pytest.raises(MemoryError, match=r"takes 22.9 GiB as 25,000 images of 256x256x3, .* has 16 free\."):
-        load_data("imagenet100", per_class=200)  # 20,000 and all 5,000
+    with pytest.raises(MemoryError, match=r"takes 18.3 GiB as 80,000 images of 256x256x3, .* has 16 free\."):
+        load_data("imagenet100", per_class=750)  # 75,000 and all 5,000
 
 
 def test_any_set_too_large_for_the_machine_is_refused_at_its_first_image(monkeypatch):
     monkeypatch.setattr("os.sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 1}.get)
-    load_data(rows(12))  # 3072 bytes, and a quarter more
-    with pytest.raises(MemoryError, match=r"'dataset' takes .* as 17 images of 8x8, .*per_class="):
-        load_data(rows(17))
+    load_data(rows(12, size=16))  # 3072 bytes, and a quarter more
+    with pytest.raises(MemoryError, match=r"'dataset' takes .* as 17 images of 16x16, .*per_class="):
+        load_data(rows(17, size=16))

@@ -8,9 +8,9 @@ from PIL import Image
 from mgd_helpers.data.images import from_uint8, pixels_of, png, read_images, stack, to_uint8
 
 
-def test_every_byte_comes_back():
+def test_every_byte_comes_back(device):
     pixels = torch.arange(256, dtype=torch.uint8)
-    images = from_uint8(pixels)
+    images = from_uint8(pixels.to(device)).cpu()
     assert (images.dtype, images[0], images[-1]) == (torch.float32, -1, 1)
     assert torch.equal(to_uint8(images), pixels)
     assert torch.equal(images, pixels.float() / 127.5 - 1)  # to the bit
@@ -26,11 +26,28 @@ def test_numbers_are_rounded_as_diffusers_rounds_them_and_cut_off_outside():
 
 def test_bytes_become_numbers_from_minus_one_to_one():
     gray = np.array([[0, 255], [51, 204]], dtype=np.uint8)
-    assert torch.allclose(stack([gray], "here"), torch.tensor([[[[-1, 1], [-0.6, 0.6]]]]))
+    assert torch.equal(stack([gray], 1, "here"), torch.tensor([[[[0, 255], [51, 204]]]]).byte())
+    assert torch.allclose(from_uint8(stack([gray], 1, "here")), torch.tensor([[[[-1, 1], [-0.6, 0.6]]]]))
     color = np.stack([gray, gray, 255 - gray], -1)
-    images = stack([color, color], "here")
+    images = from_uint8(stack(iter([color, color]), 2, "here"))
     assert images.shape == (2, 3, 2, 2)
     assert torch.allclose(images[0, 2], -images[0, 0])
+
+
+def test_gray_images_become_colored_where_a_later_one_is():
+    gray = np.array([[0, 255], [51, 204]], dtype=np.uint8)
+    color = np.stack([gray, gray.T, 255 - gray], -1)
+    expected = torch.from_numpy(np.stack([np.stack([gray] * 3), color.transpose(2, 0, 1), np.stack([gray] * 3)]))
+    assert torch.equal(stack([gray, color, gray], 3, "here"), expected)
+    assert stack([gray, color], 3, "here").shape[0] == 2  # where fewer come than were promised
+
+
+def test_memory_is_asked_for_again_where_images_become_colored(monkeypatch):
+    asked = []
+    monkeypatch.setattr("mgd_helpers.data.images.check_memory", lambda *what: asked.append(what))
+    gray = np.zeros((2, 2), np.uint8)
+    stack([gray, gray, np.stack([gray] * 3, -1)], 3, "here")
+    assert asked == [(3, (2, 2), "here"), (3, (2, 2, 3), "here")]
 
 
 def test_small_gray_images_get_a_border_and_keep_their_pixels():
@@ -91,7 +108,7 @@ def test_images_that_PIL_takes_for_a_bomb_are_named(tmp_path, monkeypatch):
 
 def test_images_of_different_sizes_are_refused():
     with pytest.raises(ValueError, match=r"images of 'here' must have one size; got .* Pass image_size"):
-        stack([np.zeros((2, 2), np.uint8), np.zeros((2, 3), np.uint8)], "here")
+        stack([np.zeros((2, 2), np.uint8), np.zeros((2, 3), np.uint8)], 2, "here")
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -107,7 +124,7 @@ def test_a_png_has_the_bytes_that_diffusers_gives(channels):
 
 def test_every_byte_comes_back_from_a_png():
     gray = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    with Image.open(io.BytesIO(png(stack([gray], "here")[0]))) as image:
+    with Image.open(io.BytesIO(png(from_uint8(stack([gray], 1, "here"))[0]))) as image:
         assert np.array_equal(np.asarray(image), gray)
 
 

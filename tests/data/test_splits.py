@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 import torch
 
-from mgd_helpers.data.splits import split_rows, with_test
+from mgd_helpers.data.splits import hold_out, split_rows, with_test
 
 LABELS = torch.tensor([0] * 10 + [1] * 50 + [2] + [3] * 2)[
     torch.randperm(63, generator=torch.Generator().manual_seed(0))
@@ -42,3 +42,10 @@ def test_data_with_a_test_split_stay_and_others_get_one(waves):
     assert torch.equal(data.train.images, waves.train.images[kept])
     assert torch.equal(data.test.images, waves.train.images[held_out])
     assert said == "'waves' has no test split: 2 of its 12 images are held out for it."
+
+
+def test_a_split_asks_for_the_memory_of_its_copies(kept, monkeypatch):
+    monkeypatch.setattr("mgd_helpers.data.free_memory.available_memory", lambda: 100.0)
+    data = dataclasses.replace(kept[0], test=kept[0].test.take([]))
+    with pytest.raises(MemoryError, match=r"'waves' takes .* as 12 images of 1x16x16, and this machine has"):
+        hold_out(data, 0.5)

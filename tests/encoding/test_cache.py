@@ -164,3 +164,11 @@ def test_two_at_once_do_no_harm(tiny, images, tmp_path):
     assert len(found) == 2 and torch.equal(*found)
     tiny.vae.encode = lambda block: pytest.fail("must be read")
     assert torch.equal(encode(tiny.vae, images, cache=tmp_path), found[0])
+
+
+def test_a_set_kept_as_bytes_is_found_again_by_its_numbers(tiny, kept, calls, tmp_path):
+    first = encode(tiny.vae, kept[1].train.images, cache=tmp_path)
+    before = list(calls)
+    assert torch.equal(encode(tiny.vae, kept[0].train, cache=tmp_path), first)
+    assert torch.equal(encode(tiny.vae, kept[1].train, cache=tmp_path), first)
+    assert calls == before and only(tmp_path)

@@ -146,3 +146,17 @@ def test_packing_reorders_and_nothing_else(randn):
     )
     with pytest.raises(ValueError, match=r"latents must have even height and width to be packed; got \[1, 4, 3, 8\]"):
         pack(randn(1, 4, 3, 8))
+
+
+@pytest.mark.parametrize("batch_size", [5, 64])
+def test_a_set_kept_as_bytes_has_the_latents_of_its_numbers(vae, kept, batch_size):
+    as_bytes, numbers = (encode(vae, one.train, batch_size=batch_size) for one in kept)
+    assert torch.equal(as_bytes, numbers)
+    assert torch.equal(as_bytes, encode(vae, kept[1].train.images, batch_size=batch_size))
+
+
+def test_of_a_set_kept_as_bytes_a_batch_at_a_time_becomes_numbers(vae, kept, monkeypatch):
+    seen = []
+    monkeypatch.setattr("mgd_helpers.data.image_sets.from_uint8", lambda found: seen.append(len(found)) or found / 255)
+    encode(vae, kept[0].train, batch_size=4)
+    assert max(seen) == 4

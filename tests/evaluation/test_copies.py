@@ -142,3 +142,12 @@ def test_more_images_say_the_median_of_held_out_ones_better(little):
     few, many = (find_copies(rows_of(little.train, range(n)), little) for n in (20, 200))
     widths = [high - low for low, high in (found.held_out_median_range for found in (few, many))]
     assert widths[1] < 0.6 * widths[0]
+
+
+@pytest.mark.parametrize("features", [None, ("means", lambda images: images.mean(-1))])
+def test_sets_kept_as_bytes_are_as_near_as_their_numbers(kept, features):
+    found = [nearest_images(one.test, one.train, features=features) for one in kept]
+    found.append(nearest_images(kept[1].test.images, kept[1].train.images, features=features))
+    for distances, indices in found:
+        assert torch.equal(distances, found[0][0]) and torch.equal(indices, found[0][1])
+    assert found[0][1].tolist() == list(range(6)) and found[0][0].eq(0).all()

@@ -349,10 +349,18 @@ def test_inception_is_shown_bytes_of_three_channels_in_batches(monkeypatch, devi
 
 def test_bytes_are_those_that_the_images_were_read_from(monkeypatch):
     monkeypatch.setattr("torchmetrics.image.fid.NoTrainInceptionV3", Network)
-    read = images.stack([np.arange(256, dtype=np.uint8).reshape(16, 16)], "here")
+    read = images.from_uint8(torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16))
     assert torch.equal(inception_features(read)[0, :256], torch.arange(256.0))
 
 
 def test_latents_are_no_images(randn):
     with pytest.raises(ValueError, match="images must have 1 or 3 channels; got 4"):
         inception_features(randn(2, 4, 8, 8))
+
+
+@pytest.mark.parametrize("function", [None, lambda images: images.mean(-1)])
+@pytest.mark.parametrize("batch_size", [1, 5, 500])
+def test_features_of_a_set_are_those_of_its_images(kept, function, batch_size):
+    as_bytes, numbers = (fidelity.feature_rows(one.train, function, batch_size=batch_size) for one in kept)
+    assert torch.equal(as_bytes, numbers)
+    assert torch.equal(as_bytes, fidelity.feature_rows(kept[1].train.images, function, batch_size=batch_size))

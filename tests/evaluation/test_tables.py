@@ -312,3 +312,14 @@ def test_data_sets_in_place_of_sets_are_answered_with_their_splits(waves, unchec
         unchecked(student_accuracies)(waves, waves, students=1)
     with pytest.raises(ValueError, match="train must be an ImageSet; got Dataset"):
         unchecked(nearest_neighbor_accuracy)(waves, waves.test)
+
+
+@pytest.mark.slow
+def test_a_set_kept_as_bytes_is_worth_what_its_numbers_are(kept, tiny):
+    tables = [
+        evaluate(
+            {"few": data.train.take(range(4))}, against=data, students=1, baselines=True, recipe=SHORT, pipeline=tiny
+        )
+        for data in kept
+    ]
+    assert tables[0].equals(tables[1]) and tables[0].attrs == tables[1].attrs

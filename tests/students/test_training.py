@@ -282,3 +282,15 @@ def test_numbers_of_numpy_and_images_that_require_grad_make_no_difference(waves,
     other = unchecked(train_student)(grown, labels, n_classes=np.int64(2), recipe=SHORT, seed=np.int32(3))
     assert grown.grad is None
     assert all(torch.equal(*pair) for pair in zip(plain.parameters(), other.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("seeds", [[0], [0, 1]])
+def test_students_of_a_set_kept_as_bytes_are_those_of_its_numbers(kept, seeds):
+    sets = [kept[0].train, kept[1].train, kept[1].train.images]
+    options = {"n_classes": 2, "recipe": SHORT, "seeds": seeds, "together": len(seeds)}
+    trained = [train_students(images, kept[0].train.labels, **options)[-1] for images in sets]
+    for student, images in zip(trained[1:], sets[1:], strict=True):
+        for one, other in zip(trained[0].parameters(), student.parameters(), strict=True):
+            assert torch.equal(one, other)
+        labels = kept[0].train.labels
+        assert accuracy(student, images, labels) == accuracy(trained[0], kept[0].train, labels)

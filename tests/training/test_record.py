@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from mgd_helpers.data.files import checksum, tensor_hash
 from mgd_helpers.training.crew import ALONE
 from mgd_helpers.training.record import described, record, recorded
 
@@ -31,3 +32,10 @@ def test_another_call_is_refused_by_what_differs(settings, waves, tmp_path, minu
         return
     with pytest.raises(ValueError, match=f"holds one of other data or settings .*{told}"):
         recorded(tmp_path, now)
+
+
+def test_a_set_kept_as_bytes_is_recorded_as_its_numbers(settings, kept):
+    train = kept[1].train
+    now = [described(one, settings, ALONE, None) for one in kept]
+    assert now[0] == now[1] and now[0]["images"] == [12, 1, 16, 16]
+    assert now[0]["data"] == checksum((tensor_hash(train.images) + tensor_hash(train.labels)).encode())

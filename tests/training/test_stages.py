@@ -103,3 +103,9 @@ def test_images_of_a_side_that_does_not_fit_are_refused(settings, tmp_path):
     for shape in ((2, 1, 16, 18), (2, 1, 18, 18)):
         with pytest.raises(ValueError, match=r"square, with a side that is a multiple of 4; got 1[68]x18\. Load"):
             train_vae(torch.zeros(shape), settings, work=tmp_path)
+
+
+def test_the_autoencoder_of_a_set_kept_as_bytes_is_that_of_its_numbers(settings, kept, tmp_path, weights):
+    sets = {"bytes": kept[0].train, "numbers": kept[1].train, "tensor": kept[1].train.images}
+    found = [weights(train_vae(images, settings, work=tmp_path / name)[0]) for name, images in sets.items()]
+    assert torch.equal(found[0], found[1]) and torch.equal(found[0], found[2])
