@@ -134,7 +134,8 @@ def choose(data: Dataset, pipeline: Any, pipe: Any, *, at_hand: bool) -> tuple[A
         if profile is None:
             raise ValueError(
                 f"pipeline must be given for data {data.name!r}: only {', '.join(PROFILES)} have one of their own. "
-                "Pass a pipeline that was trained on such images."
+                "Pass a pipeline that was trained on such images; mgd.train(data, out) (mgd train DATA --out OUT) "
+                'makes one, and method="nearest-real" (--method nearest-real) takes real images, without any.'
             )
         pipeline = profile.pipeline or profile.name  # the name of a set without one is refused with its remedy
         pipe = load_pipeline(pipeline)
