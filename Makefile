@@ -154,6 +154,7 @@ $(READY): requirements.lock pyproject.toml
 	fi; \
 	if [ ! -x $(BIN)/pip ]; then echo "Setting up .venv with $$python"; "$$python" -m venv --clear .venv; fi
 	@echo "Installing requirements.lock: minutes the first time, for torch is large"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@# Python compiles what it imports; all of the 20,000 files would take a minute, and most are never read
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@

@@ -42,7 +42,7 @@ HUB_NAMES = {  # of the classes, where the catalogue has other ones
 }
 SETS = ("imagenette", "fashion_mnist", "cifar10")  # that `build` makes
 PIXELS = {"imagenette": (80, 60), "imagewoof": (80, 60), "fashion_mnist": (28, 28), "cifar10": (32, 32)}
-DISTINCT = {True: 500, False: 150}  # images of a class that differ, of PNG and of JPEG; the next ones begin again
+DISTINCT = 150  # images of a class that differ; the next ones begin again
 
 
 def build(home: Path, *, sets: tuple[str, ...] = SETS) -> Path:
@@ -149,7 +149,7 @@ def write_split(file: Path, name: str, split: str, size: int) -> None:
     profile = PROFILES[name]
     classes = HUB_NAMES.get(name, list(profile.class_names))
     labels = np.arange(size) % len(classes)
-    counts = np.arange(size) // len(classes) % DISTINCT[profile.lossless]
+    counts = np.arange(size) // len(classes) % DISTINCT
     if not profile.balanced:
         order = np.argsort(labels, kind="stable")
         labels, counts = labels[order], counts[order]

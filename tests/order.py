@@ -17,7 +17,7 @@ LONG = (
     "test_wheel.py",
     "test_appendices.py",
     "test_animations.py",
-    "hand_in",
+    "test_no_stall.py::test_a_guided_run",
 )
 
 

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch.utils import _pytree as pytree
 from torch.utils import backend_registration
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -69,12 +68,15 @@ class Device(TorchDispatchMode):
     """Takes what is made on the device, or moved there from memory."""
 
     def __torch_dispatch__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        return carried_out(function, args, kwargs or {})
+        kwargs = kwargs or {}
+        if Remote not in types and "device" not in kwargs:  # all of it lies in memory, as most of a lab does
+            return function(*args, **kwargs)
+        return carried_out(function, args, kwargs)
 
 
 def carried_out(function: Any, args: tuple, kwargs: dict) -> Any:
     """What an operation gives: computed in memory, with the answer where a GPU would have it."""
-    given = [one for one in pytree.tree_leaves((args, kwargs)) if isinstance(one, torch.Tensor)]
+    given = _tensors((*args, *kwargs.values()))
     there = [one for one in given if isinstance(one, Remote)]
     asked = kwargs.get("device")
     if not there and (asked is None or torch.device(asked).type != DEVICE.type):
@@ -84,7 +86,8 @@ def carried_out(function: Any, args: tuple, kwargs: dict) -> Any:
             f"Expected all tensors to be on the same device, but {function} got one on {DEVICE} and one of shape "
             f"{list(strays[0].shape)} on the cpu."
         )
-    plain, named = pytree.tree_map_only(Remote, lambda one: one.own, (args, kwargs))
+    plain = _changed(args, Remote, lambda one: one.own)
+    named = {name: _changed(value, Remote, lambda one: one.own) for name, value in kwargs.items()}
     target = DEVICE if asked is None else torch.device(asked)
     if asked is not None:
         named["device"] = "cpu"
@@ -96,9 +99,27 @@ def carried_out(function: Any, args: tuple, kwargs: dict) -> Any:
     if function is aten.copy_.default:
         return args[0]
     known = {id(one.own): one for one in there}  # in-place operations give what they were given
-    return pytree.tree_map_only(
-        torch.Tensor, lambda one: known.get(id(one)) if id(one) in known else Remote(one), answer
-    )
+    return _changed(answer, torch.Tensor, lambda one: known.get(id(one)) if id(one) in known else Remote(one))
+
+
+def _tensors(values: Any) -> list[torch.Tensor]:
+    """The tensors among some values and in their lists, found more quickly than by `pytree`: operations are many."""
+    found = []
+    for one in values:
+        if isinstance(one, torch.Tensor):
+            found.append(one)
+        elif isinstance(one, list | tuple):
+            found += _tensors(one)
+    return found
+
+
+def _changed(value: Any, kind: type, change: Any) -> Any:
+    """A value, or a list or tuple of values, with those of a kind changed."""
+    if isinstance(value, kind):
+        return change(value)
+    if isinstance(value, list | tuple):
+        return type(value)(_changed(one, kind, change) for one in value)
+    return value
 
 
 def _strays(function: Any, args: tuple, given: list[torch.Tensor]) -> list[torch.Tensor]:

@@ -1,7 +1,8 @@
 """A reader may change LABEL and seed: every lab runs with both changed, and nothing that it says turns wrong.
 
 Numbers may differ. Verdicts stay what they are, checks say what they said, and no prose tells a number that only the
-settings of the book give.
+settings of the book give. None of these needs all the sets and students that labs 8 and 10 make in the same way, nor
+the last steps of the training in lab 13: they are spared.
 """
 
 import os
@@ -11,11 +12,13 @@ import forks
 import nbformat
 import pytest
 from lab_outputs import complaints
+from labs_in_a_profile import shortened
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from notebook_rules import ROOT
 
 LABEL, SEED = 1, 1  # ones are the class that differs most from the threes of the book
+SHORTER = {"DIT_STEPS": 150}  # the denoiser beats silence by then, and must
 LABS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 
 
@@ -39,7 +42,9 @@ def test_a_lab_holds_for_another_class_and_another_seed(path, tmp_path, monkeypa
     monkeypatch.setenv("JUPYTER_PATH", forks.kernels())
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])))
     stored, run = (nbformat.read(path, as_version=4) for _ in range(2))
-    NotebookClient(varied(run), timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    NotebookClient(
+        shortened(varied(run), SHORTER), timeout=600, resources={"metadata": {"path": str(tmp_path)}}
+    ).execute()
     assert complaints(stored, run) == []
 
 

@@ -142,7 +142,7 @@ STEERED = {name: factories.GUIDANCES[name] for name in ("none", "manifold", "mat
 def agreement(options: Namespace, left: Callable[[], float]) -> Iterator[dict]:
     """Latents and 8-bit pixels in half precision, and those of a CPU, beside float32 on this device."""
     device, seed = options.device, options.seed
-    images, steps = 2 if options.quick else 8, 25
+    images, steps = (2, 5) if options.quick else (8, 25)
     placed = {
         "float32": (device, torch.float32),
         "float16": (device, torch.float16),

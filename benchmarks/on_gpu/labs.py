@@ -27,7 +27,7 @@ FORMS: tuple[tuple[str, dict[str, Any], int], ...] = (
     ("13", {"BUDGET": "full"}, 150),
     ("12", {"PROFILE": "photographs", "FOLDER": str(reference.ROOT / "photographs")}, 150),
 )
-QUICK = (("13", {"VAE_STEPS, DIT_STEPS": (3, 3)}, 1),)
+QUICK = (("13", {"read": 30, "VAE_STEPS, DIT_STEPS": (3, 3), "PER_CLASS, STEPS": (2, 2)}, 1),)
 MISSING = (FileNotFoundError, ModuleNotFoundError)  # weights, data or photographs; transformers
 
 
