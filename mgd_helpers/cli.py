@@ -209,12 +209,14 @@ def _previewed(data: Any, picture: str | None, told: dict[str, Any]) -> str:
 
 
 def _by_name(folders: Any) -> dict[str, str]:
-    """Folders under their own names.
+    """Folders under their own names, or those that they were given.
 
     Raises `ValueError` for one that is given twice.
     """
     found: dict[Path, str] = {}
-    for folder in [folders] if isinstance(folders, str) else map(str, folders):
+    if isinstance(folders, dict):  # of a file of options
+        return folders
+    for folder in map(str, folders if isinstance(folders, list | tuple) else [folders]):
         if Path(folder).resolve() in found:
             raise ValueError(f"generated must be different folders; got {folder!r} twice. Take one of them out.")
         found[Path(folder).resolve()] = folder

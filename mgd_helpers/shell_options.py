@@ -30,6 +30,7 @@ SAID = (
     (r"\b(?:mgd\.)?\w+\((?:…|'[^']*'), (\w+=[^()]*)\)", r"\1"),  # load_data(…, image_size=32)
     (r"mgd\.encode\(pipe\.vae, data\.train\)", "mgd encode DATA --pipeline PIPELINE --out FILE"),
     (r"(?<!\w)a mapping \{class name: label\}", "CLASS=LABEL, once for each"),
+    (r",? or None\b", ", or left out"),
     (r"pipeline=\{class: pipeline\}", "--pipeline CLASS=PIPELINE, once for each"),
     (r"data\.class_names", "the classes"),
     (r"^(against: )?source(?= must)", r"\1data"),

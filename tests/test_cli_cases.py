@@ -40,6 +40,9 @@ def home(tmp_path_factory):
         Image.new("L", (16, 16), 40 * index).save(home / "flat" / f"{index}.png")
     rows = [f"{index}.png,{'ab'[index % 2]},{('zero', 'one')[index % 2]}" for index in range(4)]
     (home / "flat" / "metadata.csv").write_text("\n".join(["file_name,x,y", *rows]) + "\n")
+    for name, sets in (("", '{mine = "ok"}'), ("_one", '"ok"'), ("_odd", "5")):
+        text = f'generated = {sets}\nagainst = "split"\nstudents = 0\nbaselines = false\n'
+        (home / f"judge{name}.toml").write_text(text)
     (home / "map.toml").write_text('"class zero" = 0\n"class one" = 1\n')
     tiny_pipeline().save_pretrained(home / "pipe")
     return home
@@ -110,6 +113,7 @@ CASES = [
     (f"{RUN} --out new --guidance mode --window 2", 2, "must"),
     # data
     ("distill nowhere --images-per-class 1 --out new --pipeline pipe", 2, "data must be one of digits"),
+    ("distill '' --images-per-class 1 --out new --pipeline pipe", 2, "data must be one of digits"),
     ("distill digit --images-per-class 1 --out new", 2, "Did you mean 'digits'?"),
     ("distill empty --images-per-class 1 --out new --pipeline pipe", 2, "empty"),
     ("distill file --images-per-class 1 --out new --pipeline pipe", 2, "file"),
@@ -195,6 +199,12 @@ CASES = [
     (f"{RUN} --out new --latents nowhere", 2, "--latents must be a file that mgd encode wrote"),
     # evaluate and audit
     ("evaluate nowhere --against split", 2, "nowhere"),
+    ("evaluate --config judge.toml", 0, "mine 2"),
+    ("evaluate --config judge_one.toml", 0, "tested on 6 images of split"),
+    ("evaluate --config judge_odd.toml", 2, "generated must be a folder of images"),
+    ("evaluate '' --against split", 2, "generated must be a folder of images, with one sub-folder per class; got ''"),
+    ("evaluate ok --against split --split 2 --students 0", 2, "--split must be a number > 0 and < 1"),
+    ("audit '' --against split", 2, "generated must be a folder of images, with one sub-folder per class; got ''"),
     ("evaluate ok --against nowhere", 2, "nowhere"),
     ("evaluate ok --against split --students -1", 2, "--students must"),
     ("evaluate ok --against split --students x", 2, "a valid integer"),
@@ -220,6 +230,9 @@ CASES = [
     ("audit ok --against split --students 0", 0, "distance to the nearest training image"),
     # train
     ("train nowhere --out new", 2, "nowhere"),
+    ("train '' --out new", 2, "data must be one of digits"),
+    ("train data --out new --channels 2", 2, "--channels must be 1 (gray), 3 (color), or left out"),
+    ("train data --out new --work data/work", 2, "--work must lie outside the folder of the data"),
     ("train data --out file", 2, "--out must be a folder"),
     ("train data --out new --device gpu", 2, "--device must be a device"),
     ("train data --out new --minutes 0", 2, "--minutes must"),

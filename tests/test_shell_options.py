@@ -122,6 +122,8 @@ def test_what_does_not_fit_is_named(given, config, words, tmp_path):
         ),
         ("larger networks (settings=…)", "larger networks (settings=… in Python)"),
         ("source must be one of", "data must be one of"),
+        ("channels must be 1 or None (as they are)", "--channels must be 1, or left out (as they are)"),
+        ("must be no, bf16, or None; got 3", "must be no, bf16, or left out; got 3"),
         ("against: source must be one of", "against: data must be one of"),
         ("the pipeline's own, seed=3", "the pipeline's own, --seed 3"),
     ],

@@ -137,7 +137,7 @@ def read_generated(folder: str | Path, data: Dataset, *, image_size: int | None 
     Raises `ValueError` where the folder holds other classes or sizes, and where images of its manifest are missing or
     damaged, or others lie beside them.
     """
-    if not (isinstance(folder, str | Path) and Path(folder).is_dir()):
+    if not (isinstance(folder, str | Path) and str(folder) and Path(folder).is_dir()):
         raise ValueError(
             f"generated must be a folder of images, with one sub-folder per class; got {str(folder)!r}, which is no "
             "folder. Check the spelling, or the working directory."

@@ -10,9 +10,9 @@ from mgd_helpers.data.catalog import PROFILES
 from mgd_helpers.data.image_sets import Dataset
 
 
-def check_outside(out: str | Path, source: Any) -> None:
+def check_outside(out: str | Path, source: Any, *, name: str = "out") -> None:
     """Raise `ValueError` where `out` is the folder of the data or lies inside it, however the two are spelled."""
-    if not isinstance(source, str | os.PathLike) or (isinstance(source, str) and source in PROFILES):
+    if not isinstance(source, str | os.PathLike) or source == "" or (isinstance(source, str) and source in PROFILES):
         return
     try:
         folder, written = Path(source), Path(out).resolve()
@@ -21,7 +21,7 @@ def check_outside(out: str | Path, source: Any) -> None:
         return
     if inside:
         raise ValueError(
-            f"out must lie outside the folder of the data, where it would be read as data the next time; got "
+            f"{name} must lie outside the folder of the data, where it would be read as data the next time; got "
             f"{str(out)!r}, in {str(source)!r}. Choose another folder."
         )
 

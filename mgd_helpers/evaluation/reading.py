@@ -67,6 +67,7 @@ def read_sets(
     if not generated:
         raise ValueError("generated must hold at least one set; got none.")
     records = {name: record_of(source) for name, source in generated.items()}
+    split = None if split is None else arguments.number("split", split, above=0, below=1)
     how: dict[str, Any] = {"image_column": image_column, "label_column": label_column}
     if not (isinstance(against, str) and against in PROFILES):
         how |= shape_of(generated.values(), records.values())

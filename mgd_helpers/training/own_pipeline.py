@@ -20,6 +20,7 @@ from mgd_helpers.commands import call_of
 from mgd_helpers.data.files import check_folder, remove_parts
 from mgd_helpers.data.image_sets import Dataset
 from mgd_helpers.data.lock import locked
+from mgd_helpers.data.reach import check_outside
 from mgd_helpers.encoding.callers import NULL_CLASS
 from mgd_helpers.encoding.facts import write_facts
 from mgd_helpers.encoding.latents import encode
@@ -78,7 +79,9 @@ def train(
     if minutes is not None:
         minutes = arguments.number("minutes", minutes, above=0, remedy="Ten are few, and sixty many.")
     out = check_folder("out", out)
-    work = out / "training" if work is None else check_folder("work", work)
+    if work is not None:
+        check_outside(check_folder("work", work), data, name="work")
+    work = Path(work or out / "training")
     how: dict[str, Any] = {"size": size, "channels": channels, "split": split}
     how |= {"image_column": image_column, "label_column": label_column}
     data, told = read_material(data, out, **how)
