@@ -13,7 +13,7 @@ import torch
 from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.data.catalog import PROFILES
 from mgd_helpers.data.datasets import load_data
-from mgd_helpers.data.image_sets import Dataset
+from mgd_helpers.data.image_sets import Dataset, ImageSet
 from mgd_helpers.encoding.latents import encode
 from mgd_helpers.encoding.pipelines import LatentPipeline, load_pipeline
 from mgd_helpers.provenance import package_versions
@@ -39,9 +39,9 @@ class Lab:
         data = load_data(profile, per_class=per_class)
         return data, load_pipeline(profile, device=self.device, dtype=self.dtype)
 
-    def encode(self, pipe: LatentPipeline, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n lc lh lw"]:
+    def encode(self, pipe: LatentPipeline, images: Float[Tensor, "n c h w"] | ImageSet) -> Float[Tensor, "n lc lh lw"]:
         """`mgd.encode` with the pipeline's VAE; of many pixels the latents are kept, in `cache_folder()`."""
-        cache = cache_folder() if images.numel() >= WORTH_KEEPING else None
+        cache = cache_folder() if images.shape.numel() >= WORTH_KEEPING else None
         return encode(pipe.vae, images, cache=cache)
 
 

@@ -116,6 +116,7 @@ def test_few_pixels_are_encoded_at_once_and_many_are_kept(tmp_path, monkeypatch,
     monkeypatch.setenv("MGD_CACHE_DIR", str(tmp_path / "kept"))
     images = waves.train.images
     assert torch.equal(LAB.encode(tiny, images), encode(tiny.vae, images))
+    assert torch.equal(LAB.encode(tiny, waves.train), encode(tiny.vae, images))
     assert not (tmp_path / "kept").exists()
     monkeypatch.setattr(session, "WORTH_KEEPING", images.numel())
     first = LAB.encode(tiny, images)
