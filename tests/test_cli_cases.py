@@ -1,5 +1,6 @@
 """One table of command lines: what was given, the exit status, and words that must be told."""
 
+import contextlib
 import shlex
 
 import pytest
@@ -45,10 +46,18 @@ def home(tmp_path_factory):
         (home / f"judge{name}.toml").write_text(text)
     (home / "map.toml").write_text('"class zero" = 0\n"class one" = 1\n')
     tiny_pipeline().save_pretrained(home / "pipe")
+    with contextlib.chdir(home):  # what other rows begin with: each may run alone
+        for line in MADE:
+            main(shlex.split(line))
     return home
 
 
 RUN = "distill data --images-per-class 1 --pipeline pipe --guidance none --steps 2 --no-report"
+MADE = (
+    f"{RUN} --out ok",
+    "encode data --pipeline pipe --out latents.safetensors",
+    "encode data --pipeline pipe --split 0.4 --out latents_split.safetensors",
+)
 # command line, exit status, words
 CASES = [
     ("", 2, "Missing command"),
@@ -163,7 +172,7 @@ CASES = [
     (f"{RUN} --out new --config odd_dry.toml", 2, "--dry-run must be True or False; got 'yes'"),
     (f"{RUN} --out new --method herding --dry-run --pipeline pipe", 2, "--pipeline must be left out"),
     # it runs
-    (f"{RUN} --out ok", 0, "2 images in ok (2 new"),
+    (f"{RUN} --out ok_new", 0, "2 images in ok_new (2 new"),
     (f"{RUN} --out ok", 0, "2 images in ok (0 new"),
     (f"{RUN} --out ok --seed 3", 2, "seed differ"),
     *(
@@ -180,10 +189,10 @@ CASES = [
     ("info data/zero/0.png", 2, "is another file"),
     ("info data", 0, "zero"),
     # encode
-    ("encode data --pipeline pipe --out latents.safetensors", 0, "latents of 6 images"),
+    ("encode data --pipeline pipe --out ok.safetensors", 0, "latents of 6 images"),
     ("encode data8 --pipeline pipe --image-size 8 --out new", 2, "got 8 x 8. Load them with --image-size 16."),
     ("encode data8 --pipeline pipe --out latents8.safetensors", 0, "latents of 6 images"),
-    ("encode data --pipeline pipe --split 0.4 --out latents_split.safetensors", 0, "latents of 4 images"),
+    ("encode data --pipeline pipe --split 0.4 --out ok_split.safetensors", 0, "latents of 4 images"),
     ("encode data --pipeline pipe --out ''", 2, "--out must be the path"),
     ("encode flat --pipeline pipe --out new", 2, "--label-column must be given"),
     ("encode flat --pipeline pipe --label-column y --out latents_flat.safetensors", 0, "latents of 4 images"),
