@@ -68,6 +68,7 @@ CALLS = [
     (dimension.two_nn_dimension, {"distances": ROWS + 1}),
     (latents.encode, {"vae": AUTOENCODER, "images": SET.images}),
     (latents.decode, {"vae": AUTOENCODER, "latents": SET.images}),
+    (latents.decibels, {"error": 0.1}),
     (targets.pick_targets, {"tree": bisect(ROWS, n_leaves=2), "images_per_class": 1}),
 ]
 WRONG = {"int": (True, 1.5, math.nan, "a", [1]), "float": (True, math.nan, "a", [1.0])}

@@ -65,7 +65,7 @@ def decibels(error: float) -> float:
     >>> decibels(0.04)
     20.0
     """
-    return 10 * math.log10(4 / max(error, 1e-12))
+    return 10 * math.log10(4 / max(arguments.number("error", error, at_least=0), 1e-12))
 
 
 @torch.no_grad()
