@@ -77,6 +77,8 @@ def read_latents(file: str | PathLike) -> Float[Tensor, "n ..."]:
     from safetensors.torch import load_file
 
     try:
+        if Path(file).is_dir():
+            raise IsADirectoryError("it is a folder")
         found: dict[str, torch.Tensor] = load_file(str(file))
         return found["latents"]
     except (OSError, SafetensorError, KeyError) as error:

@@ -156,7 +156,7 @@ def test_what_the_machine_refuses_ends_in_one_line(command, capsys, monkeypatch,
     def fail(*rows, **options):
         raise error
 
-    monkeypatch.setattr("mgd_helpers.cli.distill", fail)
+    monkeypatch.setattr("mgd_helpers.shell_calls.distill", fail)
     assert words in refused(command, capsys)
 
 
@@ -165,7 +165,7 @@ def test_faults_of_ours_show_where_they_are(command, monkeypatch, error):
     def fail(*rows, **options):
         raise error
 
-    monkeypatch.setattr("mgd_helpers.cli.distill", fail)
+    monkeypatch.setattr("mgd_helpers.shell_calls.distill", fail)
     with pytest.raises(type(error)):
         main(command)
 

@@ -166,6 +166,11 @@ CASES = [
     (f"{RUN} --out new --dry-run --picture shown.jpg", 2, "--picture must be a file that ends in .png"),
     (f"{RUN} --out new --dry-run --picture ''", 2, "--picture must be a file that ends in .png"),
     (f"{RUN} --out new --dry-run --picture file/shown.png", 2, "--picture must be a folder"),
+    (
+        "distill data --images-per-class 1 --method herding --out new --dry-run --picture none.png",
+        2,
+        "samples must be there to be saved; there are none of a method without a denoiser",
+    ),
     (f"{RUN} --out new --picture shown.png", 2, "--picture must be left out without --dry-run"),
     (f"{RUN} --out new --config dry.toml", 0, "Nothing was written."),
     (f"{RUN} --out ok_no_dry --config dry.toml --no-dry-run", 0, "2 images in ok_no_dry"),
@@ -205,6 +210,7 @@ CASES = [
     (f"{RUN} --out ok_both --split 0.4 --latents latents_split.safetensors", 0, "2 images in ok_both"),
     (f"{RUN} --out new --split 0.4 --latents latents.safetensors", 2, "those of the 4 training images"),
     (f"{RUN} --out new --latents file", 2, "--latents must be a file that mgd encode wrote"),
+    (f"{RUN} --out new --latents data", 2, "'data' is none: it is a folder"),
     (f"{RUN} --out new --latents nowhere", 2, "--latents must be a file that mgd encode wrote"),
     # evaluate and audit
     ("evaluate nowhere --against split", 2, "nowhere"),

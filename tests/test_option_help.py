@@ -6,9 +6,10 @@ import re
 import pytest
 
 import mgd_helpers as mgd
-from mgd_helpers.cli import FUNCTIONS, main
+from mgd_helpers.cli import main
 from mgd_helpers.latents_file import encode_data
 from mgd_helpers.option_help import COMMANDS, OF_ONE, OPTIONS
+from mgd_helpers.shell_calls import FUNCTIONS
 
 BEHIND = {
     "distill": mgd.distill,
