@@ -24,7 +24,7 @@ import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat.v4 import new_output
 
-FEW = {"STEPS": 5, "PER_CLASS": 3, "DRAWS": 20, "STUDENT_STEPS": 4}  # with `PER_CLASS`: steps, images, tries
+FEW = {"STEPS": 3, "PER_CLASS": 3, "DRAWS": 20, "STUDENT_STEPS": 4}  # with `PER_CLASS`: steps, images, tries
 SPARED = {  # labs 8 and 10 make sets of many seeds, and train students of digits, again and again in the same way
     "pair = make_sets(lab.seed + number)": "pair = make_sets(lab.seed + 1) if number == 1 else pair",
     "+ 5 + number for number in range(3)]": "+ 5 + number for number in range(1)]",
