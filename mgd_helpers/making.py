@@ -49,11 +49,11 @@ def make(run: Run, *, command: str = "") -> tuple[dict, int]:
 
     `command` is the call that makes them, for the record.
     """
-    manifest, lacking = _what_lacks(run)
+    manifest, lacking = what_lacks(run)
     new = 0
     if lacking or not manifest["complete"]:
         with locked(run.out):
-            manifest, lacking = _what_lacks(run)  # again: another run may just have ended
+            manifest, lacking = what_lacks(run)  # again: another run may just have ended
             _warn(run, lacking)
             clouds = encode_classes(run, lacking)
             targets = cluster_classes(run, clouds)
@@ -84,8 +84,11 @@ def rehearse(run: Run, batches: list[Batch], trials: Iterable[Run]) -> Iterator[
         yield torch.cat([sample_batch(trial, batch, clouds, own) for batch in batches])
 
 
-def _what_lacks(run: Run) -> tuple[dict, dict[tuple[int, int], str]]:
-    """The manifest of the folder, empty where there is none, and which images lack there, with the reason."""
+def what_lacks(run: Run) -> tuple[dict, dict[tuple[int, int], str]]:
+    """The manifest of the folder, empty where there is none, and which images lack there, with the reason.
+
+    Raises `ValueError` where the folder holds images of other settings, or other files.
+    """
     manifest = read_manifest(run.out)
     check_inside(run.out, run.files.values())
     if manifest is None:

@@ -26,7 +26,7 @@ from mgd_helpers.data.images import png
 from mgd_helpers.distillation import distill
 from mgd_helpers.encoding.latents import decibels
 from mgd_helpers.guidance.options import OPTIONS
-from mgd_helpers.making import cluster_classes, encode_classes, sample_batch
+from mgd_helpers.making import cluster_classes, encode_classes, sample_batch, what_lacks
 from mgd_helpers.methods import DIFFUSION
 from mgd_helpers.run_pipelines import alike, asked_for
 from mgd_helpers.runs import Run, resolve
@@ -140,8 +140,9 @@ def preview(data: Any, **arguments: Any) -> Preview:
     """Show what `distill` would do with the same arguments: everything is checked, little is tried, nothing is written.
 
     Images and classes are counted, what was not read is named, and each class is shown with what the pipeline is asked
-    for it. Some images go through the autoencoder and back. Few images take the steps of the run, so that its time and
-    memory can be told; where that is under a minute, one image of each class is sampled without guidance.
+    for it. A folder `out` that is there is looked at: only images that lack are counted. Some images go through the
+    autoencoder and back. Few images take the steps of the run, so that its time and memory can be told; where that is
+    under a minute, one image of each class is sampled without guidance.
 
     Raises `ValueError` as `distill` does. `out` is `"distilled"` where it is not given.
     """
@@ -160,9 +161,9 @@ def preview(data: Any, **arguments: Any) -> Preview:
         (name, len(train.rows_of(label)), len(test.rows_of(label)), str(what))
         for label, (name, what) in enumerate(rows)
     ]
-    plan = run.plan(run.files)
-    steps = run.settings["steps"] if run.method == DIFFUSION else 0
-    seconds, gibibytes, samples = _probe(run) if steps else (math.nan, math.nan, None)
+    _, lacking = what_lacks(run) if "out" in arguments else ({}, dict.fromkeys(run.files, ""))
+    plan, steps = run.plan(lacking), run.settings["steps"] if run.method == DIFFUSION else 0
+    seconds, gibibytes, samples = _probe(run) if steps and plan else (math.nan, math.nan, None)
     errors = autoencoder_error(run.pipe, run.data, seed=run.settings["seed"])
     psnr, known_psnr = (math.nan if error is None else decibels(error) for error in errors)
     return Preview(
@@ -172,9 +173,9 @@ def preview(data: Any, **arguments: Any) -> Preview:
         found=" ".join(filter(None, [run.data.found, alike(asked)])),
         pipeline=run.pipeline,
         out=run.out,
-        images=len(run.files),
+        images=len(lacking),
         calls=steps * len(plan),
-        seconds=seconds,
+        seconds=seconds * len(lacking) / len(run.files),
         gibibytes=gibibytes,
         psnr=psnr,
         known_psnr=known_psnr,

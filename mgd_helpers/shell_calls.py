@@ -101,7 +101,8 @@ def _table(table: Any) -> str:
 
 def said_in_a_shell(command: str, text: str) -> str:
     """A text of the package, with the options that this command has for what it advises."""
-    known = [one.name for one in options_of(command)[1:]] if command in FUNCTIONS else []
+    speaks_of = [command, "distill"] if command == "train" else [command]  # a pipeline is trained to distil with
+    known = {one.name for name in speaks_of if name in FUNCTIONS for one in options_of(name)[1:]}
     return in_words_of_a_shell(text, known)
 
 

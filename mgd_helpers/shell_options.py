@@ -161,7 +161,8 @@ def _mapping(name: str, words: list[str], *, text: bool, sequence: bool) -> Any:
     if text and all("=" not in word or "{name}" in word or Path(word).exists() for word in words):
         return words[-1]  # of an option that is given twice the last one counts
     if all("=" in word for word in words):
-        return {key: _number(value) for key, _, value in (word.partition("=") for word in words)}
+        parts = [word.partition("=") if text else word.rpartition("=") for word in words]  # a class may be called a=b
+        return {key: _number(value) for key, _, value in parts}
     if sequence:
         return [_number(word) for word in words]
     odd = next(word for word in words if "=" not in word)

@@ -77,6 +77,23 @@ def test_classes_that_share_a_label_on_purpose_are_told(waves, tiny, tmp_path):
     assert "zero and one are asked for alike, by 1." in str(shown)
 
 
+def test_only_what_lacks_is_counted_and_a_folder_of_other_settings_refused(waves, tiny, tmp_path, monkeypatch):
+    given = {"images_per_class": 2, "out": tmp_path / "out", "pipeline": tiny, "steps": 2, "batch_size": 2}
+    mgd.distill(waves, **given, report=False)
+    (tmp_path / "out/one/00001.png").unlink()
+    before = sorted(tmp_path.rglob("*"))
+    found = preview(waves, **given)
+    assert (found.images, found.calls) == (1, 2)
+    with pytest.raises(ValueError, match=r"out must be a folder of the same settings; .*seed"):
+        preview(waves, **given, seed=5)
+    assert sorted(tmp_path.rglob("*")) == before
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "distilled/mine").mkdir(parents=True)
+    assert preview(waves, **given | {"out": "distilled/set"}).images == 4
+    del given["out"]
+    assert preview(waves, **given).images == 4, "a folder that is not named is not looked at"
+
+
 def test_what_distill_refuses_is_refused(waves, tiny, tmp_path):
     with pytest.raises(ValueError, match="images_per_class"):
         preview(waves, images_per_class=7, out=tmp_path / "out", pipeline=tiny)

@@ -35,6 +35,13 @@ def test_what_has_no_option_is_not_called_by_one(command):
     assert said_in_a_shell(command, f"{others[0]} must be") == f"--{others[0].replace('_', '-')} must be"
 
 
+def test_what_training_says_of_distilling_can_be_followed():
+    said = "distill with image_to_image=…, or with method='nearest-real', or larger networks (settings=…)."
+    assert said_in_a_shell("train", said) == (
+        "distill with --image-to-image …, or with --method 'nearest-real', or larger networks (settings=… in Python)."
+    )
+
+
 def test_what_stands_beside_the_function_is_checked_as_its_arguments_are():
     with pytest.raises(ValueError, match="picture must be left out without --dry-run"):
         run("distill", "digits", {"picture": "x.png", "images_per_class": 1, "out": "out"})

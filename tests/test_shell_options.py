@@ -59,6 +59,7 @@ def test_what_a_shell_cannot_give_is_no_option():
         ({"rank": "auto"}, {"rank": "auto"}),
         ({"names": ["cat=3", "dog=tabby"]}, {"names": {"cat": 3, "dog": "tabby"}}),
         ({"names": ["3", "5"]}, {"names": [3, 5]}),
+        ({"names": ["a=b=3", "dog=5"]}, {"names": {"a=b": 3, "dog": 5}}),
         ({"prompt": ["a photo of a {name}"]}, {"prompt": "a photo of a {name}"}),
         ({"prompt": ["cat=a cat", "dog=a = dog"]}, {"prompt": {"cat": "a cat", "dog": "a = dog"}}),
         ({"prompt": ["a {name}", "the {name}"]}, {"prompt": "the {name}"}),
