@@ -6,7 +6,7 @@ COMMANDS = {
     "evaluate": "Compare image folders, made by any method, with a real data set.",
     "audit": "Ask whether a folder of images copies the training images.",
     "encode": "Write the latents of a data set into a file, for distill --latents.",
-    "info": "Say what a folder holds, what made it, what lacks, and the command that goes on.",
+    "info": "Say what a folder, or a file of latents, holds, what made it, what lacks, and the command that goes on.",
 }
 
 DATA = "a data set by name (digits, imagenette, …), a folder of images, a Parquet file, or the id of a set on the hub"
@@ -35,8 +35,8 @@ OPTIONS = {
     "image_to_image": "start from the real image nearest to each target, with this share of noise, from 0 to 1; by "
     "default from noise alone",
     "latents": "a file that mgd encode wrote; by default the images are encoded",
-    "strategy": "which nodes of the tree are targets",
-    "representative": "what stands for a node: its centroid, or its nearest member",
+    "strategy": "which nodes of the tree are targets: levels or leaves",
+    "representative": "what stands for a node: its centroid, or nearest_member",
     "steps": "how many denoising steps",
     "guidance_scale": f"strength of classifier-free guidance{FOLLOWING}",
     "set_size": "how many images of a class are guided together, at most",
@@ -47,8 +47,8 @@ OPTIONS = {
     "strength": "the guidance's strength; by default its own",
     "window": "the guidance acts while the noise share exceeds this number; by default its own",
     "softness": "how much of the pull along the normal is taken off, for manifold; by default its own",
-    "n_neighbors": "how many neighbors span the tangent, for manifold; by default its own",
-    "rank": "how many dimensions the tangent has, for manifold; by default its own",
+    "n_neighbors": "how many neighbors span the tangent, or auto, for manifold; by default its own",
+    "rank": "how many dimensions the tangent has, or auto, for manifold; by default its own",
     "report": "measure at the end what the set is worth",
     "image_size": f"the side of the images, in pixels{FOLLOWING}",
     "size": "the side of the images, in pixels, a multiple of 8; by default 32, and for a set known by name its own",
@@ -74,6 +74,7 @@ OF_ONE = {
     ("train", "seed"): "the seed of all random numbers; by default 0",
     ("train", "device"): "cpu, cuda, cuda:1, …; by default a GPU where there is one",
     ("evaluate", "pipeline"): "whose autoencoder the round trip is through; by default that of a set's record",
+    ("audit", "generated"): "an image folder, with one sub-folder per class",
     ("encode", "out"): "the file for the latents, such as latents.safetensors; one that is there is replaced",
     ("encode", "pipeline"): "whose autoencoder encodes: a shipped name, a folder, or an id on the hub",
     ("encode", "split"): "hold back this share of each class, as distill does; by default nothing",

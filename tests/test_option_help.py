@@ -7,9 +7,14 @@ import pytest
 
 import mgd_helpers as mgd
 from mgd_helpers.cli import main
+from mgd_helpers.clustering.targets import REPRESENTATIVES, STRATEGIES
+from mgd_helpers.guidance.factories import GUIDANCES
 from mgd_helpers.latents_file import encode_data
+from mgd_helpers.methods import METHODS
 from mgd_helpers.option_help import COMMANDS, OF_ONE, OPTIONS
+from mgd_helpers.runs import AUTO
 from mgd_helpers.shell_calls import FUNCTIONS
+from mgd_helpers.training.crew import PRECISIONS
 
 BEHIND = {
     "distill": mgd.distill,
@@ -93,6 +98,21 @@ def test_every_default_is_shown(command, capsys):
 )
 def test_what_an_option_means_for_this_command_is_said(command, option, words, capsys):
     assert words in printed(command, capsys)[1][option]
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "words"),
+    [
+        ("distill", "guidance", [*GUIDANCES, AUTO]),
+        ("distill", "method", METHODS),
+        ("distill", "strategy", STRATEGIES),
+        ("distill", "representative", REPRESENTATIVES),
+        ("train", "precision", PRECISIONS),
+    ],
+)
+def test_every_word_that_can_be_chosen_is_named(command, option, words, capsys):
+    told = printed(command, capsys)[1][option]
+    assert [word for word in words if word not in re.split(r"[ ,;:()]+", told)] == []
 
 
 def test_explanations_are_short_and_used():
