@@ -1,9 +1,11 @@
 import errno
+import re
 
 import pytest
 import torch
 
 from mgd_helpers.shell_calls import FUNCTIONS, in_one_line, options_of, run, said_in_a_shell
+from mgd_helpers.worth import REMEDIES, STUDENTS
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 SHORT = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
@@ -33,6 +35,13 @@ def test_what_has_no_option_is_not_called_by_one(command):
     first, *others = [one.name for one in options_of(command)]
     assert said_in_a_shell(command, f"{first} must be") == f"{first} must be"
     assert said_in_a_shell(command, f"{others[0]} must be") == f"--{others[0].replace('_', '-')} must be"
+
+
+@pytest.mark.parametrize("remedy", [*REMEDIES.values(), STUDENTS])
+def test_of_remedies_that_are_said_twice_a_shell_hears_its_own(remedy):
+    said = said_in_a_shell("distill", remedy)
+    assert "--" in said or "mgd " in said
+    assert not re.search(r"mgd\.|\w+=|\(--|\(mgd", said), said
 
 
 def test_what_training_says_of_distilling_can_be_followed():
