@@ -100,6 +100,8 @@ def _agree(key: str, before: dict, settings: dict) -> bool:
     there, now = before.get(key), settings[key]
     if key == "guidance" and isinstance(there, str):
         there = _without_file(there)  # earlier versions wrote it
+    if key == "scheduler_config" and isinstance(there, dict):
+        there = {name: value for name, value in there.items() if not name.startswith("_")}  # these as well
     if key == "guidance_code" and there and now and there.split(":")[0] != now.split(":")[0]:
         return True  # compiled by another Python, or hashed in another way: not comparable
     return key in before and there == now

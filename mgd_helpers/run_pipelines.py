@@ -177,7 +177,10 @@ def describe_pipeline(
     return {
         **_asked(pipe, data, class_labels, class_map, prompt, own),
         "scheduler": type(pipe.scheduler).__name__,
-        "scheduler_config": {key: plain(value) for key, value in sorted(pipe.scheduler.config.items())},
+        # but for notes of diffusers to itself: its version, and names that each process puts in another order
+        "scheduler_config": {
+            key: plain(value) for key, value in sorted(pipe.scheduler.config.items()) if not key.startswith("_")
+        },
         "guidance_scale": guidance_scale,
         "weights": " ".join(weights_hash(one) for one in pipes or [pipe]),
         "encoder_dtype": encoder_dtype(pipe),

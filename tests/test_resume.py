@@ -276,6 +276,21 @@ def test_a_folder_of_the_version_before_is_read_and_goes_on(run, three):
         run(seed=1)
 
 
+def test_what_diffusers_notes_of_a_schedule_for_itself_is_no_setting(run, tiny, monkeypatch):
+    """Its version; and which values are defaults, a list that each process puts in another order."""
+    config = tiny.scheduler.config
+    for noted in (["beta_end", "beta_start"], ["beta_start", "beta_end"]):
+        monkeypatch.setattr(tiny.scheduler, "_internal_dict", type(config)({**config, "_use_default_values": noted}))
+        report = run()
+    assert report.new == 0
+    assert not [name for name in report.manifest["settings"]["scheduler_config"] if name.startswith("_")]
+    as_one_file(report.folder, lambda manifest: manifest["settings"]["scheduler_config"].update(_diffusers_version="0"))
+    assert run().new == 0
+    monkeypatch.setattr(tiny.scheduler, "_internal_dict", type(config)({**config, "beta_end": 0.5}))
+    with pytest.raises(ValueError, match="scheduler_config differ"):
+        run()
+
+
 def test_two_runs_at_once_are_one(run, tmp_path):
     folder = tmp_path / "set"
     with locked(folder), pytest.raises(ValueError, match=r"in use by another run \(process \d+ on .*delete"):
