@@ -376,7 +376,9 @@ def run_gpu(tmp_path):
 
 
 @pytest.mark.slow
-def test_every_part_runs_on_a_cpu_and_is_kept(run_gpu, capsys):
+def test_every_part_runs_on_a_cpu_and_is_kept(run_gpu, capsys, monkeypatch):
+    few = ("none", "manifold", "released")  # test_no_stall asks all of them
+    monkeypatch.setattr(checks, "GUIDED", {name: checks.GUIDED[name] for name in few})
     status, found = run_gpu()
     assert status == 0 and set(found) == set(gpu.PARTS) | {"summary"}
     for one in found.values():

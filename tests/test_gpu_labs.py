@@ -41,7 +41,7 @@ socket.socket.connect = socket.socket.connect_ex = _refuse
 """
 
 
-def put_photographs(folder, count=20):
+def put_photographs(folder, count):
     """Drawn ones, of the sizes that a telephone makes, a few of them lying on their side."""
     folder.mkdir()
     rng = np.random.default_rng(0)
@@ -126,7 +126,7 @@ def test_a_class_of_imagenet_runs_at_its_real_size_in_half_precision(hub, tmp_pa
 @pytest.mark.slow
 def test_photographs_run_cell_by_cell_and_nothing_leaves_the_machine(hub, tmp_path):
     name = "12_photographs"
-    put_photographs(tmp_path / "photographs")
+    put_photographs(tmp_path / "photographs", count=10)
     lab = changed(read(name), PROFILE="photographs", STEPS=2, NAME="a red bicycle")
     lab = without_it(run(with_cell(lab, NO_NETWORK, after="setup"), tmp_path, hub))
     assert complaints(read(name), lab) == []
@@ -134,7 +134,7 @@ def test_photographs_run_cell_by_cell_and_nothing_leaves_the_machine(hub, tmp_pa
         "a photo of a red bicycle",
         "a photo of a red bicycle outdoors",
     ]
-    assert re.search(r"photographs: +20\n", streams(cell_of(lab, "load-claims")))
+    assert re.search(r"photographs: +10\n", streams(cell_of(lab, "load-claims")))
     assert "setting photographs" in streams(cell_of(lab, "reference"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["photographs", "poster.png"]
     with Image.open(tmp_path / "poster.png") as poster:

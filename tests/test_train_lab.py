@@ -29,7 +29,7 @@ def test_a_second_full_run_goes_on_from_the_first(tmp_path, monkeypatch, capsys)
 
     tiny = replace(settings.SETTINGS["digits"], vae_steps=2, dit_steps=2, vae_batch=4, dit_batch=4)
     monkeypatch.setitem(settings.SETTINGS, "digits", tiny)
-    changes = {"BUDGET": "full", "PER_CLASS, STEPS": (2, 2)}
+    changes = {"BUDGET": "full", "read": 30, "PER_CLASS, STEPS": (2, 2)}
     first, second = (reference.run(reference.find_lab("13"), changes, folder=tmp_path) for _ in range(2))
     assert first.rows == second.rows and first.setting == "digits, full"
     log = (tmp_path / "trained" / "digits" / "train.log").read_text()
