@@ -12,12 +12,11 @@ from typing import Any
 
 import torch
 
-from mgd_helpers._shapes import Float, Tensor
 from mgd_helpers.baselines.real_images import random_real, round_trip
 from mgd_helpers.data.image_sets import Dataset, ImageSet
 from mgd_helpers.encoding.latents import decibels
+from mgd_helpers.evaluation.copies import nearest_images
 from mgd_helpers.evaluation.tables import nearest_neighbor_accuracy
-from mgd_helpers.linalg import Rows, nearest
 from mgd_helpers.students.recipes import Recipe
 from mgd_helpers.students.training import accuracy, train_student
 
@@ -38,8 +37,8 @@ def figures(
     own = train.to(device)
     judge = train_student(own, own.labels, n_classes=n_classes, recipe=recipe).cpu()
     quantiles = torch.tensor([0.05, 0.5])
-    apart = _distance_to_nearest(torch.cat([one.images for one in sampled]), train)
-    apart_test = _distance_to_nearest(test.images, train)
+    apart, _ = nearest_images(torch.cat([one.images for one in sampled]), train)
+    apart_test, _ = nearest_images(test, train)
     scores = {
         "generated": [nearest_neighbor_accuracy(one, test) for one in sampled],
         "random_real": [nearest_neighbor_accuracy(one, test) for one in real],
@@ -70,8 +69,3 @@ def figures(
 def _fewest(train: ImageSet, n_classes: int) -> int:
     """Ten, or what the smallest class has."""
     return max(1, min(PER_CLASS, int(train.labels.bincount(minlength=n_classes).min())))
-
-
-def _distance_to_nearest(images: Float[Tensor, "n c h w"], train: ImageSet) -> Float[Tensor, " n"]:
-    found = nearest(images.flatten(1), Rows(len(train), lambda some: train.at(some).flatten(1)), n_neighbors=1)[:, 0]
-    return (images - train.at(found)).square().mean((1, 2, 3)).sqrt()
