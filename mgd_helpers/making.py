@@ -154,6 +154,7 @@ def _record(
         "settings": run.settings,
         "note": run.note,
         "pipeline": run.pipeline,
+        "padding": run.data.padding,
         "labels": labels,
         "images": [],
         "made_by": [],

@@ -1,7 +1,7 @@
 """The pipeline of a run: chosen and loaded, the data read at its size, and what it is asked for each class.
 
-Size, channels and guidance scale are the pipeline's own, whatever the data are called. Only a set of the catalogue that
-is named, or is at hand as a `Dataset`, brings a pipeline with it.
+Size, channels, padding and guidance scale are the pipeline's own, whatever the data are called. Only a set of the
+catalogue that is named, or is at hand as a `Dataset`, brings a pipeline with it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mgd_helpers.data.catalog import PROFILES, Profile
 from mgd_helpers.data.datasets import load_data
 from mgd_helpers.data.image_sets import Dataset
 from mgd_helpers.encoding.class_maps import prompts_of
-from mgd_helpers.encoding.compatibility import labels_of
+from mgd_helpers.encoding.compatibility import labels_of, warn_of_border
 from mgd_helpers.encoding.kinds import (
     CLASSES,
     TEXT,
@@ -25,6 +25,7 @@ from mgd_helpers.encoding.kinds import (
     kind_of,
     knows_classes,
     own_guidance_scale,
+    own_padding,
     reduction,
 )
 from mgd_helpers.encoding.pipelines import PRETRAINED, load_pipeline, weights_hash
@@ -74,20 +75,23 @@ def class_mapping(
 
 
 def read_for(data: Any, pipeline: Any, **more: Any) -> tuple[Dataset, Any]:
-    """The data as a `Dataset`, and the pipeline that was given, loaded: a source is read at its size and channels.
+    """The data as a `Dataset`, and the pipeline that was given, loaded: a source is read as it was trained.
+
+    That is at its size, with its channels, and with the black border that its `mgd.json` tells.
 
     `more` are other arguments of `load_data`, and win.
     """
     pipe = _loaded(pipeline)
+    one = next(iter(pipe.values()), None) if isinstance(pipe, Mapping) else pipe
     if isinstance(data, Dataset):
+        warn_of_border(one, data)
         return data, pipe
     by_name = _is_name(pipeline)
     if pipe is None or (by_name and str(pipeline) in _own(data)):
         return load_data(data, **more), pipe
-    one = next(iter(pipe.values()), None) if isinstance(pipe, Mapping) else pipe
     channels, *sides = image_shape(one) or (None, None)
-    one_side = sides[0] if len(set(sides)) == 1 else None
-    return load_data(data, **{"image_size": one_side, "channels": channels} | more), pipe
+    how = {"image_size": sides[0] if len(set(sides)) == 1 else None, "channels": channels} | more
+    return load_data(data, **how, padding=own_padding(one) if how["image_size"] else None), pipe
 
 
 def pipes_of(pipe: Any, data: Dataset) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from mgd_helpers.data.class_names import check_class_names
-from mgd_helpers.data.datasets import read_generated
+from mgd_helpers.data.datasets import load_data, read_generated
 from mgd_helpers.data.image_sets import Dataset, ImageSet
 from mgd_helpers.data.saving import write_images
 from mgd_helpers.distillation import distill
@@ -172,7 +172,28 @@ def test_images_of_28_pixels_get_a_border_for_a_pipeline_of_32(call, data, tmp_p
     images = torch.nn.functional.interpolate(data.train.images, 28)
     write_images(tmp_path / "data", ImageSet(images, data.train.labels), class_names=data.class_names)
     report = call(data="data", pipeline=tiny_pipeline(image_size=32), method="decoded-targets")
-    assert report.new == 2
+    assert report.new == 2 and report.manifest["padding"] == 2
+
+
+@pytest.mark.parametrize(("side", "padding"), [(28, 0), (28, 2), (60, 5)])
+def test_the_border_is_that_of_the_pipeline_and_the_data_are_measured_with_it(call, data, tmp_path, side, padding):
+    images = torch.nn.functional.interpolate(data.train.images, side)
+    write_images(tmp_path / "data/train", ImageSet(images, data.train.labels), class_names=data.class_names)
+    write_images(tmp_path / "data/test", ImageSet(images.flip(3), data.train.labels), class_names=data.class_names)
+    tiny_pipeline(image_size=32).save_pretrained(tmp_path / "pipe")
+    (tmp_path / "pipe/mgd.json").write_text(json.dumps({"padding": padding}))
+    made = call(data="data", pipeline="pipe", method="nearest-real")
+    first = load_data(tmp_path / "out", channels=1).train.images
+    assert (first > -1).any() and (first[..., :padding] == -1).all() and made.manifest["padding"] == padding
+    assert call(data="data", pipeline="pipe", method="nearest-real").new == 0
+    note = str(evaluate("out", against="data", students=0))
+    assert "was made from other images" not in note
+    loaded = load_data(tmp_path / "data", image_size=32)
+    if loaded.padding and loaded.padding != padding:
+        with pytest.warns(UserWarning, match=rf"width 2, and the pipeline learned images with one of {padding}\. Load"):
+            call(data=loaded, pipeline="pipe", out="other")
+    else:
+        call(data=loaded, pipeline="pipe", out="other")
 
 
 def test_noise_under_the_names_of_the_pipeline_is_reported_as_what_it_is_worth(call, pipe, tmp_path):

@@ -35,6 +35,7 @@ def load_data(
     *,
     image_size: int | None = None,
     channels: int | None = None,
+    padding: int | Integral | None = None,
     per_class: int | Integral | None = None,
     split: float | Real | None = None,
     image_column: str | None = None,
@@ -59,9 +60,10 @@ def load_data(
     their EXIF entry says, and transparent ones laid on white, but those of named sets are as published. `found` of the
     data says what was read, and what was not.
 
-    `image_size` resizes (shorter side, then center crop; images of 28 pixels that are read at 32 get a black border of
-    two in place of that). Named sets come at the size of their pipeline by default. `channels` makes images gray (1) or
-    colored (3); by default they are colored if any of them is, and those of a named set are what they are.
+    `image_size` resizes images of other sizes (shorter side, then center crop). Of this size `padding` pixels are a
+    black border on each side; by default images of 28 pixels that are read at 32 get one of two, and others none. Named
+    sets come at the size of their pipeline by default. `channels` makes images gray (1) or colored (3); by default they
+    are colored if any of them is, and those of a named set are what they are.
 
     `per_class` reads the first so many images of each class, in the set's own order and in both splits, and no others:
     of a large set only these are decoded, and need memory. A class that has fewer comes whole. Whether a named set is
@@ -81,29 +83,35 @@ def load_data(
     per_class = None if per_class is None else whole("per_class", per_class, at_least=1)
     image_size = None if image_size is None else whole("image_size", image_size, at_least=1)
     split = None if split is None else number("split", split, above=0, below=1)
+    profile = PROFILES.get(source) if isinstance(source, str) else None
+    if profile:
+        image_size, channels = image_size or profile.image_size, channels or profile.channels
+    if padding is not None:
+        if image_size is None:
+            raise ValueError(f"padding must come with image_size, of which it is a part; got {padding!r}. Pass both.")
+        padding = whole("padding", padding, at_least=0, at_most=(image_size - 1) // 2)
+    how: dict[str, Any] = {"image_size": image_size, "channels": channels, "padding": padding}
     columns = {"image_column": image_column, "label_column": label_column}
     check_columns(source, **columns)
-    if isinstance(source, str) and source in PROFILES:
+    if profile:
         _check_no_columns(columns, f"the named set {source!r}")
-        data = _load_named(PROFILES[source], image_size, channels, per_class)
+        data = _load_named(profile, how, per_class)
         if Path(source).is_dir():
             said = f"A folder {source!r} lies here, too: pass './{source}' for its images."
             data = replace(data, found=" ".join(filter(None, [data.found, said])))
     else:
-        data = _load_other(source, image_size, channels, per_class, columns)
+        data = _load_other(source, how, per_class, columns)
     return data if split is None else hold_out(data, split)
 
 
-def _load_other(
-    source: Any, image_size: int | None, channels: int | None, per_class: int | None, columns: dict[str, str | None]
-) -> Dataset:
+def _load_other(source: Any, how: dict[str, Any], per_class: int | None, columns: dict[str, str | None]) -> Dataset:
     if type(source).__module__.split(".")[0] == "datasets":
-        data = read_hugging_face(source, image_size, channels, per_class, **columns)
+        data = read_hugging_face(source, how, per_class, **columns)
     elif isinstance(source, str | Path) and is_folder_of_images(source):
-        data = read_folder(Path(source), image_size, channels, per_class, **columns)
+        data = read_folder(Path(source), how, per_class, **columns)
     elif isinstance(source, str | Path) and is_readable(source):
         with opened(source) as (found, name):
-            data = read_hugging_face(found, image_size, channels, per_class, name=name, **columns)
+            data = read_hugging_face(found, how, per_class, name=name, **columns)
     else:
         raise ValueError(
             f"source must be one of {', '.join(PROFILES)}, a folder with one sub-folder of images per class, a Parquet "
@@ -161,18 +169,21 @@ def read_generated(folder: str | Path, data: Dataset, *, image_size: int | None 
     return found.train.with_labels(order[found.train.labels])
 
 
-def _load_named(profile: Profile, image_size: int | None, channels: int | None, per_class: int | None) -> Dataset:
-    image_size, channels = image_size or profile.image_size, channels or profile.channels
+def _load_named(profile: Profile, how: dict[str, Any], per_class: int | None) -> Dataset:
     if profile.name != "digits":
-        return read_named(profile, image_size, channels, per_class)
+        return read_named(profile, how, per_class)
+    image_size, channels, padding = how["image_size"], how["channels"], how["padding"] or 0
     few = [part.take(first_rows(part.labels.tolist(), per_class)) for part in _scans()]
     check_memory(sum(map(len, few)), (image_size, image_size, channels), profile.name, bytes_each=4)
-    train, test = (ImageSet(_resized(part.images, image_size).repeat(1, channels, 1, 1), part.labels) for part in few)
-    return Dataset(profile.name, train, test, profile.class_names, profile=profile.name)
+    train, test = (
+        ImageSet(_resized(part.images, image_size, padding).repeat(1, channels, 1, 1), part.labels) for part in few
+    )
+    return Dataset(profile.name, train, test, profile.class_names, profile=profile.name, padding=padding)
 
 
-def _resized(scans: Float[Tensor, "n c h w"], image_size: int) -> Float[Tensor, "n c s s"]:
-    return F.interpolate(scans, size=image_size, mode="bicubic").clamp(-1, 1)
+def _resized(scans: Float[Tensor, "n c h w"], image_size: int, padding: int) -> Float[Tensor, "n c s s"]:
+    resized = F.interpolate(scans, size=image_size - 2 * padding, mode="bicubic").clamp(-1, 1)
+    return F.pad(resized, [padding] * 4, value=-1)
 
 
 @functools.cache

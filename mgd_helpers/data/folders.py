@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from mgd_helpers.data.image_sets import Dataset, ImageSet, first_rows
-from mgd_helpers.data.images import read_images
+from mgd_helpers.data.images import padding_of, read_images
 from mgd_helpers.data.layouts import find_layout
 from mgd_helpers.data.listed import has_table, listed_layout
 from mgd_helpers.data.records import MISSING, NOT_MADE, check_listed, faults, is_record, read_manifest, record_of
@@ -21,8 +21,7 @@ __all__ = ["IMAGE_SUFFIXES", "read_folder"]
 
 def read_folder(
     folder: Path,
-    image_size: int | None,
-    channels: int | None,
+    how: dict[str, Any],
     per_class: int | None = None,
     *,
     image_column: str | None = None,
@@ -32,15 +31,16 @@ def read_folder(
 
     Where a manifest of this package lies in the folder, the images are exactly those that it lists, and classes have
     the names and the order that it gives. Of each class at most `per_class` images are read, the first ones by name or
-    in the manifest. The columns are those of a table (`data.listed`).
+    in the manifest. The columns are those of a table (`data.listed`); `how` is passed on to `read_images`.
 
     Raises `ValueError` where one of these is missing or damaged, or others lie beside them.
     """
-    manifest = read_manifest(folder)
+    manifest, seen = read_manifest(folder), Counter[str]()
+    how = {**how, "seen": seen}
     if manifest is not None and is_record(manifest):
         names = tuple(manifest["settings"]["classes"])
-        train = _read_listed(folder, manifest, names, image_size, channels, per_class)
-        return Dataset(folder.name, train, train.take([]), names)
+        train = _read_listed(folder, manifest, names, how, per_class)
+        return Dataset(folder.name, train, train.take([]), names, padding=padding_of(seen, len(train)))
     if has_table(folder, label_column):
         layout = listed_layout(folder, image_column=image_column, label_column=label_column)
     elif image_column or label_column:
@@ -50,23 +50,22 @@ def read_folder(
         )
     else:
         layout = find_layout(folder)
-    names, seen = tuple(name for name, _ in layout.train), Counter[str]()
-    how: Any = {"image_size": image_size, "channels": channels, "seen": seen}
+    names = tuple(name for name, _ in layout.train)
     train = _read_classes(folder, layout.train, names, per_class, how)
     test = _read_classes(folder, layout.test, names, per_class, how) if layout.test else train.take([])
     if lacking := sorted(set(names) - {name for name, _ in layout.test}) if layout.test else []:
         layout.said.append(f"The test split has no images of {', '.join(map(repr, lacking[:5]))}{_rest(lacking[2:])}.")
     count = f"{len(train):,} images of {len(names)} classes" + (f", and {len(test):,} test images" if len(test) else "")
     turned = [f"{number:,} images are {what}." for what, number in sorted(seen.items()) if number]
-    return Dataset(folder.name, train, test, names, found=" ".join([f"Read: {count}.", *layout.said, *turned]))
+    said = " ".join([f"Read: {count}.", *layout.said, *turned])
+    return Dataset(folder.name, train, test, names, found=said, padding=padding_of(seen, len(train) + len(test)))
 
 
 def _read_listed(
     folder: Path,
     manifest: dict,
     names: tuple[str, ...],
-    image_size: int | None,
-    channels: int | None,
+    how: dict[str, Any],
     per_class: int | None,
 ) -> ImageSet:
     check_listed(folder, manifest)
@@ -86,7 +85,7 @@ def _read_listed(
     rows = first_rows([names.index(image["class"]) for image in records], per_class)
     records = [records[row] for row in rows]
     files = ((image["file"], folder / image["file"]) for image in records)
-    images = read_images(files, len(records), folder, image_size=image_size, channels=channels)
+    images = read_images(files, len(records), folder, **how)
     return ImageSet.of_bytes(images, torch.tensor([names.index(image["class"]) for image in records]))
 
 

@@ -12,16 +12,20 @@ from mgd_helpers.data.columns import class_names_of, labels_in
 from mgd_helpers.data.free_memory import check_memory
 from mgd_helpers.data.hugging_face import read_part
 from mgd_helpers.data.image_sets import Dataset
+from mgd_helpers.data.images import padding_of
 from mgd_helpers.data.loudness import quiet_datasets
 
 JPEG_COPY = "The images are a JPEG copy, not the original bytes: figures do not compare with published ones."
 
 
-def read_named(profile: Profile, image_size: int, channels: int, per_class: int | None = None) -> Dataset:
-    """Read a set of the catalogue, from the local mirror or from the hub, and check that it is what its name says."""
+def read_named(profile: Profile, how: dict[str, Any], per_class: int | None = None) -> Dataset:
+    """Read a set of the catalogue, from the local mirror or from the hub, and check that it is what its name says.
+
+    `how` is passed on to `read_images`; size and channels are among it.
+    """
     most = math.inf if per_class is None else per_class * len(profile.class_names)
     count = int(sum(min(size, most) for size in profile.sizes))
-    check_memory(count, (image_size, image_size, channels), profile.name)
+    check_memory(count, (how["image_size"], how["image_size"], how["channels"]), profile.name)
     with quiet_datasets() as datasets:
         local = profile.local()
         try:
@@ -32,11 +36,13 @@ def read_named(profile: Profile, image_size: int, channels: int, per_class: int 
             raise FileNotFoundError(_missing(profile, local, error)) from error
     _check_contents(found, profile, str(local or profile.hub_id))
     parts = [found[split] for split in profile.splits]
-    how: Any = {"image_size": image_size, "channels": channels, "as_stored": True}
+    seen: Counter[str] = Counter()
+    how = {**how, "as_stored": True, "seen": seen}
     train, test = (read_part(part, profile.columns, profile.name, per_class, how) for part in parts)
     copied = profile.lossless and _encoded(parts[0], profile.columns[0])[:2] == b"\xff\xd8"
     note = " ".join(filter(None, [profile.note, JPEG_COPY if copied else ""]))
-    return Dataset(profile.name, train, test, profile.class_names, note, profile=profile.name)
+    padding = padding_of(seen, len(train) + len(test))
+    return Dataset(profile.name, train, test, profile.class_names, note, profile=profile.name, padding=padding)
 
 
 def _from_hub(profile: Profile) -> Path:

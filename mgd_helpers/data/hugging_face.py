@@ -12,14 +12,13 @@ import torch
 from mgd_helpers.data.class_names import splits_among
 from mgd_helpers.data.columns import ARRAYS, choose_columns, class_names_of, labels_in
 from mgd_helpers.data.image_sets import Dataset, ImageSet, first_rows
-from mgd_helpers.data.images import read_images
+from mgd_helpers.data.images import padding_of, read_images
 from mgd_helpers.data.listed import class_order, label_of
 
 
 def read_hugging_face(
     source: Any,
-    image_size: int | None,
-    channels: int | None,
+    how: dict[str, Any],
     per_class: int | None = None,
     *,
     image_column: str | None = None,
@@ -28,7 +27,7 @@ def read_hugging_face(
 ) -> Dataset:
     """Read a `datasets.Dataset`, as the training split, or a `DatasetDict`.
 
-    The test split is the first of `test`, `validation`, … that has labels.
+    The test split is the first of `test`, `validation`, … that has labels. `how` is passed on to `read_images`.
     """
     import datasets
 
@@ -65,7 +64,7 @@ def read_hugging_face(
     if not class_names:
         class_names = tuple(class_order(_named(train, labels, name)))
     seen: Counter[str] = Counter()
-    how: Any = {"image_size": image_size, "channels": channels, "seen": seen}
+    how = {**how, "seen": seen}
     train_set = read_part(train, columns, name, per_class, how, names=class_names)
     test_set = train_set.take([]) if test is None else read_part(test, columns, name, per_class, how, names=class_names)
     count = f"{len(train_set):,} images of {len(class_names)} classes"
@@ -76,7 +75,8 @@ def read_hugging_face(
         *([f"Not read: the splits {', '.join(map(repr, unread))}."] if unread else []),
         *(f"{number:,} images are {what}." for what, number in sorted(seen.items()) if number),
     ]
-    return Dataset(name, train_set, test_set, class_names, found=" ".join(said))
+    padding = padding_of(seen, len(train_set) + len(test_set))
+    return Dataset(name, train_set, test_set, class_names, found=" ".join(said), padding=padding)
 
 
 def read_part(

@@ -142,7 +142,8 @@ class Dataset:
 
     `note` is what a table made with it has to say, for instance that the images are a copy of lower quality. `found`
     says in sentences what was read, what was not, and why. `profile` is the name of a set of the catalogue, which
-    brings pipeline and settings with it; whatever is only called like one has none.
+    brings pipeline and settings with it; whatever is only called like one has none. `padding` is the width of the black
+    border that all images were set in when they were read; `None` where that is not known.
     """
 
     name: str
@@ -152,6 +153,7 @@ class Dataset:
     note: str = ""
     found: str = ""
     profile: str = ""
+    padding: int | None = None
 
     def __post_init__(self) -> None:
         most = max(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import struct
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from mgd_helpers.data.free_memory import check_memory
 from mgd_helpers.progress import progress
 
 ORIENTATION = 0x0112  # the EXIF entry
+BORDERED = "set in a black border of width "
 MOST = 20  # times: sides that differ by more are a strip, and what is enlarged by more is a dot
 
 
@@ -49,6 +50,7 @@ def read_images(
     *,
     image_size: int | None = None,
     channels: int | None = None,
+    padding: int | None = None,
     as_stored: bool = False,
     seen: Counter[str] | None = None,
 ) -> Tensor:
@@ -57,7 +59,8 @@ def read_images(
     `files` are pairs of a name and what PIL opens; names and `where` are for messages.
 
     A file is a path, bytes, or an image of PIL. Images are turned upright, and transparent ones laid on white; `seen`
-    counts them. With `as_stored` neither is done, because published figures of known sets are of the pixels as stored.
+    counts them, and by `BORDERED` those that get a border. With `as_stored` they are neither turned nor laid on white,
+    because published figures of known sets are of the pixels as stored.
 
     Raises `ValueError` for a file that is no image, or not one of 8 bits, and for images of different sizes;
     `MemoryError` where all together do not fit, before the first is opened where the size is known.
@@ -74,7 +77,8 @@ def read_images(
                 with file if isinstance(file, Image.Image) else Image.open(file) as image:
                     if not as_stored:
                         _check_sides(image, image_size)
-                    pixels = pixels_of(image if as_stored else upright(image, seen), image_size, channels)
+                    image = image if as_stored else upright(image, seen)
+                    pixels = pixels_of(image, image_size, channels, padding, seen)
             except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # Syntax: a broken PNG
                 raise ValueError(
                     f"{name} of {str(where)!r} must be an image that PIL reads; got: {error} Repair the file, or take "
@@ -112,11 +116,18 @@ def upright(image: Any, seen: Counter[str]) -> Any:
     return turned
 
 
-def pixels_of(image: Any, image_size: int | None, channels: int | None = None) -> np.ndarray:
+def pixels_of(
+    image: Any,
+    image_size: int | None,
+    channels: int | None = None,
+    padding: int | None = None,
+    seen: Counter[str] | None = None,
+) -> np.ndarray:
     """The pixels 0 to 255 of an image of PIL, [H, W] or [H, W, 3], resized where `image_size` says so.
 
-    A 28x28 image gets a border of two pixels to 32, so that its own pixels stay exact. Of a transparent image the
-    colors beneath are kept, whatever would show through; `upright` comes before.
+    Of these pixels `padding` are a black border on each side. Without it a 28x28 image gets one of two to 32, so that
+    its own pixels stay exact, and others get none. Of a transparent image the colors beneath are kept, whatever would
+    show through; `upright` comes before.
 
     Raises `ValueError` for more than 8 bits per channel.
     """
@@ -125,11 +136,20 @@ def pixels_of(image: Any, image_size: int | None, channels: int | None = None) -
     _check_depth(image)
     gray = channels == 1 if channels else image.mode in ("1", "L", "LA")
     image = image.convert("L" if gray else "RGB")
-    if image_size == 32 and image.size == (28, 28):
-        image = ImageOps.expand(image, 2)
     if image_size is not None and image.size != (image_size, image_size):
-        image = ImageOps.fit(image, (image_size, image_size), Image.Resampling.BICUBIC)
+        border = (2 if (*image.size, image_size) == (28, 28, 32) else 0) if padding is None else padding
+        inner = image_size - 2 * border
+        image = image if image.size == (inner, inner) else ImageOps.fit(image, (inner, inner), Image.Resampling.BICUBIC)
+        if border:
+            image = ImageOps.expand(image, border)
+            (Counter() if seen is None else seen)[f"{BORDERED}{border}"] += 1
     return np.array(image)
+
+
+def padding_of(seen: Mapping[str, int], count: int) -> int | None:
+    """The width of the border of all `count` images, by what was `seen`; 0 without one, `None` where some have one."""
+    widths = {int(what.removeprefix(BORDERED)): number for what, number in seen.items() if what.startswith(BORDERED)}
+    return next((width for width, number in widths.items() if number == count), None) if widths else 0
 
 
 def _check_sides(image: Any, image_size: int | None) -> None:

@@ -11,9 +11,9 @@ import torch
 
 from mgd_helpers._shapes import Tensor
 from mgd_helpers.arguments import did_you_mean, whole
-from mgd_helpers.data.image_sets import ImageSet
+from mgd_helpers.data.image_sets import Dataset, ImageSet
 from mgd_helpers.encoding.class_maps import as_words, check_apart, label_named, names_of, read_class_map
-from mgd_helpers.encoding.kinds import denoiser_config, image_shape, kind_of, multiple
+from mgd_helpers.encoding.kinds import denoiser_config, image_shape, kind_of, multiple, own_padding
 from mgd_helpers.encoding.pipelines import Pipeline
 
 LARGEST_LATENT = 1e4  # scaled latents have about unit variance
@@ -144,6 +144,18 @@ def check_images(pipe: Any, images: Tensor | ImageSet) -> None:
         raise ValueError(
             f"data must have images of {shape[1]} x {shape[2]} for this pipeline; got {height} x {width}. Load them "
             f"with load_data(…, {how})."
+        )
+
+
+def warn_of_border(pipe: Any, data: Dataset) -> None:
+    """Warn where images that are in memory were set in another border than the pipeline learned."""
+    padding = None if pipe is None else own_padding(pipe)
+    if data.padding and padding is not None and data.padding != padding:
+        warnings.warn(
+            f"data {data.name!r} were read with a black border of width {data.padding}, and the pipeline learned "
+            f"images with one of {padding}. Load them with load_data(…, image_size={data.train.shape[-1]}, "
+            f"padding={padding}).",
+            stacklevel=4,
         )
 
 

@@ -1,6 +1,6 @@
 """What a pipeline says of itself: `mgd.json` beside its `model_index.json`, written when it was trained.
 
-Size, channels and guidance scale belong to a pipeline, not to the data that it is used with.
+Size, channels, padding and guidance scale belong to a pipeline, not to the data that it is used with.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ FACTS = "mgd.json"
 def write_facts(folder: str | Path, **facts: Any) -> None:
     """Write what is known of the pipeline in a folder; what is `None` is left out, and other facts there stay.
 
-    `image_size` (pixels a side), `channels`, `guidance_scale`, `steps`, `trained_on` (a line) and
+    `image_size` (pixels a side), `channels`, `padding` (of these pixels, the width of a black border around each image
+    that is resized), `guidance_scale`, `steps`, `trained_on` (a line) and
     `reconstruction_error` (mean square on held-out images in [-1, 1]) have these names.
     """
     known = read_facts(folder) | {name: fact for name, fact in facts.items() if fact is not None}

@@ -91,6 +91,12 @@ def own_guidance_scale(pipe: Any) -> float | None:
     return told if default is not None and isinstance(told, int | float) else default
 
 
+def own_padding(pipe: Any) -> int | None:
+    """The width of the black border around the images that the pipeline learned; `None` where nothing says it."""
+    told = facts_of(pipe).get("padding")
+    return told if isinstance(told, int) else None
+
+
 def image_shape(pipe: Any) -> tuple[int, int, int] | None:
     """The shape [C, H, W] of the images that the pipeline makes unless told otherwise; `None` where nothing says it."""
     facts, kind, config = facts_of(pipe), kind_of(pipe), denoiser_config(pipe)

@@ -109,8 +109,14 @@ def pack(latents: Float[Tensor, "n c h w"]) -> Float[Tensor, "n tokens packed"]:
 
 
 def _in_blocks(call: Callable[[int, int], Tensor], rows: int, batch_size: int, what: str) -> Tensor:
+    found, done = torch.empty(0), 0
     blocks = BatchSize(batch_size).blocks(call, rows)
-    return torch.cat(list(progress(blocks, what, unit="batch", total=max(1, -(-rows // batch_size)))))
+    for block in progress(blocks, what, unit="batch", total=max(1, -(-rows // batch_size))):
+        if not done:  # all at once: kept one by one they would part the memory that the next batch could take again
+            found = block.new_empty(rows, *block.shape[1:])
+        found[done : done + len(block)] = block
+        done += len(block)
+    return found
 
 
 def _finite(name: str, vae: Any, found: Tensor) -> Tensor:

@@ -25,8 +25,8 @@ def record_of(source: Any) -> dict:
     return manifest if manifest is not None and is_record(manifest) else {}
 
 
-def shape_of(sources: Iterable[Any], records: Iterable[dict]) -> dict[str, int]:
-    """The `image_size` and `channels` with which the data of some folders are read; empty where nothing says so.
+def shape_of(sources: Iterable[Any], records: Iterable[dict]) -> dict[str, Any]:
+    """The `image_size`, `channels` and `padding` to read the data of some folders with; empty where nothing says so.
 
     Folders of `distill` alone count: they have the size of their pipeline, which need not be that of the data.
     """
@@ -37,11 +37,11 @@ def shape_of(sources: Iterable[Any], records: Iterable[dict]) -> dict[str, int]:
         if record and record["settings"].get("data_hash") and record["images"]:
             try:
                 with Image.open(Path(source) / record["images"][0]["file"]) as image:
-                    found.add((*image.size, 1 if image.mode == "L" else 3))
+                    found.add((*image.size, 1 if image.mode == "L" else 3, record.get("padding")))
             except OSError:  # whoever reads the folder says what is wrong with it
                 return {}
-    width, height, channels = found.pop() if len(found) == 1 else (0, 1, 0)
-    return {"image_size": width, "channels": channels} if width == height else {}
+    width, height, channels, padding = found.pop() if len(found) == 1 else (0, 1, 0, None)
+    return {"image_size": width, "channels": channels, "padding": padding} if width == height else {}
 
 
 def origin_notes(records: Mapping[str, dict], data: Dataset, whole: Dataset) -> list[str]:

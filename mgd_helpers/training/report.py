@@ -95,6 +95,7 @@ def write_report(data: Dataset, done: Trained, *, crew: Crew, told: str, more: b
         folder,
         image_size=metrics["image"][1],
         channels=metrics["image"][0],
+        padding=data.padding,
         trained_on=metrics["trained_on"],
         reconstruction_error=metrics["reconstruction_mse"]["held_out"],
         **asked,

@@ -136,6 +136,39 @@ def test_image_size_resizes_the_shorter_side_and_crops_the_center(tmp_path):
     torch.testing.assert_close(found, torch.full_like(found, 200 / 127.5 - 1))
 
 
+@pytest.mark.parametrize(("padding", "border"), [(None, 2), (0, 0), (3, 3)])
+def test_a_border_is_part_of_the_size_and_the_data_know_it(tmp_path, padding, border):
+    for split in ("train", "test"):
+        write(tmp_path / split / "a/1.png", np.full((28, 28), 200))
+    data = load_data(tmp_path, image_size=32, padding=padding)
+    for part in (data.train, data.test):
+        assert part.shape == (1, 1, 32, 32) and (part.images > -1).sum() == (32 - 2 * border) ** 2
+    assert data.padding == border
+    assert (f"2 images are set in a black border of width {border}." in data.found) == (border > 0)
+    assert load_data(tmp_path).padding == 0
+
+
+def test_digits_get_a_border_too(tmp_path):
+    inside, data = load_data("digits", image_size=24, per_class=1), load_data("digits", padding=4, per_class=1)
+    assert torch.equal(data.train.images, F.pad(inside.train.images, [4] * 4, value=-1))
+    assert (data.padding, inside.padding) == (4, 0)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"padding": 2}, "padding must come with image_size, of which it is a part; got 2"),
+        ({"padding": 16, "image_size": 32}, "padding must be a whole number .*15; got 16"),
+        ({"padding": -1, "image_size": 32}, "padding must be a whole number .* got -1"),
+        ({"padding": True, "image_size": 32}, "padding must be a whole number"),
+    ],
+)
+def test_a_border_that_leaves_no_image_is_refused(tmp_path, given, message):
+    write(tmp_path / "a/1.png", np.full((28, 28), 200))
+    with pytest.raises(ValueError, match=message):
+        load_data(tmp_path, **given)
+
+
 def test_what_distill_writes_comes_back_pixel_by_pixel(tmp_path, waves):
     pixels = ((waves.train.images + 1) * 127.5).round()
     for number, image in enumerate(pixels):

@@ -1,11 +1,12 @@
 import io
+from collections import Counter
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from mgd_helpers.data.images import from_uint8, pixels_of, png, read_images, stack, to_uint8
+from mgd_helpers.data.images import BORDERED, from_uint8, padding_of, pixels_of, png, read_images, stack, to_uint8
 
 
 def test_every_byte_comes_back(device):
@@ -56,6 +57,21 @@ def test_small_gray_images_get_a_border_and_keep_their_pixels():
     assert framed.shape == (32, 32)
     assert np.array_equal(framed[2:-2, 2:-2], inside)
     assert framed.sum() == inside.sum()
+
+
+@pytest.mark.parametrize(("side", "padding", "border"), [(28, 0, 0), (28, 2, 2), (28, 5, 5), (60, 2, 2), (32, 2, 0)])
+def test_of_a_resized_image_the_padding_is_a_black_border(side, padding, border):
+    seen = Counter()
+    found = pixels_of(Image.new("RGB", (side, side), (200, 100, 50)), 32, None, padding, seen)
+    inside = found[border : 32 - border, border : 32 - border]
+    assert (inside == (200, 100, 50)).all() and inside.sum() == found.sum()
+    assert padding_of(seen, 1) == border
+
+
+def test_a_border_that_only_some_images_have_is_that_of_none():
+    assert padding_of({}, 3) == padding_of({"transparent, and laid on white": 3}, 3) == 0
+    assert padding_of({f"{BORDERED}2": 3}, 3) == 2
+    assert padding_of({f"{BORDERED}2": 2}, 3) is None
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA"])

@@ -26,6 +26,13 @@ def test_a_folder_is_read_at_the_size_asked_for_and_a_share_held_back(folder, tm
     assert read_material(str(folder), tmp_path, channels=3)[0].train.images.shape[1] == 3
 
 
+@pytest.mark.parametrize(("size", "padding"), [(32, 2), (None, 2), (16, 0)])
+def test_the_border_of_small_images_stays_known(waves, tmp_path, size, padding):
+    larger = ImageSet(torch.nn.functional.interpolate(waves.train.images, 28), waves.train.labels)
+    write_images(tmp_path / "data", larger, class_names=("zero", "one"))
+    assert read_material(tmp_path / "data", tmp_path / "out", size=size)[0].padding == padding
+
+
 def test_a_test_split_that_is_there_stays(waves, tmp_path):
     data, told = read_material(waves, tmp_path)
     assert data is waves and told == "Held out were the 4 images of the data's own test split."
