@@ -58,7 +58,7 @@ def train(
     pixels, by default 32, gray or in color by `channels`. Only the training split is used. Where there is no other, the
     share `split` of each class, by default 0.2, is held back (`data.splits.split_rows`, seed 0). On the held-out images
     the pipeline is measured: beside it lie `metrics.json`, a model card that says whether it is good enough to distil
-    with (`README.md`), a `contact_sheet.png`, and `mgd.json`, by which `distill` knows its size and scale.
+    with (`README.md`), a `contact_sheet.png`, and `mgd.json`, by which `distill` knows its size, border and scale.
 
     `minutes` are split between the two networks: a probe times their steps here, and the steps that fit are kept for
     later calls. Networks that would have too few are made smaller. Without `minutes`, all steps of `settings` are
