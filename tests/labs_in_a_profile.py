@@ -4,7 +4,7 @@
 
 writes each lab, as it ran, into FOLDER. A cell that raises ends its lab, and stands there with its error; the next lab
 goes on. In the environment, `PER_CLASS=60` reads at most so many images of each class, and makes few; `IMAGE_SIZE=80`
-makes them small; and `PRETEND=float16` puts the lab on a GPU that is not there, with networks in that dtype.
+makes them small; `PIPELINE=FOLDER` has the profile's pipeline there; and `PRETEND=float16` puts the lab on a GPU that is not there, with networks in that dtype.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbformat.v4 import new_output
 
 FEW = {"STEPS": 3, "PER_CLASS": 3, "DRAWS": 20, "STUDENT_STEPS": 4}  # with `PER_CLASS`: steps, images, tries
+THIN = {'"width": 16': '"width": 4'}  # and students
 SPARED = {  # labs 8 and 10 make sets of many seeds, and train students of digits, again and again in the same way
     "pair = make_sets(lab.seed + number)": "pair = make_sets(lab.seed + 1) if number == 1 else pair",
     "+ 5 + number for number in range(3)]": "+ 5 + number for number in range(1)]",
@@ -42,10 +43,12 @@ def in_profile(lab: nbformat.NotebookNode, profile: str) -> nbformat.NotebookNod
     return lab
 
 
-def shortened(lab: nbformat.NotebookNode, numbers: dict[str, int]) -> nbformat.NotebookNode:
-    """The lab with other numbers for some of the names in capitals that it sets, and some sets spared."""
+def shortened(
+    lab: nbformat.NotebookNode, numbers: dict[str, int], words: dict[str, str] | None = None
+) -> nbformat.NotebookNode:
+    """The lab with other numbers for some of the names in capitals that it sets, some words, and some sets spared."""
     for cell in lab.cells:
-        for long, short in SPARED.items():
+        for long, short in (SPARED | (words or {})).items():
             cell.source = cell.source.replace(long, short)
         if cell.cell_type != "code" or not set(numbers) & set(re.findall("[A-Z_]+", cell.source)):
             continue
@@ -95,6 +98,7 @@ def main(profile: str, folder: Path, names: list[str]) -> None:
 
     known = {"per_class": "PER_CLASS", "image_size": "IMAGE_SIZE"}
     changed = {field: int(os.environ[name]) for field, name in known.items() if name in os.environ}
+    changed |= {"pipeline": os.environ["PIPELINE"]} if "PIPELINE" in os.environ else {}
     PROFILES[profile] = replace(PROFILES[profile], **changed)
     with on_a_gpu(os.environ["PRETEND"]) if "PRETEND" in os.environ else contextlib.nullcontext():
         _run_all(profile, folder, names)
@@ -124,7 +128,7 @@ def _run_all(profile: str, folder: Path, names: list[str]) -> None:
         lab = in_profile(nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4), profile)
         reads = any("per_class=PER_CLASS" in cell.source for cell in lab.cells)
         numbers = {name: number for name, number in FEW.items() if not (name == "PER_CLASS" and reads)}
-        lab = run(shortened(lab, numbers) if "PER_CLASS" in os.environ else lab)
+        lab = run(shortened(lab, numbers, THIN) if "PER_CLASS" in os.environ else lab)
         nbformat.write(lab, folder / f"{name}.ipynb")
         print(f"{name}: {time.process_time() - started:.0f} s of a processor", flush=True)
 

@@ -25,6 +25,8 @@ aten = torch.ops.aten
 MOVES = (aten._to_copy.default, aten.copy_.default)  # from device to device
 INDEXED = (aten.index.Tensor, aten.index_put_.default, aten.index_put.default, aten._index_put_impl_.default)
 
+PRODUCTS = (aten.convolution.default, aten.mm.default, aten.addmm.default, aten.bmm.default, aten.baddbmm.default)
+
 
 class Remote(torch.Tensor):
     """A tensor that says it lies on the device; `own` is where its values are."""
@@ -67,6 +69,10 @@ class Remote(torch.Tensor):
 class Device(TorchDispatchMode):
     """Takes what is made on the device, or moved there from memory."""
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # nothing is compiled here, and keeping the compiler out takes its time at every operation
+
     def __torch_dispatch__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         kwargs = kwargs or {}
         if Remote not in types and "device" not in kwargs:  # all of it lies in memory, as most of a lab does
@@ -93,7 +99,10 @@ def carried_out(function: Any, args: tuple, kwargs: dict) -> Any:
         named["device"] = "cpu"
     if named.get("pin_memory"):
         named["pin_memory"] = False
-    answer = function(*plain, **named)
+    if function in PRODUCTS and all(one.dtype == torch.float16 for one in given):
+        answer = function(*_changed(plain, torch.Tensor, torch.Tensor.float), **named).half()
+    else:
+        answer = function(*plain, **named)
     if target.type != DEVICE.type:
         return answer
     if function is aten.copy_.default:

@@ -5,6 +5,7 @@ the wrong place goes on. A torch that cannot pretend one runs it on the CPU, too
 """
 
 import os
+import shutil
 import subprocess
 
 import forks
@@ -42,6 +43,25 @@ def smaller_pipeline():
     return pipe
 
 
+def thin_copy(name, folder):
+    """A shipped pipeline as it is, but for its networks: thin ones with random weights."""
+    from diffusers import AutoencoderKL, DiTTransformer2DModel
+
+    from mgd_helpers.encoding.pipelines import PRETRAINED
+
+    shutil.copytree(PRETRAINED / name, folder)
+    thin = {"num_layers": 1, "num_attention_heads": 2, "attention_head_dim": 4}
+    transformer, vae = folder / "transformer", folder / "vae"
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        denoiser = DiTTransformer2DModel.from_config(DiTTransformer2DModel.load_config(transformer) | thin)
+        torch.nn.init.normal_(denoiser.proj_out_2.weight, std=0.3)
+        denoiser.save_pretrained(transformer)
+        thin = {"block_out_channels": [4, 4, 4], "norm_num_groups": 2}
+        AutoencoderKL.from_config(AutoencoderKL.load_config(vae) | thin).save_pretrained(vae)
+    return folder
+
+
 def run_in(profile, home, folder, **more):
     """The labs as they ran in a profile, by name; data and pipeline are those in `home`."""
     settings = hub_cache.environment(home) | {"PER_CLASS": str(PER_CLASS), "OMP_NUM_THREADS": "1"} | more
@@ -74,6 +94,8 @@ def test_every_lab_runs_in_every_profile(profile, settings, tmp_path):
     if profile == "imagenette":
         commit = hub_cache.PIPELINE_REVISIONS[hub_cache.DIT]
         hub_cache.put_pipeline(home, hub_cache.DIT, smaller_pipeline(), commit=commit)
+    else:
+        settings = {"PIPELINE": str(thin_copy(profile, tmp_path / "pipeline"))}
     wrong = {}
     for name, lab in run_in(profile, home, tmp_path, **settings).items():
         stored = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
