@@ -4,8 +4,8 @@
 
 writes each lab, as it ran, into FOLDER. A cell that raises ends its lab, and stands there with its error; the next lab
 goes on. In the environment, `PER_CLASS=60` reads at most so many images of each class, and makes few; `IMAGE_SIZE=80`
-makes them small; `PIPELINE=FOLDER` names the profile's pipeline; and `PRETEND=float16` puts the lab on a GPU that is not
-there, with networks in that dtype.
+makes them small; `PIPELINE=FOLDER` names the pipeline of the profile; and `PRETEND=float16` puts the lab on a GPU that
+is not there, with networks in that dtype.
 """
 
 from __future__ import annotations
