@@ -4,8 +4,8 @@
 
 writes each lab, as it ran, into FOLDER. A cell that raises ends its lab, and stands there with its error; the next lab
 goes on. In the environment, `PER_CLASS=60` reads at most so many images of each class, and makes few; `IMAGE_SIZE=80`
-makes them small; `PIPELINE=FOLDER` names the pipeline of the profile; and `PRETEND=float16` puts the lab on a GPU that
-is not there, with networks in that dtype.
+makes them small; `SIZES=500,200` says how many images the sets of the profile hold, and `PIPELINE=FOLDER` where its
+pipeline lies; and `PRETEND=float16` puts the lab on a GPU that is not there, with networks in that dtype.
 """
 
 from __future__ import annotations
@@ -98,8 +98,9 @@ def main(profile: str, folder: Path, names: list[str]) -> None:
     from mgd_helpers.data.catalog import PROFILES
 
     known = {"per_class": "PER_CLASS", "image_size": "IMAGE_SIZE"}
-    changed = {field: int(os.environ[name]) for field, name in known.items() if name in os.environ}
+    changed: dict = {field: int(os.environ[name]) for field, name in known.items() if name in os.environ}
     changed |= {"pipeline": os.environ["PIPELINE"]} if "PIPELINE" in os.environ else {}
+    changed |= {"sizes": tuple(map(int, os.environ["SIZES"].split(",")))} if "SIZES" in os.environ else {}
     PROFILES[profile] = replace(PROFILES[profile], **changed)
     with on_a_gpu(os.environ["PRETEND"]) if "PRETEND" in os.environ else contextlib.nullcontext():
         _run_all(profile, folder, names)

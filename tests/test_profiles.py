@@ -7,6 +7,7 @@ the wrong place goes on. A torch that cannot pretend one runs it on the CPU, too
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 
 import forks
 import hub_cache
@@ -25,6 +26,7 @@ LABS = [
     if any(cell.source == PARAMETERS for cell in Lab.read(path).tagged("parameters"))
 ]
 PER_CLASS = 50  # the fewest that the labs take: 50 leaves of a class, and 47 directions among 48 neighbours
+SIZES = (10 * PER_CLASS, 200)  # all images for training, and for tests
 SMALL = 80  # pixels of the side, of ImageNet's images: more than 64, as theirs have, and a tenth of the work
 NEW_TORCH = pytest.mark.skipif(not pretend_gpu.THERE, reason="this torch has no backends in Python")
 OLD_TORCH = pytest.mark.skipif(pretend_gpu.THERE, reason="the walk on a GPU runs the same cells")
@@ -65,6 +67,7 @@ def thin_copy(name, folder):
 def run_in(profile, home, folder, **more):
     """The labs as they ran in a profile, by name; data and pipeline are those in `home`."""
     settings = hub_cache.environment(home) | {"PER_CLASS": str(PER_CLASS), "OMP_NUM_THREADS": "1"} | more
+    settings["SIZES"] = ",".join(map(str, SIZES))
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     command = [*forks.python(), labs_in_a_profile.__file__, profile, str(folder), *LABS]
     subprocess.run(command, cwd=folder, env=os.environ | settings | {"PYTHONPATH": path}, check=True)
@@ -88,8 +91,9 @@ def errors(lab):
     ],
     ids=["fashion_mnist", "cifar10", "imagenette", "imagenette on a GPU"],
 )
-def test_every_lab_runs_in_every_profile(profile, settings, tmp_path):
+def test_every_lab_runs_in_every_profile(profile, settings, tmp_path, monkeypatch):
     home = tmp_path / "hub"
+    monkeypatch.setitem(hub_cache.PROFILES, profile, replace(hub_cache.PROFILES[profile], sizes=SIZES))
     hub_cache.put_data(home, profile)
     if profile == "imagenette":
         commit = hub_cache.PIPELINE_REVISIONS[hub_cache.DIT]
