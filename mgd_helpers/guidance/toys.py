@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from mgd_helpers._shapes import Float, Tensor
-from mgd_helpers.guidance.noise import noise_level, output_slope, prediction_type, to_denoised
+from mgd_helpers.guidance.noise import LevelTable, output_slope, prediction_type, to_denoised
 from mgd_helpers.linalg import squared_distances
 
 
@@ -45,12 +45,12 @@ class PointCloudPipeline:
         self.scheduler.set_timesteps(num_inference_steps)
         scale = float(getattr(self.scheduler, "init_noise_sigma", 1.0))
         sample = scale * torch.randn(n_images, *self.points.shape[1:], generator=generator)
-        trajectory, prediction = [sample], prediction_type(self.scheduler)
+        trajectory, prediction, table = [sample], prediction_type(self.scheduler), LevelTable(self.scheduler)
         for timestep in self.scheduler.timesteps:
             if hasattr(self.scheduler, "scale_model_input"):
                 # some schedulers insist on it; our denoiser takes samples as they are
                 self.scheduler.scale_model_input(sample, timestep)
-            level = noise_level(self.scheduler, timestep, sample)
+            level, _ = table.at(timestep, sample)
             denoised = self.denoise(sample, signal=level.signal, noise=level.noise)
             rest = denoised - to_denoised(torch.zeros_like(sample), level, prediction)  # what the output has to add
             sample = self.scheduler.step(output_slope(level, prediction) * rest, timestep, sample).prev_sample
