@@ -26,6 +26,7 @@ from mgd_helpers.students.training import Recipe, train_student
 
 ROOT = Path(__file__).parents[1]
 PROMISED = 3.0
+PYTHON = [sys.executable]
 NEIGHBOR = """
 import os, torch
 torch.set_num_threads(os.cpu_count())
@@ -61,7 +62,7 @@ def main(options: argparse.Namespace) -> None:
 @contextmanager
 def neighbor() -> Iterator[subprocess.Popen]:
     """A process that is busy with all cores until the context ends."""
-    command = [sys.executable, "-c", NEIGHBOR]
+    command = [*PYTHON, "-c", NEIGHBOR]
     with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True) as process:
         try:
             process.stdout.readline()
@@ -73,7 +74,7 @@ def neighbor() -> Iterator[subprocess.Popen]:
 def in_a_fresh_process(options: argparse.Namespace, *, beside: bool) -> dict[str, float]:
     """What `timed` finds in a process of its own."""
     code = WORK.format(device=options.device, seed=options.seed, quick=options.quick, beside=beside)
-    command = [sys.executable, "-c", code]
+    command = [*PYTHON, "-c", code]
     made = subprocess.run(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(made.stdout.splitlines()[-1])
 

@@ -106,7 +106,8 @@ def test_the_package_imports_its_own_files_by_their_full_names_and_patches_no_pa
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COLUMNS)
-def test_a_quick_run_prints_its_table_and_what_made_it_and_keeps_nothing(name, results, capsys):
+def test_a_quick_run_prints_its_table_and_what_made_it_and_keeps_nothing(name, results, capsys, monkeypatch):
+    monkeypatch.setattr(busy, "PYTHON", forks.python())
     assert command_line.main([name, *QUICK]) == 0
     heading, columns, *rows, made_by = capsys.readouterr().out.strip().splitlines()
     assert heading == name and rows
