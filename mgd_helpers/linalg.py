@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -60,14 +61,15 @@ def nearest(
     row_bytes = sets * (points.shape[-2] + dim) * points.element_size()
     block = max(n_neighbors, block_bytes // row_bytes)
 
-    def distances(some: slice) -> Tensor:
-        found = squared_distances(points, cloud.of(some) if isinstance(cloud, Rows) else cloud[..., some, :])
-        if not torch.isfinite(found).all():
-            raise ValueError("cloud must be finite; got NaN or infinite values. Check the latents that it is made of.")
-        return found
-
     total = cloud.count if isinstance(cloud, Rows) else cloud.shape[-2]
-    return lowest(distances, total, n_neighbors, block=block)
+    return lowest(partial(_finite_distances, points, cloud), total, n_neighbors, block=block)
+
+
+def _finite_distances(points: Tensor, cloud: Tensor | Rows, some: slice) -> Tensor:
+    found = squared_distances(points, cloud.of(some) if isinstance(cloud, Rows) else cloud[..., some, :])
+    if not torch.isfinite(found).all():
+        raise ValueError("cloud must be finite; got NaN or infinite values. Check the latents that it is made of.")
+    return found
 
 
 def lowest(ranks: Callable[[slice], Tensor], total: int, count: int, *, block: int) -> Int[Tensor, "*b k"]:
@@ -76,19 +78,19 @@ def lowest(ranks: Callable[[slice], Tensor], total: int, count: int, *, block: i
     `ranks(some)` gives the ranks of a slice. It is asked for `block` of them at a time, which does not change the
     result.
     """
-
-    def lowest_from(start: int) -> tuple[Tensor, Tensor]:
-        found = ranks(slice(start, start + block))
-        values, chosen = found.topk(min(count, found.shape[-1]), dim=-1, largest=False)
-        return values, chosen
-
-    best, index = lowest_from(0)
+    best, index = _sorted(ranks(slice(0, block)), count)
     for start in range(block, total, block):
-        values, chosen = lowest_from(start)
+        values, chosen = _sorted(ranks(slice(start, start + block)), count)
         values, chosen = torch.cat([best, values], -1), torch.cat([index, chosen + start], -1)
-        best, order = values.topk(min(count, values.shape[-1]), dim=-1, largest=False)
+        best, order = _sorted(values, count)
         index = chosen.gather(-1, order)
     return index
+
+
+def _sorted(ranks: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The `count` lowest ranks and their places, or all of them where there are fewer."""
+    values, places = ranks.topk(min(count, ranks.shape[-1]), dim=-1, largest=False)
+    return values, places
 
 
 def two_sets(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -58,10 +59,7 @@ def pick_targets(
         "start_level", start_level, at_least=0, at_most=max(deepest, 1), remedy="0 is the root of the tree."
     )
     images_per_class = arguments.whole("images_per_class", images_per_class, at_least=1)
-
-    def by_size(nodes: Iterable[int]) -> list[int]:
-        return sorted(nodes, key=lambda node: (-tree.sizes[node], node))
-
+    by_size = partial(sorted, key=lambda node: (-tree.sizes[node], node))
     nodes = []
     if strategy == "levels":
         levels = range(start_level, deepest + 1) if scan == "to_leaves" else range(min(start_level, deepest), -1, -1)

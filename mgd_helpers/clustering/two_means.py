@@ -141,17 +141,19 @@ def _plus_plus(
     uniform = torch.stack(draws).to(rows.device)  # [P, 1 + candidates, n_init]
     count = inside.sum(1) if inside is not None else torch.full((problems, 1), most, device=rows.device)
 
-    def distances_to(centers: Tensor) -> Tensor:  # [P, N, centers]
-        chosen = rows.gather(1, centers[..., None].expand(-1, -1, rows.shape[2]))
-        found = squares[..., None] + squares.gather(1, centers)[:, None] - 2 * (rows @ chosen.mT)
-        return found.clamp_min_(0) if inside is None else found.clamp_min_(0) * inside
-
-    distances = distances_to((uniform[:, 0] * count).long())
+    distances = _distances((uniform[:, 0] * count).long(), rows, squares, inside)
     distances[distances < 1e-6 * distances.amax(1, keepdim=True)] = 0  # equal to the first but for rounding
     cumulative = distances.double().cumsum(1).mT.contiguous()  # [P, n_init, N]
     second = torch.searchsorted(cumulative, (uniform[:, 1:].mT * cumulative[..., -1:]).contiguous(), right=True)
     second = second.minimum(count[..., None] - 1)  # [P, n_init, candidates]
-    others = distances_to(second.flatten(1)).view(problems, most, n_init, candidates)
+    others = _distances(second.flatten(1), rows, squares, inside).view(problems, most, n_init, candidates)
     best = others.minimum(distances[..., None]).sum(1).argmin(2)  # [P, n_init]
     others = others.gather(3, best[:, None, :, None].expand(-1, most, -1, 1))[..., 0]
     return others < distances
+
+
+def _distances(centers: Tensor, rows: Tensor, squares: Tensor, inside: Tensor | None) -> Tensor:
+    """Squared distances [P, N, centers] to some of the rows, by their indices [P, centers]; 0 of rows not `inside`."""
+    chosen = rows.gather(1, centers[..., None].expand(-1, -1, rows.shape[2]))
+    found = squares[..., None] + squares.gather(1, centers)[:, None] - 2 * (rows @ chosen.mT)
+    return found.clamp_min_(0) if inside is None else found.clamp_min_(0) * inside

@@ -12,6 +12,7 @@ import io
 import json
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -43,19 +44,17 @@ def read_manifest(folder: Path) -> Any:
 def write_manifest(folder: Path, manifest: dict) -> None:
     """Write the manifest into the folder, each of its two files whole or not at all, and in place of an earlier one."""
     run, before = {key: value for key, value in manifest.items() if key != "images"}, folder / MANIFEST
-
-    def write_run() -> None:
-        write(folder / RUN, lambda path: path.write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8"))
-
-    def write_records() -> None:
-        write_lines(folder / RECORDS, manifest["images"])
-
+    steps = [partial(_write_run, folder / RUN, run), partial(write_lines, folder / RECORDS, manifest["images"])]
     # whatever comes in between, what is read is of one run: without run.json the lines say nothing
-    for step in (write_records, write_run) if before.exists() else (write_run, write_records):
+    for step in reversed(steps) if before.exists() else steps:
         step()
     with contextlib.suppress(ValueError):  # it is torn: then not ours to take away
         if before.is_file() and is_record(_read(before)):
             before.unlink()
+
+
+def _write_run(file: Path, run: dict) -> None:
+    write(file, lambda path: path.write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8"))
 
 
 def write_lines(file: Path, records: Iterable[dict]) -> None:

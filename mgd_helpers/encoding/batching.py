@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -47,7 +48,8 @@ def in_batches(pipe: Pipeline, images: int, batch_size: BatchSize) -> Iterator[N
     with ExitStack() as stack:
         for network, method in methods:
             if network is not None:
-                stack.enter_context(replaced(network, method, _split(getattr(network, method), images, batch_size)))
+                split = partial(_in_parts, getattr(network, method), images, batch_size)
+                stack.enter_context(replaced(network, method, split))
         yield
 
 
@@ -58,29 +60,31 @@ def latents_decoded(pipe: LatentPipeline, *, skip: bool) -> Iterator[list[Tensor
     With `skip` it fills with the scaled latents that the VAE is called with, and nothing is decoded.
     """
     seen: list[Tensor] = []
-    decode = pipe.vae.decode
-
-    def look(latents: Tensor, *args: Any, **kwargs: Any) -> SimpleNamespace:
-        if skip:
-            seen.append((latents * pipe.vae.config.scaling_factor).float().cpu())
-        else:
-            answer = decode(latents, *args, **kwargs)
-            seen.append((answer[0] if isinstance(answer, tuple) else answer.sample).float().cpu())
-        return SimpleNamespace(sample=torch.zeros(len(latents), 1, 1, 1))  # for a pipeline whose images nobody takes
-
-    with replaced(pipe.vae, "decode", look):
+    with replaced(pipe.vae, "decode", partial(_look, seen, pipe.vae, pipe.vae.decode, skip)):
         yield seen
+
+
+def _look(
+    seen: list[Tensor], vae: Any, decode: Callable[..., Any], skip: bool, latents: Tensor, *args: Any, **kwargs: Any
+) -> SimpleNamespace:
+    """Note what the VAE decodes, or with `skip` what it is called with."""
+    if skip:
+        seen.append((latents * vae.config.scaling_factor).float().cpu())
+    else:
+        answer = decode(latents, *args, **kwargs)
+        seen.append((answer[0] if isinstance(answer, tuple) else answer.sample).float().cpu())
+    return SimpleNamespace(sample=torch.zeros(len(latents), 1, 1, 1))  # for a pipeline whose images nobody takes
 
 
 @contextmanager
 def replaced(thing: object, name: str, function: Callable[..., Any]) -> Iterator[None]:
     """Within the context, and in this thread only, another function takes the place of a method of this one object."""
     before, original, owner = vars(thing).get(name), getattr(thing, name), threading.get_ident()
-
-    def here(*args: Any, **kwargs: Any) -> Any:  # another thread that calls the pipeline itself finds it as it was
-        return (function if threading.get_ident() == owner else original)(*args, **kwargs)
-
-    setattr(thing, name, here)
+    setattr(
+        thing,
+        name,  # another thread that calls the pipeline itself finds it as it was
+        lambda *args, **kwargs: (function if threading.get_ident() == owner else original)(*args, **kwargs),
+    )
     try:
         yield
     finally:
@@ -90,32 +94,33 @@ def replaced(thing: object, name: str, function: Callable[..., Any]) -> Iterator
             setattr(thing, name, before)
 
 
-def _split(function: Callable[..., Any], images: int, batch_size: BatchSize) -> Callable[..., Any]:
-    def in_parts(*args: Any, **kwargs: Any) -> Any:
-        given = [value for value in (*args, *kwargs.values()) if torch.is_tensor(value) and value.ndim > 1]
-        if not given and images <= batch_size.images:
-            return function(*args, **kwargs)
-        if not given:
-            raise ValueError(
-                f"pipe must call its networks with a tensor of rows; it calls "
-                f"{type(getattr(function, '__self__', function)).__name__} without one, so batches cannot be made "
-                "smaller. Pass a batch_size that holds all images."
-            )
-        rows = len(given[0])
+def _in_parts(function: Callable[..., Any], images: int, batch_size: BatchSize, /, *args: Any, **kwargs: Any) -> Any:
+    """What a network answers, asked for at most `batch_size` of the `images` of a call at once."""
+    given = [value for value in (*args, *kwargs.values()) if torch.is_tensor(value) and value.ndim > 1]
+    if not given and images <= batch_size.images:
+        return function(*args, **kwargs)
+    if not given:
+        raise ValueError(
+            f"pipe must call its networks with a tensor of rows; it calls "
+            f"{type(getattr(function, '__self__', function)).__name__} without one, so batches cannot be made "
+            "smaller. Pass a batch_size that holds all images."
+        )
+    rows = len(given[0])
+    blocks = batch_size.blocks(
+        partial(_part, function, args, kwargs, rows),
+        rows,
+        size=lambda at_once: -(-rows // -(-images // at_once)),  # parts as even as can be
+    )
+    answers = list(blocks)
+    return answers[0] if len(answers) == 1 else _joined(answers)
 
-        def part(start: int, stop: int) -> Any:
-            if stop - start == rows:
-                return function(*args, **kwargs)
-            size = stop - start
-            return function(*_rows(args, rows, start, size), **_rows(kwargs, rows, start, size))
 
-        def size(at_once: int) -> int:
-            return -(-rows // -(-images // at_once))  # parts as even as can be
-
-        answers = list(batch_size.blocks(part, rows, size=size))
-        return answers[0] if len(answers) == 1 else _joined(answers)
-
-    return in_parts
+def _part(function: Callable[..., Any], args: tuple, kwargs: dict, rows: int, start: int, stop: int) -> Any:
+    """What a network answers to some of the rows that it is called with."""
+    if stop - start == rows:
+        return function(*args, **kwargs)
+    size = stop - start
+    return function(*_rows(args, rows, start, size), **_rows(kwargs, rows, start, size))
 
 
 def _rows(value: Any, rows: int, start: int, size: int) -> Any:

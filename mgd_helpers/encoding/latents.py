@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -51,12 +52,14 @@ def encode(
 
 
 def _encoded(vae: Any, images: Tensor | ImageSet, batch_size: int) -> Tensor:
-    def of_block(start: int, stop: int) -> Tensor:
-        mean = vae.encode(at(images, slice(start, stop)).to(vae.device, vae.dtype)).latent_dist.mean
-        return ((mean - _shift(vae)) * vae.config.scaling_factor).float().to(images.device)
-
+    of_block = partial(_encoded_block, vae, images)
     with for_encoding(vae, at(images, slice(batch_size))):
         return _finite("latents", vae, _in_blocks(of_block, len(images), batch_size, "encode"))
+
+
+def _encoded_block(vae: Any, images: Tensor | ImageSet, start: int, stop: int) -> Tensor:
+    mean = vae.encode(at(images, slice(start, stop)).to(vae.device, vae.dtype)).latent_dist.mean
+    return ((mean - _shift(vae)) * vae.config.scaling_factor).float().to(images.device)
 
 
 def decibels(error: float) -> float:
@@ -79,12 +82,13 @@ def decode(vae: Any, latents: Float[Tensor, "n lc lh lw"], *, batch_size: int = 
         raise ValueError(f"latents must be [N, {channels}, h, w] for this VAE; got {list(latents.shape)}.")
     if not (latents.is_meta or latents.isfinite().all()):
         raise ValueError("latents must be finite; got NaN or infinite values. Find out where they come from.")
-
-    def of_block(start: int, stop: int) -> Tensor:
-        return decoded(vae, latents[start:stop]).clamp(-1, 1).to(latents.device)
-
+    of_block = partial(_decoded_block, vae, latents)
     with for_decoding(vae, latents[:batch_size]):
         return _finite("images", vae, _in_blocks(of_block, len(latents), batch_size, "decode"))
+
+
+def _decoded_block(vae: Any, latents: Tensor, start: int, stop: int) -> Tensor:
+    return decoded(vae, latents[start:stop]).clamp(-1, 1).to(latents.device)
 
 
 def decoded(vae: Any, latents: Float[Tensor, "n lc lh lw"]) -> Float[Tensor, "n c h w"]:

@@ -20,11 +20,11 @@ from mgd_helpers.linalg import squared_distances
 def random_rows(train: Any, *, images_per_class: Any, seed: Any) -> Int[Tensor, " k"]:
     """Rows drawn without replacement, class after class; see `baselines.random_real`."""
     seed = arguments.whole("seed", seed, at_least=0)
-
-    def choose(label: int, rows: Tensor, count: int) -> Tensor:
-        return torch.randperm(len(rows), generator=seeding.generator(seed, label))[:count]
-
-    return _per_class(train, images_per_class, choose)
+    return _per_class(
+        train,
+        images_per_class,
+        lambda label, rows, count: torch.randperm(len(rows), generator=seeding.generator(seed, label))[:count],
+    )
 
 
 def herding_rows(train: Any, *, images_per_class: Any, features: FeatureFunction | None = None) -> Int[Tensor, " k"]:

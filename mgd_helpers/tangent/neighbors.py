@@ -56,11 +56,12 @@ class Neighbors:
         copied = 0 if self.centered.dtype == points.dtype else points.shape[-1]
         bytes_of_point = points.element_size() * (len(points) + copied * (len(points) if one_each else 1))
         block = max(n_neighbors, BLOCK_BYTES // bytes_of_point)
-
-        def ranks(some: slice) -> Tensor:
-            return self.squares[..., None, some] - 2 * points @ self.centered[..., some, :].to(points).mT
-
-        index = lowest(ranks, self.cloud.shape[-2], n_neighbors, block=block)
+        index = lowest(
+            lambda some: self.squares[..., None, some] - 2 * points @ self.centered[..., some, :].to(points).mT,
+            self.cloud.shape[-2],
+            n_neighbors,
+            block=block,
+        )
         return index[:, 0] if one_each else index
 
     def take(self, indices: Int[Tensor, "b k"]) -> Float[Tensor, "b k d"]:

@@ -1,5 +1,6 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -18,7 +19,7 @@ def test_rows_are_found_wherever_a_network_is_given_them():
         seen.append((len(rows), scale, len(extra["time"]), [len(x) for x in extra["both"]], len(img_ids), names))
         return {"sample": 2 * rows}
 
-    split = batching._split(network, 10, BatchSize(5))
+    split = partial(batching._in_parts, network, 10, BatchSize(5))
     rows = torch.arange(10.0)[:, None]
     found = split(
         rows, 7, extra={"time": rows, "both": [rows, torch.ones(3)]}, img_ids=torch.ones(10, 3), names=list(range(10))
@@ -50,10 +51,9 @@ def test_a_method_comes_back_in_every_case():
 
 def test_a_network_without_rows_is_named():
     rows = [torch.ones(3), torch.ones(3)]
-    assert batching._split(lambda rows: rows, 3, BatchSize(3))(rows) is rows
-    split = batching._split(lambda rows: rows, 3, BatchSize(2))
+    assert batching._in_parts(lambda rows: rows, 3, BatchSize(3), rows) is rows
     with pytest.raises(ValueError, match=r"with a tensor of rows; it calls .* Pass a batch_size that"):
-        split(rows)
+        batching._in_parts(lambda rows: rows, 3, BatchSize(2), rows)
 
 
 def test_threads_that_sample_with_one_pipeline_wait_for_their_turn_and_a_bare_call_is_left_alone(tiny):

@@ -36,6 +36,11 @@ WAITS = ("_local_scalar_dense", "nonzero", "masked_select", "unique", "bincount"
 A_RUN = 12  # looks a run: twice whether all is finite, the doubled rows, and labels of groups once
 
 
+@functools.cache
+def name_of(function):
+    return str(function).removeprefix("aten.")
+
+
 class Looks(TorchDispatchMode):
     """Counts how often a value is looked at within the context."""
 
@@ -44,7 +49,7 @@ class Looks(TorchDispatchMode):
         self.counts = Counter()
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        name = str(function).removeprefix("aten.")
+        name = name_of(function)
         masked = name in ("index.Tensor", "index_put_.default") and any(
             one is not None and one.dtype == torch.bool for one in args[1]
         )
@@ -157,17 +162,19 @@ def test_a_guidance_that_looks_at_each_step_breaks_the_law(breaks):
 # fake tensors that claim to lie on a GPU
 
 
-def fake_run(make, steps, monkeypatch):
-    """Sample under `make(on_gpu)`, a guidance whose tensors `on_gpu` puts on the fake GPU, which counts the looks."""
-    pipe = tiny_pipeline(fake_gpu.OnTheHost(clip_sample=False, timestep_spacing="trailing"))
+def fake_looks(make, monkeypatch, steps=(3, 7)):
+    """The looks of a run of each number of steps under `make(on_gpu)`, whose tensors `on_gpu` puts on the fake GPU."""
+    pipe, looks = tiny_pipeline(fake_gpu.OnTheHost(clip_sample=False, timestep_spacing="trailing")), []
     with fake_gpu.fake_gpu(monkeypatch) as gpu:
         fake_gpu.move(pipe)
-        guidance = make(lambda *shape: torch.empty(*shape, device="cuda"))
-        gpu.looks = 0
-        found = sampling.sample(pipe, [0, 1, 1], guidance=guidance, steps=steps, guidance_scale=4.0)
-        assert found.device.type == "cpu"  # the answer alone
-        assert found.shape == (3, 1, 16, 16)
-    return gpu
+        for count in steps:
+            guidance = make(lambda *shape: torch.empty(*shape, device="cuda"))
+            gpu.looks = 0
+            found = sampling.sample(pipe, [0, 1, 1], guidance=guidance, steps=count, guidance_scale=4.0)
+            looks.append(gpu.looks)
+            assert found.device.type == "cpu"  # the answer alone
+            assert found.shape == (3, 1, 16, 16)
+    return looks
 
 
 KINDS_OF_GUIDANCE = list(guidances_for((1, 4, 4)))
@@ -191,7 +198,7 @@ def test_on_a_gpu_that_is_not_there_every_tensor_stays_where_it_is(name, monkeyp
 
         return watched
 
-    few, many = (fake_run(make, steps, monkeypatch).looks for steps in (3, 7))
+    few, many = fake_looks(make, monkeypatch)
     assert few == many <= A_RUN
     assert len(seen) == 10 and all(places == {"cuda"} for places in seen)
 
@@ -201,7 +208,7 @@ def test_a_guidance_that_copies_to_the_host_at_each_step_breaks_the_law_there(mo
     def copies(denoised, level):
         return denoised + denoised.cpu().mean().to(denoised.device)
 
-    few, many = (fake_run(lambda on_gpu: copies, steps, monkeypatch).looks for steps in (3, 7))
+    few, many = fake_looks(lambda on_gpu: copies, monkeypatch)
     assert many - few == 4
 
 
@@ -217,7 +224,7 @@ def test_a_guidance_that_copies_to_the_host_at_each_step_breaks_the_law_there(mo
 )
 def test_a_guidance_that_mixes_devices_or_looks_at_values_fails_there(breaks, message, monkeypatch):
     with pytest.raises(Exception, match=message):
-        fake_run(lambda on_gpu: breaks, 3, monkeypatch)
+        fake_looks(lambda on_gpu: breaks, monkeypatch, steps=[3])
 
 
 def test_the_levels_of_a_run_are_one_table(tiny, monkeypatch):
