@@ -22,6 +22,7 @@ from mgd_helpers.data.records import read_manifest
 from mgd_helpers.distillation import distill
 from mgd_helpers.encoding.latents import encode
 from mgd_helpers.guidance.pulls import ModePull
+from mgd_helpers.guidance.toys import tiny_pipeline
 
 pytestmark = pytest.mark.slow  # every test is some runs
 
@@ -38,21 +39,29 @@ def three():
     return Dataset("three", part, part.take([0, 1, 2]), ("a", "b", "c"))
 
 
+SETTINGS = {"images_per_class": 5, "guidance": pull, "steps": 3, "class_labels": [0, 1, 1], "batch_size": 4}
+
+
 @pytest.fixture
 def run(three, tiny, tmp_path):
     def call(**options):
-        defaults = {
-            "images_per_class": 5,
-            "out": tmp_path / "set",
-            "guidance": pull,
-            "pipeline": tiny,
-            "steps": 3,
-            "class_labels": [0, 1, 1],
-            "batch_size": 4,
-        }
-        return distill(options.pop("data", three), **(defaults | options))
+        return distill(
+            options.pop("data", three), **({"out": tmp_path / "set", "pipeline": tiny, **SETTINGS} | options)
+        )
 
     return call
+
+
+@pytest.fixture(scope="module")
+def made(three, tmp_path_factory):
+    """The folder that `run()` makes, made once."""
+    return distill(three, out=tmp_path_factory.mktemp("made") / "set", pipeline=tiny_pipeline(), **SETTINGS).folder
+
+
+@pytest.fixture
+def finished(made, tmp_path):
+    """A copy of it where `run` makes its own: what is left of an earlier call."""
+    return shutil.copytree(made, tmp_path / "set")
 
 
 def files(folder):
@@ -93,11 +102,10 @@ def test_whatever_lacks_comes_back_to_the_byte(run, guidance):
 
 
 @pytest.mark.parametrize("lacking", PATTERNS)
-def test_only_what_lacks_is_written(run, lacking):
-    folder = run().folder
+def test_only_what_lacks_is_written(run, finished, lacking):
     for name in PATTERNS[lacking]:
-        (folder / f"{name}.png").unlink()
-    times = {path: path.stat().st_mtime_ns for path in folder.glob("*/*.png")}
+        (finished / f"{name}.png").unlink()
+    times = {path: path.stat().st_mtime_ns for path in finished.glob("*/*.png")}
     run()
     assert {path: path.stat().st_mtime_ns for path in times} == times
 
@@ -132,16 +140,14 @@ def test_more_images_than_a_set_holds_are_several_sets_as_even_as_can_be(run, mo
         run(set_size=4, batch_size=6, guidance=factory)
 
 
-def test_a_folder_from_before_there_were_sets_goes_on(run):
-    folder = run().folder
-    as_one_file(folder, lambda manifest: manifest["settings"].pop("set_size"))
-    (folder / "b/00001.png").unlink()
+def test_a_folder_from_before_there_were_sets_goes_on(run, finished):
+    as_one_file(finished, lambda manifest: manifest["settings"].pop("set_size"))
+    (finished / "b/00001.png").unlink()
     assert run().new == 1
 
 
-def test_only_classes_that_lack_an_image_are_encoded_clustered_and_guided(run, three, monkeypatch):
-    folder = run().folder
-    (folder / "b/00000.png").unlink()
+def test_only_classes_that_lack_an_image_are_encoded_clustered_and_guided(run, finished, three, monkeypatch):
+    (finished / "b/00000.png").unlink()
     encoded, grown, asked = spy(monkeypatch, "denoised_from"), spy(monkeypatch, "bisect"), []
 
     def factory(targets, cloud, seed):
@@ -157,13 +163,12 @@ def test_only_classes_that_lack_an_image_are_encoded_clustered_and_guided(run, t
     assert asked == [5]  # all targets of the set, though four images are there
 
 
-def test_a_finished_folder_is_recognised_without_work(run, monkeypatch):
-    folder = run().folder
-    before = (folder / "run.json").read_bytes()
+def test_a_finished_folder_is_recognised_without_work(run, finished, monkeypatch):
+    before = (finished / "run.json").read_bytes()
     for name in ("encode", "bisect", "locked", "write_manifest"):
         monkeypatch.setattr(steps, name, None)
     assert run().new == 0
-    assert (folder / "run.json").read_bytes() == before
+    assert (finished / "run.json").read_bytes() == before
 
 
 def test_every_call_that_makes_images_is_recorded_and_no_other(run, monkeypatch):
@@ -181,61 +186,56 @@ def test_every_call_that_makes_images_is_recorded_and_no_other(run, monkeypatch)
 
 
 @pytest.mark.parametrize("why", DAMAGE)
-def test_damaged_images_are_named_and_made_again(run, why):
-    folder = run().folder
-    whole = files(folder)
-    DAMAGE[why](folder / "b/00001.png")
+def test_damaged_images_are_named_and_made_again(run, finished, why):
+    whole = files(finished)
+    DAMAGE[why](finished / "b/00001.png")
     with pytest.warns(UserWarning, match=rf"1 images in .*set' are damaged, and made again: b/00001.png \({why}\)"):
         assert run().new == 1
-    assert files(folder) == whole
+    assert files(finished) == whole
 
 
-def test_another_picture_is_made_again(run, three):
-    folder = run().folder
-    whole = files(folder)
-    shutil.copy(folder / "a/00001.png", folder / "a/00002.png")
+def test_another_picture_is_made_again(run, finished, three):
+    whole = files(finished)
+    shutil.copy(finished / "a/00001.png", finished / "a/00002.png")
     with pytest.warns(UserWarning, match=r"a/00002.png \(changed\)"):
         run()
-    assert files(folder) == whole
-    assert len(read_generated(folder, three)) == 15
+    assert files(finished) == whole
+    assert len(read_generated(finished, three)) == 15
 
 
-def test_missing_images_are_made_without_a_warning(run):
-    (run().folder / "a/00001.png").unlink()
+def test_missing_images_are_made_without_a_warning(run, finished):
+    (finished / "a/00001.png").unlink()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         run()
 
 
-def test_an_unfinished_folder_is_not_evaluated(run, three):
-    folder = run().folder
-    (folder / "a/00001.png").unlink()
+def test_an_unfinished_folder_is_not_evaluated(run, finished, three):
+    (finished / "a/00001.png").unlink()
     with pytest.raises(ValueError, match=r"must hold the 15 images of its manifest .*missing: a/00001.png\. Repeat"):
-        read_generated(folder, three)
+        read_generated(finished, three)
 
 
 @pytest.mark.parametrize("how", TORN)
 @pytest.mark.parametrize("file", ["run.json", "manifest.jsonl", "manifest.json"])
-def test_a_torn_manifest_is_named(run, file, how):
-    folder = run().folder
+def test_a_torn_manifest_is_named(run, finished, file, how):
     if file == "manifest.json":
-        as_one_file(folder)
+        as_one_file(finished)
     if (file, how) == ("manifest.jsonl", "empty"):
         return  # a list of no images
-    TORN[how](folder / file)
-    before = files(folder)
+    TORN[how](finished / file)
+    before = files(finished)
     with pytest.raises(ValueError, match=rf"{file}' must be a manifest .*cannot be read.*choose another folder"):
         run()
-    assert files(folder) == before
+    assert files(finished) == before
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", "5", '"text"', '{"images": []}'])
 @pytest.mark.parametrize("file", ["run.json", "manifest.json"])
-def test_a_manifest_of_others_is_named(run, file, content):
-    folder = run().folder
-    as_one_file(folder)
-    (folder / "manifest.json").rename(folder / file)
-    (folder / file).write_text(content)
+def test_a_manifest_of_others_is_named(run, finished, file, content):
+    as_one_file(finished)
+    (finished / "manifest.json").rename(finished / file)
+    (finished / file).write_text(content)
     with pytest.raises(ValueError, match=rf"holds a {file} without settings.*choose another folder"):
         run()
 
@@ -258,20 +258,19 @@ def as_before(manifest):
         del image["sha256"], image["made_by"]
 
 
-def test_a_folder_of_the_version_before_is_read_and_goes_on(run, three):
-    folder = run().folder
-    whole, versions = files(folder), manifest_of(folder)["made_by"][0]["versions"]
-    as_one_file(folder, as_before)
-    assert len(read_generated(folder, three)) == 15
+def test_a_folder_of_the_version_before_is_read_and_goes_on(run, finished, three):
+    whole, versions = files(finished), manifest_of(finished)["made_by"][0]["versions"]
+    as_one_file(finished, as_before)
+    assert len(read_generated(finished, three)) == 15
     assert run().new == 0
-    (folder / "a/00003.png").unlink()
+    (finished / "a/00003.png").unlink()
     report = run()
-    assert (report.new, files(folder)) == (1, whole)
+    assert (report.new, files(finished)) == (1, whole)
     assert "which did not note latents, guidance_code, package, encoder_dtype" in report.manifest["note"]
     assert [entry["images"] for entry in report.manifest["made_by"]] == [14, 1]
     assert report.manifest["made_by"][0]["versions"] == versions
     assert "versions" not in report.manifest
-    assert len(read_generated(folder, three)) == 15
+    assert len(read_generated(finished, three)) == 15
     with pytest.raises(ValueError, match="seed differ"):
         run(seed=1)
 
@@ -314,8 +313,8 @@ def test_two_runs_at_once_are_one(run, tmp_path):
     assert not (folder / ".lock").exists()
 
 
-def test_a_finished_folder_may_be_asked_for_while_it_is_locked(run):
-    with locked(run().folder):
+def test_a_finished_folder_may_be_asked_for_while_it_is_locked(run, finished):
+    with locked(finished):
         assert run().new == 0
 
 
@@ -388,28 +387,25 @@ def test_strange_names_stay_inside_and_come_back(run, three, tmp_path):
     assert run(data=data).new == 0
 
 
-def test_a_file_in_place_of_a_class_is_named_before_any_work(run, monkeypatch):
-    folder = run().folder
-    shutil.rmtree(folder / "b")
-    (folder / "b").write_text("mine")
+def test_a_file_in_place_of_a_class_is_named_before_any_work(run, finished, monkeypatch):
+    shutil.rmtree(finished / "b")
+    (finished / "b").write_text("mine")
     monkeypatch.setattr(steps, "encode", None)
     with pytest.raises(ValueError, match=r"out must be a folder.*set/b' is a file"):
         run()
 
 
-def test_numbers_of_numpy_are_the_same_settings(run):
-    run()
+def test_numbers_of_numpy_are_the_same_settings(run, finished):
     assert run(images_per_class=np.int64(5), steps=np.int32(3), seed=np.uint8(0), guidance_scale=4).new == 0
 
 
-def test_another_batch_size_goes_on_in_the_same_folder(run):
-    folder = run().folder
-    whole = files(folder)
-    (folder / "b/00001.png").unlink()
+def test_another_batch_size_goes_on_in_the_same_folder(run, finished):
+    whole = files(finished)
+    (finished / "b/00001.png").unlink()
     assert run(batch_size=7).new == 1
     grey = [
         np.asarray(Image.open(io.BytesIO(content)), int)
-        for content in (files(folder)["b/00001.png"], whole["b/00001.png"])
+        for content in (files(finished)["b/00001.png"], whole["b/00001.png"])
     ]
     assert abs(grey[0] - grey[1]).max() <= 1
 
@@ -459,19 +455,25 @@ def kill(monkeypatch):
     return after
 
 
+OF_TWO = {"images_per_class": 2, "class_labels": [0, 1], "steps": 1, "guidance": "none", "batch_size": 4}
+
+
+@pytest.fixture(scope="module")
+def made_of_two(tmp_path_factory):
+    return distill(two(), out=tmp_path_factory.mktemp("two") / "set", pipeline=tiny_pipeline(), **OF_TWO).folder
+
+
 STATES = {"nothing": range(15), "a part": range(0, 11, 2), "an earlier version": range(1, 11, 2)}
 
 
 @pytest.mark.parametrize(("before", "count"), [(state, count) for state, counts in STATES.items() for count in counts])
 def test_killed_between_any_two_writes_the_same_call_ends_in_the_same_folder(
-    run, tmp_path, monkeypatch, kill, count, before
+    run, tmp_path, made_of_two, monkeypatch, kill, count, before
 ):
-    options = {"data": two(), "images_per_class": 2, "class_labels": [0, 1], "steps": 1, "guidance": "none"}
-    folder = run(**options).folder
-    whole, listed = files(folder), [image["file"] for image in manifest_of(folder)["images"]]
-    if before == "nothing":
-        shutil.rmtree(folder)
-    else:
+    options, folder = {"data": two(), **OF_TWO}, tmp_path / "set"
+    whole, listed = files(made_of_two), [image["file"] for image in manifest_of(made_of_two)["images"]]
+    if before != "nothing":
+        shutil.copytree(made_of_two, folder)
         (folder / "b/00000.png").unlink()
     if before == "an earlier version":
         as_one_file(folder)
@@ -496,23 +498,21 @@ def two():
     return Dataset("two", part, part.take([]), ("a", "b"))
 
 
-def test_what_is_shown_beside_the_images_comes_back(run):
-    folder = run().folder
-    beside = {name: (folder / name).read_bytes() for name in BESIDE}
+def test_what_is_shown_beside_the_images_comes_back(run, finished):
+    beside = {name: (finished / name).read_bytes() for name in BESIDE}
     for name in ("metadata.jsonl", "contact_sheet.png", "README.md"):
-        (folder / name).unlink()
+        (finished / name).unlink()
         assert run().new == 0
-        (folder / name).write_bytes(b"")
+        (finished / name).write_bytes(b"")
         assert run().new == 0
-        assert {name: (folder / name).read_bytes() for name in BESIDE} == beside
+        assert {name: (finished / name).read_bytes() for name in BESIDE} == beside
 
 
-def test_without_the_list_of_images_they_are_made_again(run):
-    folder = run().folder
-    whole = files(folder)
-    (folder / "manifest.jsonl").unlink()
+def test_without_the_list_of_images_they_are_made_again(run, finished):
+    whole = files(finished)
+    (finished / "manifest.jsonl").unlink()
     assert run().new == 15
-    assert files(folder) == whole
+    assert files(finished) == whole
 
 
 def test_a_class_that_is_a_link_to_elsewhere_is_refused_before_any_work(run, tmp_path, monkeypatch):
