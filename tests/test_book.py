@@ -5,7 +5,6 @@ import hashlib
 import os
 import re
 import shutil
-import subprocess
 import tomllib
 from importlib.metadata import distribution
 from pathlib import Path
@@ -21,6 +20,7 @@ from PIL import Image
 from pybtex.database import parse_file
 
 from tools import address, build_book, pages, release
+from tools.__main__ import main
 
 ROOT = Path(__file__).parents[1]
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
@@ -301,17 +301,22 @@ def tiny_book(tmp_path):
     return tmp_path
 
 
-def build(book):
-    """Whether the book builds, and how often its lab ran in total."""
-    command = [*forks.python(), "-m", "tools", "build", str(book)]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    index = book / "_build" / "html" / "index.html"
-    assert (result.returncode == 0) == (f"The book: {index}" in result.stdout), result.stdout + result.stderr
-    assert result.returncode or index.exists()
-    return result.returncode == 0, text_of(book / "notebooks" / "runs").count("run")
+@pytest.fixture
+def build(monkeypatch, capfd):
+    """`build(book)`: whether the book builds, and how often its lab ran in total."""
+    monkeypatch.setattr(build_book, "PYTHON", forks.python())
+
+    def run(book):
+        status, said = main(["build", str(book)]), "".join(capfd.readouterr())
+        index = book / "_build" / "html" / "index.html"
+        assert (status == 0) == (f"The book: {index}" in said), said
+        assert status or index.exists()
+        return status == 0, text_of(book / "notebooks" / "runs").count("run")
+
+    return run
 
 
-def test_execution_cache_is_reused_but_hides_no_broken_helper(tiny_book):
+def test_execution_cache_is_reused_but_hides_no_broken_helper(tiny_book, build):
     assert build(tiny_book) == (True, 1)
     assert build(tiny_book) == (True, 1), "nothing changed, so nothing runs again"
     page = text_of(tiny_book / "_build" / "html" / "book" / "intro.html")

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections import Counter
 
+import forks
 import hub_cache
 import pytest
 import torch
@@ -112,7 +113,7 @@ def test_a_process_of_its_own_finds_all_by_the_variables(hub_home):
     assert ran.stdout.splitlines()[-1] == f"{[5] * 10} (50, 4, 32, 32)"
     assert ran.stdout.count("50 latents were read from") == 1  # the second time
     empty = variables | hub_cache.environment(hub_home / "nothing")
-    ran = subprocess.run([sys.executable, "-c", CODE], env=empty, capture_output=True, text=True)
+    ran = subprocess.run([*forks.python(), "-c", CODE], env=empty, capture_output=True, text=True)
     assert "FileNotFoundError: 'imagenette' could not be read from the hub" in ran.stderr
 
 

@@ -4,6 +4,7 @@ import http.server
 import json
 import threading
 
+import forks
 import pytest
 import yaml
 from notebook_rules import ROOT
@@ -50,7 +51,8 @@ def web():
 
 
 @pytest.mark.slow
-def test_a_book_with_a_dead_link_fails_and_says_which(web, tmp_path, capsys):
+def test_a_book_with_a_dead_link_fails_and_says_which(web, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(links, "PYTHON", forks.python())
     (tmp_path / "_config.yml").write_text("title: x\nonly_build_toc_files: true\n")
     (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: page\n")
     cell = "```{code-cell} ipython3\nraise RuntimeError\n```\n"

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tools import site, verified
 
+PYTHON = [sys.executable]
 KERNEL_ENVIRONMENT = {
     "OMP_WAIT_POLICY": "passive",  # threads that wait must not spin: see the Makefile
     "MGD_QUIET": "1",  # a progress bar writes to stderr, which fails the build
@@ -107,7 +108,7 @@ def build(root: Path) -> int:
     profile.mkdir(parents=True, exist_ok=True)
     (profile / "ipython_kernel_config.py").write_text(KERNEL_CONFIGURATION)
     python_path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
-    jupyter_book = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
+    jupyter_book = [*PYTHON, "-c", "from jupyter_book.cli.main import main; main()"]
     status = subprocess.run(
         [*jupyter_book, "build", str(root), "--all", "-W", "-n", "--keep-going"],
         env=os.environ | KERNEL_ENVIRONMENT | {"PYTHONPATH": python_path, "IPYTHONDIR": str(profile.parent)},

@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+PYTHON = [sys.executable]
 DEAD = ("broken", "timeout")
 SETTINGS = {
     "linkcheck_retries": 3,
@@ -64,7 +65,7 @@ def check(root: Path) -> int:
     report = out / "_build" / "html" / "output.json"  # Jupyter Book names the folder so
     report.unlink(missing_ok=True)
     said = subprocess.run(
-        [sys.executable, "-c", command, *options],
+        [*PYTHON, "-c", command, *options],
         env=os.environ | {"PYTHONPATH": python_path},
         capture_output=True,
         text=True,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import matplotlib.pyplot as plt
 import torch
 from matplotlib.axes import Axes
@@ -112,11 +114,17 @@ def five_blobs() -> tuple[torch.Tensor, torch.Tensor]:
     return torch.tensor(MIDDLES)[blobs] + spread, blobs
 
 
+@functools.cache
+def tree_of_blobs(n_leaves: int) -> mgd.ClusterTree:
+    """The tree of the five blobs; it is the same for any noise that samples begin with."""
+    return mgd.bisect(five_blobs()[0], n_leaves=n_leaves)
+
+
 def guided_sets(*, seed: int) -> dict[str, torch.Tensor]:
     """Ten samples [10, 2] under each guidance, from the same noise, by the exact denoiser of the points."""
     points, _ = five_blobs()
-    targets = mgd.pick_targets(mgd.bisect(points, n_leaves=10), images_per_class=10).latents
-    mass = mgd.TransportPull.of_tree(mgd.bisect(points, n_leaves=50))
+    targets = mgd.pick_targets(tree_of_blobs(10), images_per_class=10).latents
+    mass = mgd.TransportPull.of_tree(tree_of_blobs(50))
     guidances = {
         "Unguided": None,
         "Mode pull: a target for each": mgd.window(mgd.ModePull(targets, strength=0.3), above=0.5),
