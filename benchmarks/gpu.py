@@ -77,8 +77,8 @@ def main(options: argparse.Namespace) -> int:
         print(text_table(rows), flush=True)
         state = "failed" if faults else "done"
         summary.append({"part": name, "state": state, "seconds": took, "told": "; ".join(faults)})
-        gc.collect()
         if options.device != "cpu":
+            gc.collect()
             torch.cuda.empty_cache()
     write("summary", summary)
     print(

@@ -1,5 +1,6 @@
 """Shared fixtures. mgd_helpers is imported inside them, never on top: jaxtyping's import hook must come first."""
 
+import gc
 import inspect
 import os
 
@@ -15,6 +16,17 @@ def pytest_ignore_collect(collection_path, config):
     if collection_path.name == "browser" and not any("browser" in argument for argument in config.args):
         return True
     return None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """What is imported and collected stays to the end: the garbage collector need not look through it, now or later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(params=["cpu", *([pytest.param("cuda", marks=pytest.mark.gpu)] if torch.cuda.is_available() else [])])
