@@ -72,8 +72,8 @@ test: $(READY)  ## lint, types, unit tests, every lab against its recorded resul
 .PHONY: reproduce
 reproduce: export MGD_QUIET := 1
 reproduce: export OMP_NUM_THREADS := 1
-reproduce: $(READY)  ## compute a cell of every committed table anew, and compare: minutes, and part of .ci/run
-	$(BIN)/python -m pytest tests/test_studies.py -m reproduce -n 2 --dist worksteal
+reproduce: $(READY)  ## a cell of every committed table anew, and labs with all shipped pipelines: minutes, part of .ci/run
+	$(BIN)/python -m pytest tests/test_studies.py tests/test_profiles.py -m reproduce -n 2 --dist worksteal
 
 .PHONY: browser
 browser: export MGD_QUIET := 1
