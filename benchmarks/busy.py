@@ -26,7 +26,7 @@ from mgd_helpers.students.training import Recipe, train_student
 
 ROOT = Path(__file__).parents[1]
 PROMISED = 3.0
-PYTHON = [sys.executable]
+PYTHON = [sys.executable]  # tests have a quicker way
 NEIGHBOR = """
 import os, torch
 torch.set_num_threads(os.cpu_count())

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tools import site, verified
 
-PYTHON = [sys.executable]
+PYTHON = [sys.executable]  # tests have a quicker way
 KERNEL_ENVIRONMENT = {
     "OMP_WAIT_POLICY": "passive",  # threads that wait must not spin: see the Makefile
     "MGD_QUIET": "1",  # a progress bar writes to stderr, which fails the build

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-PYTHON = [sys.executable]
+PYTHON = [sys.executable]  # tests have a quicker way
 DEAD = ("broken", "timeout")
 SETTINGS = {
     "linkcheck_retries": 3,
