@@ -36,6 +36,8 @@ def fake_gpu(monkeypatch):
         # without a GPU there is no engine for gradients on it: they are made up, of the right shape, in the right place
         patch.setattr(torch, "enable_grad", torch.no_grad)
         patch.setattr(torch.autograd, "grad", lambda energy, where: (torch.empty_like(where),))
+        # torch asks for any device, and takes one that another test pretends for a real one
+        patch.setattr(FakeTensorMode, "avoid_device_init", not torch.cuda.is_available())
         with FakeTensorMode(allow_non_fake_inputs=True), FakeGPU() as gpu:
             yield gpu
 
@@ -78,6 +80,8 @@ class FakeGPU(torch.overrides.TorchFunctionMode):
             case "__getitem__":
                 return part_of(*args)
             case "__setitem__":
+                if isinstance(args[1], slice):
+                    return aten.copy_(part_of(*args[:2]), args[2])
                 return aten.index_put_(args[0], [args[1]], args[2])
             case "__invert__":
                 return aten.bitwise_not(args[0])

@@ -118,7 +118,7 @@ def _in_blocks(call: Callable[[int, int], Tensor], rows: int, batch_size: int, w
     for block in progress(blocks, what, unit="batch", total=max(1, -(-rows // batch_size))):
         if not done:  # all at once: kept one by one they would part the memory that the next batch could take again
             found = block.new_empty(rows, *block.shape[1:])
-        found.narrow(0, done, len(block)).copy_(block)
+        found[done : done + len(block)] = block
         done += len(block)
     return found
 
