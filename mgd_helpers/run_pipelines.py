@@ -75,9 +75,9 @@ def class_mapping(
 
 
 def read_for(data: Any, pipeline: Any, **more: Any) -> tuple[Dataset, Any]:
-    """The data as a `Dataset`, and the pipeline that was given, loaded: a source is read as it was trained.
+    """The data as a `Dataset`, and the pipeline that was given, loaded.
 
-    That is at its size, with its channels, and with the black border that its `mgd.json` tells.
+    A source is read at the size of the pipeline, with its channels, and with the black border that it was trained with.
 
     `more` are other arguments of `load_data`, and win.
     """

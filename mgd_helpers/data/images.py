@@ -142,7 +142,8 @@ def pixels_of(
         image = image if image.size == (inner, inner) else ImageOps.fit(image, (inner, inner), Image.Resampling.BICUBIC)
         if border:
             image = ImageOps.expand(image, border)
-            (Counter() if seen is None else seen)[f"{BORDERED}{border}"] += 1
+            if seen is not None:
+                seen[f"{BORDERED}{border}"] += 1
     return np.array(image)
 
 

@@ -149,7 +149,7 @@ def check_images(pipe: Any, images: Tensor | ImageSet) -> None:
 
 def warn_of_border(pipe: Any, data: Dataset) -> None:
     """Warn where images that are in memory were set in another border than the pipeline learned."""
-    padding = None if pipe is None else own_padding(pipe)
+    padding = own_padding(pipe)
     if data.padding and padding is not None and data.padding != padding:
         warnings.warn(
             f"data {data.name!r} were read with a black border of width {data.padding}, and the pipeline learned "

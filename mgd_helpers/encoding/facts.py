@@ -20,8 +20,8 @@ def write_facts(folder: str | Path, **facts: Any) -> None:
     """Write what is known of the pipeline in a folder; what is `None` is left out, and other facts there stay.
 
     `image_size` (pixels a side), `channels`, `padding` (of these pixels, the width of a black border around each image
-    that is resized), `guidance_scale`, `steps`, `trained_on` (a line) and
-    `reconstruction_error` (mean square on held-out images in [-1, 1]) have these names.
+    that is resized), `guidance_scale`, `steps`, `trained_on` (a line) and `reconstruction_error` (mean square on
+    held-out images in [-1, 1]) have these names.
     """
     known = read_facts(folder) | {name: fact for name, fact in facts.items() if fact is not None}
     write(Path(folder) / FACTS, lambda part: part.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8"))
